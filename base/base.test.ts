@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import {
+  base64,
+  base64url,
+  concat,
+  equalBytes,
+  fromBase64,
+  fromBase64url,
+  fromHex,
+  hex,
+  utf8,
+} from './bytes.ts'
+import { jcs } from './jcs.ts'
+import { ceilDiv, formatTon, nano, parseNano, parseTon } from './nano.ts'
+import { ByteReader, ReadError } from './reader.ts'
+
+describe('bytes', () => {
+  test('text forms round-trip every byte', () => {
+    const all = Uint8Array.from({ length: 256 }, (_, i) => i)
+    expect(fromHex(hex(all))).toEqual(all)
+    expect(fromBase64(base64(all))).toEqual(all)
+    expect(fromBase64url(base64url(all))).toEqual(all)
+  })
+
+  test.each(['0', 'zz', 'AB', '0x00', ' 00'])('refuses %j as canonical hex', (text) => {
+    expect(() => fromHex(text)).toThrow(RangeError)
+  })
+
+  test.each(['A', 'AB==', 'A+A', 'AB\n'])('base64url takes only the canonical form: %j', (text) => {
+    expect(() => fromBase64url(text)).toThrow(RangeError)
+  })
+
+  test('equality looks at length and every byte', () => {
+    expect(equalBytes(utf8('abc'), utf8('abc'))).toBe(true)
+    expect(equalBytes(utf8('abc'), utf8('abd'))).toBe(false)
+    expect(equalBytes(utf8('abc'), utf8('ab'))).toBe(false)
+    expect(concat(utf8('a'), utf8('bc'))).toEqual(utf8('abc'))
+  })
+})
+
+describe('reader', () => {
+  test('reads both byte orders and refuses to over-read or to leave bytes', () => {
+    const reader = new ByteReader(fromHex('0102030405060708'))
+    expect(reader.u16le()).toBe(0x0201)
+    expect(reader.u16be()).toBe(0x0304)
+    expect(() => reader.end()).toThrow(ReadError)
+    expect(() => reader.take(5)).toThrow(ReadError)
+    expect(() => reader.take(-1)).toThrow(ReadError)
+    expect(reader.u32be()).toBe(0x05060708)
+    reader.end()
+  })
+})
+
+describe('nano', () => {
+  test('parses and prints exactly', () => {
+    expect(parseTon('1.5')).toBe(1_500_000_000n)
+    expect(parseTon('0.000000001')).toBe(1n)
+    expect(formatTon(nano(1_500_000_000n))).toBe('1.5')
+    expect(formatTon(nano(-1n))).toBe('-0.000000001')
+    expect(parseNano('123')).toBe(123n)
+  })
+
+  test.each(['', '-1', '01', '1e9', '1.0', ' 1'])('refuses %j as nanoTON', (text) => {
+    expect(() => parseNano(text)).toThrow(RangeError)
+  })
+
+  test('ceilDiv rounds up once', () => {
+    expect(ceilDiv(0n, 7n)).toBe(0n)
+    expect(ceilDiv(1n, 7n)).toBe(1n)
+    expect(ceilDiv(7n, 7n)).toBe(1n)
+    expect(ceilDiv(8n, 7n)).toBe(2n)
+  })
+})
+
+describe('jcs', () => {
+  test('matches the RFC 8785 rules for keys, numbers and strings', () => {
+    expect(jcs({ b: 1, a: [true, null, 'é\n'], c: { z: 1e21, y: 0.1 } })).toBe(
+      '{"a":[true,null,"é\\n"],"b":1,"c":{"y":0.1,"z":1e+21}}',
+    )
+    expect(() => jcs('\ud800')).toThrow(RangeError)
+    expect(() => jcs(Number.NaN)).toThrow(RangeError)
+  })
+})
