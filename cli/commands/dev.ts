@@ -1,0 +1,24 @@
+import { type Command, EXIT } from '../command.ts'
+
+const USAGE = `cocoon dev: the whole product on this machine, a fresh world at each start.
+
+Starts a local TON chain, the gateway and one simulated runner as separate processes, and a funded account.
+Nothing leaves the machine. The hardware is simulated and everything says so.
+
+Settings (environment):
+  PORT                 gateway and web page        8787
+  RUNNER_PORT          the runner                  8790
+  CHAIN_PORT           the local TON chain         8791
+  RUNNER_ORIGIN_PORT   the runner's own origin     8792
+  ENGINE_URL           any OpenAI-compatible engine (vLLM, llama.cpp, Ollama); unset: the built-in demonstration model
+  ENGINE_MODEL         the model name to ask that engine for`
+
+export const dev: Command = {
+  summary: 'start the development world (what npm start does)',
+  usage: USAGE,
+  run: async (io) => {
+    const { runWorld } = await import('#dev/world/run.ts')
+    await runWorld({ env: io.env, cwd: io.cwd, out: io.out, err: io.err, stopped: io.stopped })
+    return EXIT.ok
+  },
+}

@@ -1,0 +1,51 @@
+import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
+
+/** Every command, loaded only when it is called: `--help` must not open a database. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  dev: async () => (await import('./commands/dev.ts')).dev,
+}
+
+async function help(out: (line: string) => void): Promise<void> {
+  out('cocoon <command> [options]\n\nCommands:')
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    out(`  ${name.padEnd(10)} ${(await load()).summary}`)
+  }
+  out('\nEach command explains itself: cocoon <command> --help')
+}
+
+async function main(argv: readonly string[], io: Omit<CommandIo, 'args'>): Promise<number> {
+  const [name, ...args] = argv
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    await help(io.out)
+    return name === undefined ? EXIT.usage : EXIT.ok
+  }
+  // hasOwn, so that `cocoon constructor` finds nothing.
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load === undefined) {
+    io.err(`cocoon: no command '${name}'. See: cocoon --help`)
+    return EXIT.usage
+  }
+  const command = await load()
+  if (args.includes('--help') || args.includes('-h')) {
+    io.out(command.usage)
+    return EXIT.ok
+  }
+  try {
+    return await command.run({ ...io, args })
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    io.err(`cocoon ${name}: ${error.message}`)
+    return EXIT.usage
+  }
+}
+
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
+
+process.exitCode = await main(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  stopped: stop.signal,
+})
