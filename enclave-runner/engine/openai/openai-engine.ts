@@ -1,0 +1,208 @@
+import type { Json } from '#base/jcs.ts'
+import type {
+  Endpoint,
+  Engine,
+  EngineEvent,
+  EngineRequest,
+  JsonObject,
+  PromptCount,
+  Usage,
+} from '../engine.ts'
+import { EngineError } from '../engine-error.ts'
+import { isObject } from '../fields.ts'
+import { promptBound } from '../prompt-bound.ts'
+import type { Observed } from '../reconcile-usage.ts'
+import { reconcileUsage } from '../reconcile-usage.ts'
+import { createSseReader } from '../sse-reader.ts'
+import { finishOf, observeChoices } from './observe.ts'
+import { probeEngine } from './probe.ts'
+import { readJson, refuseStatus } from './read-answer.ts'
+import type { Upstream, UpstreamTimeouts } from './upstream.ts'
+import { createUpstream } from './upstream.ts'
+import { readUsage } from './usage.ts'
+
+export interface OpenAiEngineOptions {
+  /** `http(s)://…` with or without `/v1`, or `unix:/path`. Loopback or a socket in production (C3). */
+  readonly url: string
+  readonly apiKey: string | undefined
+  /** The name under which clients know the model; answers carry it. */
+  readonly publicModel: string
+  /** The engine's name for the model; undefined takes the first that it lists. */
+  readonly engineModel: string | undefined
+  /** Needed when the engine does not tell it. */
+  readonly contextLength: number | undefined
+  readonly timeouts: UpstreamTimeouts
+}
+
+interface Context {
+  readonly options: OpenAiEngineOptions
+  readonly upstream: Upstream
+  readonly engineModel: string
+  readonly contextLength: number
+  /** The engine understands `stream_options.continuous_usage_stats`. */
+  readonly hasContinuousUsage: boolean
+}
+
+const ENDPOINTS: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+])
+
+/**
+ * Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, Ollama, LM Studio) as an engine. Asks it for
+ * its models first. @throws EngineError when it does not answer or does not have the model
+ */
+export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<Engine> {
+  const upstream = createUpstream(options.url, options.apiKey, options.timeouts)
+  const facts = await probeEngine(upstream, options)
+  const context: Context = { options, upstream, ...facts }
+  return {
+    fingerprint: `openai-url:${facts.ownedBy}`,
+    endpoints: ENDPOINTS,
+    contextLength: facts.contextLength,
+    countPrompt: (endpoint, body) => countPrompt(context, endpoint, body),
+    run: (request) => run(context, request),
+    healthy: async () => {
+      const signal = AbortSignal.timeout(options.timeouts.connectMs)
+      return probeEngine(upstream, options, signal).then(
+        () => true,
+        () => false,
+      )
+    },
+    close: () => upstream.close(),
+  }
+}
+
+/** vLLM's `/tokenize` counts exactly; elsewhere bytes are a bound. */
+async function countPrompt(
+  { upstream, engineModel }: Context,
+  endpoint: Endpoint,
+  body: JsonObject,
+): Promise<PromptCount> {
+  const bound = promptBound(body, Buffer.byteLength(JSON.stringify(body)))
+  if (endpoint === '/v1/embeddings') return { tokens: bound, exact: false }
+  const { messages, tools, prompt } = body
+  const question = {
+    model: engineModel,
+    ...(messages === undefined ? { prompt: prompt ?? '' } : { messages }),
+    ...(tools === undefined ? {} : { tools }),
+  }
+  const signal = new AbortController().signal
+  const answer = await upstream.call({ method: 'POST', path: '/tokenize', body: question, signal })
+  const told = await readJson(answer.pieces)
+  const count = answer.status === 200 && isObject(told) ? told['count'] : undefined
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0
+    ? { tokens: count, exact: true }
+    : { tokens: bound, exact: false }
+}
+
+async function* run(
+  context: Context,
+  request: EngineRequest,
+): AsyncGenerator<EngineEvent, void, void> {
+  const { upstream } = context
+  try {
+    const answer = await upstream.call({
+      method: 'POST',
+      path: request.endpoint,
+      body: upstreamBody(context, request),
+      signal: request.signal,
+    })
+    if (answer.status !== 200) await refuseStatus(answer)
+    yield { kind: 'accepted', promptTokens: undefined }
+    const bound = promptBound(request.body, Buffer.byteLength(JSON.stringify(request.body)))
+    yield* request.stream
+      ? streamed(context, answer.pieces, bound)
+      : whole(context, answer.pieces, bound)
+  } catch (error) {
+    if (!request.signal.aborted) throw error
+  }
+}
+
+function upstreamBody({ engineModel, hasContinuousUsage }: Context, request: EngineRequest): Json {
+  const { stream_options: _, ...body } = request.body
+  if (!request.stream) return { ...body, model: engineModel, stream: false }
+  const stream_options = {
+    include_usage: true,
+    ...(hasContinuousUsage ? { continuous_usage_stats: true } : {}),
+  }
+  return { ...body, model: engineModel, stream: true, stream_options }
+}
+
+async function* streamed(
+  { options }: Context,
+  pieces: AsyncIterable<Uint8Array>,
+  bound: number,
+): AsyncGenerator<EngineEvent, void, void> {
+  const reader = createSseReader()
+  let observed: Observed = { deltas: 0, bytes: 0 }
+  let claimed: Usage | undefined
+  let finish: 'stop' | 'length' | undefined
+  let sawDone = false
+  for await (const piece of pieces) {
+    for (const data of reader.push(piece)) {
+      if (data === '[DONE]') {
+        sawDone = true
+        continue
+      }
+      const payload = parsePayload(data)
+      const more = observeChoices(payload)
+      observed = { deltas: observed.deltas + more.deltas, bytes: observed.bytes + more.bytes }
+      claimed = readUsage(payload['usage']) ?? claimed
+      finish = finishOf(payload) ?? finish
+      const choices = payload['choices']
+      if (Array.isArray(choices) && choices.length === 0) continue
+      const tokens = reconcileUsage(claimed, observed, bound).completionTokens
+      yield { kind: 'chunk', data: rewrite(data, payload, options.publicModel), tokens }
+    }
+  }
+  if (!sawDone && finish === undefined) {
+    throw new EngineError('engine_failed', 'the engine ended its answer early')
+  }
+  const usage = reconcileUsage(claimed, observed, bound)
+  yield { kind: 'done', usage, finish: finish ?? 'stop' }
+}
+
+async function* whole(
+  { options }: Context,
+  pieces: AsyncIterable<Uint8Array>,
+  bound: number,
+): AsyncGenerator<EngineEvent, void, void> {
+  const answer = await readJson(pieces)
+  if (!isObject(answer)) throw new EngineError('engine_failed', 'the engine did not answer in JSON')
+  const { usage, ...body } = answer
+  const claimed = readUsage(usage)
+  if (claimed === undefined) {
+    throw new EngineError('engine_no_usage', 'the engine does not say how many tokens it used')
+  }
+  yield { kind: 'json', body: { ...body, model: options.publicModel } }
+  // Vectors are no generated text: embeddings have no completion tokens to check.
+  const settled = reconcileUsage(claimed, observeChoices(answer), bound)
+  yield { kind: 'done', usage: settled, finish: finishOf(answer) ?? 'stop' }
+}
+
+function parsePayload(data: string): JsonObject {
+  const payload = parse(data)
+  if (!isObject(payload))
+    throw new EngineError('engine_failed', 'the engine sent a malformed event')
+  if (payload['error'] !== undefined && payload['error'] !== null) {
+    throw new EngineError('engine_failed', 'the engine reported an error in mid-answer')
+  }
+  return payload
+}
+
+function parse(data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch (cause) {
+    throw new EngineError('engine_failed', 'the engine sent an event that is not JSON', { cause })
+  }
+}
+
+/** Usage leaves the chunk (the server writes its own) and the model takes its public name. */
+function rewrite(data: string, payload: JsonObject, publicModel: string): string {
+  if (!('usage' in payload) && payload['model'] === publicModel) return data
+  const { usage: _, ...rest } = payload
+  return JSON.stringify({ ...rest, model: publicModel })
+}

@@ -1,0 +1,53 @@
+import type { JsonObject } from '../engine.ts'
+import { EngineError } from '../engine-error.ts'
+import { isList, isObject } from '../fields.ts'
+import type { OpenAiEngineOptions } from './openai-engine.ts'
+import { readJson } from './read-answer.ts'
+import type { Upstream } from './upstream.ts'
+
+export interface EngineFacts {
+  readonly engineModel: string
+  readonly contextLength: number
+  readonly ownedBy: string
+  readonly hasContinuousUsage: boolean
+}
+
+/** Servers known to report usage on every chunk when asked, by `owned_by`. */
+const CONTINUOUS_USAGE = new Set(['vllm', 'sglang'])
+const OWNER = /^[a-z0-9._-]{1,32}$/i
+
+/** Reads `/v1/models`: the model's name there, its context, and what kind of server it is. */
+export async function probeEngine(
+  upstream: Upstream,
+  options: Pick<OpenAiEngineOptions, 'engineModel' | 'contextLength'>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<EngineFacts> {
+  const answer = await upstream.call({ method: 'GET', path: '/v1/models', signal })
+  const body = await readJson(answer.pieces)
+  const models = answer.status === 200 && isObject(body) ? body['data'] : undefined
+  const found = (isList(models) ? models : [])
+    .filter(isObject)
+    .find((model) => options.engineModel === undefined || model['id'] === options.engineModel)
+  if (found === undefined || typeof found['id'] !== 'string') {
+    throw new EngineError('engine_failed', 'the engine does not list the model')
+  }
+  const contextLength = options.contextLength ?? readContext(found)
+  if (contextLength === undefined) {
+    throw new EngineError('engine_failed', 'the engine does not tell its context length: set it')
+  }
+  const owner = found['owned_by']
+  const ownedBy = typeof owner === 'string' && OWNER.test(owner) ? owner : 'unknown'
+  return {
+    engineModel: found['id'],
+    contextLength,
+    ownedBy,
+    hasContinuousUsage: CONTINUOUS_USAGE.has(ownedBy),
+  }
+}
+
+/** vLLM says `max_model_len`; llama.cpp `meta.n_ctx_train`. */
+function readContext(model: JsonObject): number | undefined {
+  const meta = isObject(model['meta']) ? model['meta'] : {}
+  const told = model['max_model_len'] ?? meta['n_ctx'] ?? meta['n_ctx_train']
+  return typeof told === 'number' && Number.isSafeInteger(told) && told > 0 ? told : undefined
+}
