@@ -137,30 +137,58 @@ export interface Signer {
   readonly publicKey: CryptoKey
 }
 
+/** A signer as plain data, to hand to another process. */
+export interface SignerData {
+  readonly kind: SignerKind
+  /** PKCS #8 private key, DER. */
+  readonly pkcs8: Bytes
+  readonly spki: Bytes
+}
+
 /** Makes a signer. RSA keys are 2,048 bits: quick to make, and as strong as forged roots need. */
 export async function makeSigner(kind: SignerKind): Promise<Signer> {
-  const { keys, sign: parameters, identifier } = SIGNATURES[kind]
+  const { keys } = SIGNATURES[kind]
   const rsa = { modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) }
+  const parameters = keys.name === 'ECDSA' ? keys : { ...keys, ...rsa }
   // Sound: both parameter shapes make a key pair, never a single key.
-  const pair = (await crypto.subtle.generateKey(
-    keys.name === 'ECDSA' ? keys : { ...keys, ...rsa },
-    true,
-    ['sign', 'verify'],
-  )) as CryptoKeyPair
-  const spki = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey))
+  const pair = (await crypto.subtle.generateKey(parameters, true, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair
+  return buildSigner(kind, pair.privateKey, pair.publicKey)
+}
+
+export async function exportSigner({ kind, privateKey, spki }: Signer): Promise<SignerData> {
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey))
+  return { kind, pkcs8, spki }
+}
+
+export async function importSigner({ kind, pkcs8, spki }: SignerData): Promise<Signer> {
+  const { keys } = SIGNATURES[kind]
+  const privateKey = await crypto.subtle.importKey('pkcs8', pkcs8, keys, true, ['sign'])
+  const publicKey = await crypto.subtle.importKey('spki', spki, keys, true, ['verify'])
+  return buildSigner(kind, privateKey, publicKey)
+}
+
+async function buildSigner(
+  kind: SignerKind,
+  privateKey: CryptoKey,
+  publicKey: CryptoKey,
+): Promise<Signer> {
+  const { keys, sign: parameters, identifier } = SIGNATURES[kind]
   const ecdsa = keys.name === 'ECDSA'
-  const point = ecdsa ? await crypto.subtle.exportKey('raw', pair.publicKey) : new ArrayBuffer(0)
+  const point = ecdsa ? await crypto.subtle.exportKey('raw', publicKey) : new ArrayBuffer(0)
   const signRaw = async (message: Uint8Array): Promise<Bytes> =>
-    new Uint8Array(await crypto.subtle.sign(parameters, pair.privateKey, new Uint8Array(message)))
+    new Uint8Array(await crypto.subtle.sign(parameters, privateKey, new Uint8Array(message)))
   return {
     kind,
-    spki,
+    spki: new Uint8Array(await crypto.subtle.exportKey('spki', publicKey)),
     point: new Uint8Array(point),
     identifier,
     sign: async (message) => (ecdsa ? ecdsaDer(await signRaw(message)) : signRaw(message)),
     signRaw,
-    privateKey: pair.privateKey,
-    publicKey: pair.publicKey,
+    privateKey,
+    publicKey,
   }
 }
 

@@ -1,0 +1,20 @@
+/** Evidence, collateral, `now` and anchors in; facts and a verdict out. The only file that others import. */
+export { anchorCertificate, type SevProduct, type SevRoot, type TrustAnchors } from './anchors.ts'
+export { type Check, Checklist, type CheckTable, type Proof, prove } from './checks.ts'
+export { FAILURES, type FailureCode } from './codes.ts'
+export {
+  type Collateral,
+  type CollateralEntry,
+  type CollateralRequest,
+  NO_COLLATERAL,
+} from './collateral/entry.ts'
+export { AttestationError } from './errors.ts'
+export { appraiseSev } from './sev/appraise.ts'
+export { SEV_CHECKS } from './sev/checks.ts'
+export { parseSevEvidence, type SevEvidence } from './sev/evidence.ts'
+export { DEFAULT_SEV_POLICY, type SevPolicy } from './sev/policy.ts'
+export { proveSev, type SevFacts } from './sev/prove.ts'
+export { parseSnpReport, type SnpReport } from './sev/report.ts'
+export { AMD_ROOTS } from './sev/roots.ts'
+export type { SevTcb } from './sev/tcb.ts'
+export type { VekKind } from './sev/vek.ts'
