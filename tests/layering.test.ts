@@ -23,7 +23,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   base: { folders: [], packages: [], node: [], why: 'leaves that run everywhere' },
   protocol: {
     folders: ['base'],
-    packages: ['hpke', '@panva/hpke-noble'],
+    packages: ['hpke', '@panva/hpke-noble', '@noble/hashes'],
     node: ['protocol/node.ts', 'protocol/node/'],
     why: 'what two parties agree on; runs in browsers and Workers, its Node fast path stands apart',
   },

@@ -1,0 +1,53 @@
+import type { Bytes } from '#base/bytes.ts'
+import { canonical } from './hash.ts'
+import { tonAddress } from './ids.ts'
+import { PURPOSE } from './labels.ts'
+import { amount, exact, hexOf, oneOf, optional, type Parsed, seconds, text } from './parse.ts'
+
+/** 32 Crockford base32 characters; contracts/ computes and checks it. */
+export const accountId = text(32, /^[0-9A-HJKMNP-TV-Z]{32}$/)
+
+/**
+ * `POST /v1/accounts`: the owner's software made the keys and salt and shows that it holds the owner key.
+ * @see SPEC.md section 10.1
+ */
+export const parseAccountRequest = exact({
+  keys: exact({
+    owner: optional(tonAddress),
+    owner_key: optional(hexOf(32)),
+    spend_key: optional(hexOf(32)),
+    /** At least 128 bits of the owner's own randomness (C2). */
+    salt: hexOf(16),
+  }),
+  mode: oneOf('managed', 'sovereign'),
+  issued_at: seconds,
+  nonce: hexOf(16),
+  /** By `owner_key` over `accountStatement`. Absent only when there is no owner key. */
+  signature: optional(hexOf(64)),
+})
+export type AccountRequest = Parsed<typeof parseAccountRequest>
+
+/** The bytes that the owner key signs for a new key of an account. */
+export function accountStatement(said: {
+  gateway: string
+  account: string
+  issued_at: number
+  nonce: string
+}): Bytes {
+  const { gateway, account, issued_at, nonce } = said
+  return canonical({ purpose: PURPOSE.account, gateway, account, issued_at, nonce })
+}
+
+/**
+ * `POST /v1/account/cheques`: a cumulative cheque of a sovereign account, signed by its spend key over the
+ * Till's cell hash (contracts/ makes and checks that hash).
+ * @see SPEC.md section 10.2
+ */
+export const parseChequeRequest = exact({
+  till: tonAddress,
+  account: accountId,
+  /** All that this account ever allowed, nanoTON. */
+  cumulative: amount,
+  signature: hexOf(64),
+})
+export type ChequeRequest = Parsed<typeof parseChequeRequest>

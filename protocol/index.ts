@@ -1,0 +1,158 @@
+/**
+ * What two parties must agree on, byte for byte. SPEC.md holds the rules; this is the only file that other
+ * folders import (besides `#protocol/node`).
+ */
+
+export {
+  type AccountRequest,
+  accountId,
+  accountStatement,
+  type ChequeRequest,
+  parseAccountRequest,
+  parseChequeRequest,
+} from './account.ts'
+export { type Allowance, MAX_ATTEMPT, openAllowance, sealAllowance } from './allowance.ts'
+export { allowanceKeyFromEnc, openAllowanceContext } from './allowance-key.ts'
+export { costOf, type Prices, type TokenCounts } from './cost.ts'
+export type {
+  Aead,
+  Bodies,
+  BodyKeys,
+  BodyOpener,
+  BodySealer,
+  CryptoMode,
+  FrameObserver,
+  Hasher,
+  Hashes,
+  MacKey,
+  Provider,
+  Result,
+  Signer,
+  Texts,
+} from './crypto.ts'
+export {
+  parseReceiptBatch,
+  parseReceiptBatchAnswer,
+  type ReceiptBatch,
+  type ReceiptBatchAnswer,
+  type Refusal,
+  signRefusal,
+} from './delivery.ts'
+export { type Envelope, type HeaderReader, MAX_COUNTER, readEnvelope } from './envelope.ts'
+export {
+  PROTOCOL_ERRORS,
+  type ProtocolAction,
+  ProtocolError,
+  type ProtocolErrorCode,
+} from './errors.ts'
+export { FrameDecoder, MAX_FRAME_BYTES } from './frame.ts'
+export {
+  decodeHead,
+  type EncodedHead,
+  encodeHead,
+  type HeadInput,
+  type SealedHead,
+} from './head.ts'
+export { newRequestId, receiptId } from './ids.ts'
+export { type KeyConfig, marshalKeyConfig, parseKeyConfig } from './key-config.ts'
+export {
+  contentAddress,
+  gpuNonce,
+  type Keyset,
+  keysetDigest,
+  parseKeyset,
+  preferredSealingKey,
+  receiptKeyOf,
+  reportData,
+  sealingKeyOf,
+  statement,
+} from './keyset.ts'
+export {
+  HEADER,
+  HPKE_KEYS_PATH,
+  HPKE_KEYS_TYPE,
+  KEY_CONFIG_PROBLEM,
+  PROBLEM_TYPE,
+  PURPOSE,
+} from './labels.ts'
+export {
+  type OpenedRequest,
+  openRequest,
+  type RequestFacts,
+  type RunnerKeys,
+} from './open-request.ts'
+export {
+  bucketFor,
+  COALESCE_MS,
+  JSON_BUCKETS_BYTES,
+  padJson,
+  padSse,
+  SSE_BUCKETS_BYTES,
+} from './padding.ts'
+export { type Problem, problemCode, toProblem } from './problem.ts'
+export {
+  type MeteredUsage,
+  parseReceipt,
+  type Receipt,
+  type ReceiptEvent,
+  receiptEvent,
+  receiptJson,
+  type StopReason,
+  signReceipt,
+  type UnsignedReceipt,
+  verifyReceipt,
+} from './receipt.ts'
+export {
+  isReceiptFrame,
+  jsonFrameBeforeReceipt,
+  jsonReceiptFrame,
+  receiptOfFrame,
+  sseReceiptFrame,
+} from './receipt-frame.ts'
+export {
+  formatRecoveryToken,
+  parseRecoveryToken,
+  type RecoveryToken,
+} from './recovery-token.ts'
+export {
+  type ChallengeAnswer,
+  type Heartbeat,
+  type HeartbeatAnswer,
+  type HeartbeatRequest,
+  parseChallengeAnswer,
+  parseHeartbeatAnswer,
+  parseHeartbeatRequest,
+  parseRegisterAnswer,
+  parseRegisterRequest,
+  parseReport,
+  type RegisterAnswer,
+  type RegisterRequest,
+  type Registration,
+  type Report,
+  signHeartbeat,
+  signRegistration,
+  verifyHeartbeat,
+  verifyRegistration,
+} from './registration.ts'
+export { ReplayGuard } from './replay.ts'
+export { RESPONSE_NONCE_BYTES } from './response.ts'
+export { openerFromToken, type SealedRequest, sealRequest } from './seal-request.ts'
+export { openSession, SESSION_SECONDS, Session, type SessionRequest } from './session.ts'
+export { SessionTable } from './session-table.ts'
+export { formatSubject, parseSubject, type Subject } from './subject.ts'
+export {
+  generateSealingKey,
+  type SealingKey,
+  type Suite,
+  type SuiteName,
+  type Suites,
+} from './suite.ts'
+export {
+  type BodyDigests,
+  checkReceiptBodies,
+  readCommitmentKey,
+  requestDigests,
+  Transcript,
+} from './transcript.ts'
+export { OLDEST_VERSION, readVersion, VERSION } from './version.ts'
+export { webProvider } from './web.ts'
