@@ -1,5 +1,5 @@
-import { base64url, equalBytes, fromBase64url, fromUtf8 } from '#base/bytes.ts'
-import type { MacKey } from './crypto.ts'
+import { equalBytes, fromUtf8 } from '#base/bytes.ts'
+import type { MacKey, Provider } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
 import { canonical, toWire } from './hash.ts'
 import { requestId } from './ids.ts'
@@ -45,7 +45,12 @@ const wireParser = exact({
 export type Allowance = Omit<Parsed<typeof wireParser>, 'purpose'>
 
 /** The value of `x-cocoon-allowance`: base64url(JCS) "." base64url(HMAC over the JCS bytes). */
-export function sealAllowance(allowance: Allowance, key: MacKey): string {
+export function sealAllowance(
+  provider: Pick<Provider, 'texts'>,
+  allowance: Allowance,
+  key: MacKey,
+): string {
+  const { base64url } = provider.texts
   const body = canonical(toWire({ ...allowance, purpose: PURPOSE.allowance }))
   return `${base64url(body)}.${base64url(key.mac(body))}`
 }
@@ -56,11 +61,15 @@ export function sealAllowance(allowance: Allowance, key: MacKey): string {
  * @param expected.now unix seconds
  */
 export function openAllowance(
+  provider: Pick<Provider, 'texts'>,
   header: string,
   key: MacKey,
   expected: { binding: string; now: number },
 ): Allowance {
-  const { purpose: _, ...allowance } = wireParser(parseJson(authentic(header, key)), 'allowance')
+  const { purpose: _, ...allowance } = wireParser(
+    parseJson(authentic(provider, header, key)),
+    'allowance',
+  )
   if (allowance.enc !== expected.binding) {
     throw new ProtocolError('allowance_invalid', 'allowance is for another body')
   }
@@ -70,7 +79,8 @@ export function openAllowance(
   return allowance
 }
 
-function authentic(header: string, key: MacKey): string {
+function authentic(provider: Pick<Provider, 'texts'>, header: string, key: MacKey): string {
+  const { fromBase64url } = provider.texts
   const [body = '', mac = '', ...rest] = header.split('.')
   try {
     if (header.length > MAX_HEADER_CHARACTERS || rest.length > 0) throw new RangeError('form')

@@ -62,9 +62,12 @@ export function sessionBinding(
   return provider.texts.hex(provider.hashes.sha256(concat(encHash, u64(counter))))
 }
 
+/** A safe integer as eight bytes, big-endian. */
 export function u64(value: number): Bytes {
   const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value))
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, Math.floor(value / 2 ** 32))
+  view.setUint32(4, value >>> 0)
   return bytes
 }
 

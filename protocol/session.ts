@@ -115,7 +115,7 @@ export class Session<Mode extends CryptoMode> {
     const counter = this.#counter++
     const { hashes, texts, bodies } = this.#provider
     const head = encodeHead(texts, input.head, this.suite)
-    const { encHash } = { encHash: this.#encHash }
+    const encHash = this.#encHash
     const keys = sessionKeys(hashes, this.#secret, {
       encHash,
       counter,
