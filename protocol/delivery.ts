@@ -4,6 +4,7 @@ import { canonical, toWire } from './hash.ts'
 import { runnerId } from './ids.ts'
 import { PURPOSE } from './labels.ts'
 import {
+  amount,
   exact,
   hexOf,
   json,
@@ -42,6 +43,8 @@ export const parseReceiptBatchAnswer = open({
     open({
       receipt_id: text(64),
       status: oneOf('settled', 'duplicate', 'refused'),
+      /** The host's share of the cost, once settled. */
+      host: optional(amount),
       refusal: optional(refusal),
       signature: optional(hexOf(64)),
     }),
