@@ -35,7 +35,7 @@ async function fakeEngine(answer: Answer, owner = 'vllm', socket?: string): Prom
     bodies.push(body)
     answer(res, body, req)
   })
-  server.listen(socket ?? 0, ...(socket === undefined ? ['127.0.0.1'] : []))
+  server.listen(socket === undefined ? { port: 0, host: '127.0.0.1' } : { path: socket })
   await once(server, 'listening')
   const close = async () => {
     server.closeAllConnections()

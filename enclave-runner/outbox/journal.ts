@@ -1,0 +1,99 @@
+import {
+  closeSync,
+  fdatasync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { promisify } from 'node:util'
+import { OutboxError } from './outbox-error.ts'
+
+/** An append-only file of lines that survives a kill at any byte. */
+export interface Journal {
+  /** Bytes of the file. */
+  readonly size: number
+  /**
+   * Appends lines. They are in the operating system's hands when this returns, so that they survive a
+   * kill of this process; the disk follows within one sync.
+   */
+  append(lines: readonly string[]): void
+  /** Replaces the whole file by these lines, atomically. */
+  rewrite(lines: readonly string[]): void
+  /** Resolves when everything appended so far is on the disk. */
+  synced(): Promise<void>
+  close(): Promise<void>
+}
+
+const OWNER_ONLY = 0o600
+const sync = promisify(fdatasync)
+
+/**
+ * Opens or makes the file and returns its complete lines. A torn last line, the mark of a kill in
+ * mid-write, is cut off.
+ */
+export function openJournal(path: string): { journal: Journal; lines: readonly string[] } {
+  let fd = openSync(path, 'a+', OWNER_ONLY)
+  const text = readFileSync(fd, 'utf8')
+  const complete = text.slice(0, text.lastIndexOf('\n') + 1)
+  let size = Buffer.byteLength(complete)
+  ftruncateSync(fd, size)
+  let isClosed = false
+  let syncing: Promise<void> | undefined
+  let isDirty = false
+
+  const flush = async (): Promise<void> => {
+    while (isDirty && !isClosed) {
+      isDirty = false
+      await sync(fd)
+    }
+  }
+  const schedule = (): Promise<void> => {
+    syncing ??= flush().finally(() => {
+      syncing = undefined
+    })
+    return syncing
+  }
+
+  const journal: Journal = {
+    get size() {
+      return size
+    },
+    append(lines) {
+      if (isClosed) throw new OutboxError('closed', 'the journal is closed')
+      const bytes = Buffer.from(joined(lines))
+      size += writeAll(fd, bytes)
+      isDirty = true
+      void schedule().catch(() => {})
+    },
+    rewrite(lines) {
+      const next = `${path}.next`
+      const replacement = openSync(next, 'w', OWNER_ONLY)
+      size = writeAll(replacement, Buffer.from(joined(lines)))
+      fsyncSync(replacement)
+      renameSync(next, path)
+      const old = fd
+      fd = replacement
+      closeSync(old)
+    },
+    synced: () => schedule(),
+    async close() {
+      await schedule()
+      isClosed = true
+      closeSync(fd)
+    },
+  }
+  return { journal, lines: complete.split('\n').slice(0, -1) }
+}
+
+function joined(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function writeAll(fd: number, bytes: Uint8Array): number {
+  let written = 0
+  while (written < bytes.length) written += writeSync(fd, bytes, written)
+  return written
+}

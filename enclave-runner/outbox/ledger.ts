@@ -1,0 +1,214 @@
+import type { Json } from '#base/jcs.ts'
+import type { Nano } from '#base/nano.ts'
+import { nano, parseNano, ZERO_NANO } from '#base/nano.ts'
+
+/** A receipt that waits for its gateway's answer. */
+export interface Entry {
+  /** The gateway's origin. */
+  readonly gateway: string
+  /** The runner id of the lease under which it was earned. */
+  readonly runner: string
+  readonly receiptId: string
+  readonly ref: string
+  readonly cost: Nano
+  /** Unix seconds when it was made. */
+  readonly at: number
+  readonly receipt: Json
+}
+
+/** A receipt that its gateway refuses for good, with the gateway's signed reason when it gave one. */
+export interface Refused {
+  readonly gateway: string
+  readonly receiptId: string
+  readonly answer: Json
+}
+
+/** One line of the journal. Everything that the outbox knows is a fold over these. */
+export type Line =
+  | { readonly kind: 'put'; readonly entry: Entry }
+  | {
+      readonly kind: 'settled'
+      readonly gateway: string
+      readonly receiptId: string
+      readonly host: Nano | undefined
+    }
+  | { readonly kind: 'refused'; readonly refused: Refused }
+  | { readonly kind: 'voucher'; readonly gateway: string; readonly cumulative: Nano }
+  | { readonly kind: 'credit'; readonly gateway: string; readonly credit: Credit }
+
+/** What a gateway owes: earned, less what its vouchers grew by since we first heard of them (H20). */
+export interface Credit {
+  readonly earned: Nano
+  /** Cumulative voucher when we first heard from this gateway; undefined before that. */
+  readonly baseline: Nano | undefined
+  readonly vouched: Nano
+}
+
+const NO_CREDIT: Credit = { earned: ZERO_NANO, baseline: undefined, vouched: ZERO_NANO }
+/** Refusals kept for the host to read; older ones are dropped when the journal is rewritten. */
+const MAX_REFUSED = 1000
+
+/** The outbox's state. Pure: it is rebuilt by applying the journal's lines in order. */
+export interface OutboxLedger {
+  readonly pending: ReadonlyMap<string, Entry>
+  readonly refused: readonly Refused[]
+  apply(line: Line): void
+  credit(gateway: string): Credit
+  /** Lines that rebuild this state and nothing else. */
+  snapshot(): readonly Line[]
+}
+
+export function entryKey(gateway: string, receiptId: string): string {
+  return `${gateway} ${receiptId}`
+}
+
+/** Nanotons that a gateway owes us. */
+export function outstanding(credit: Credit): Nano {
+  return nano(credit.earned - (credit.vouched - (credit.baseline ?? credit.vouched)))
+}
+
+export function createOutboxLedger(): OutboxLedger {
+  const pending = new Map<string, Entry>()
+  const credits = new Map<string, Credit>()
+  let refused: Refused[] = []
+  const creditOf = (gateway: string): Credit => credits.get(gateway) ?? NO_CREDIT
+  const earn = (gateway: string, amount: bigint): void => {
+    const credit = creditOf(gateway)
+    credits.set(gateway, { ...credit, earned: nano(credit.earned + amount) })
+  }
+  const take = (gateway: string, receiptId: string): Entry | undefined => {
+    const key = entryKey(gateway, receiptId)
+    const entry = pending.get(key)
+    pending.delete(key)
+    return entry
+  }
+  const apply: { [K in Line['kind']]: (line: Extract<Line, { kind: K }>) => void } = {
+    put({ entry }) {
+      pending.set(entryKey(entry.gateway, entry.receiptId), entry)
+      earn(entry.gateway, entry.cost)
+    },
+    settled({ gateway, receiptId, host }) {
+      const entry = take(gateway, receiptId)
+      // The commission is not ours: only the host's share stays earned.
+      if (entry !== undefined && host !== undefined) earn(gateway, host - entry.cost)
+    },
+    refused({ refused: item }) {
+      const entry = take(item.gateway, item.receiptId)
+      if (entry !== undefined) earn(item.gateway, -entry.cost)
+      refused = [...refused, item].slice(-MAX_REFUSED)
+    },
+    voucher({ gateway, cumulative }) {
+      const credit = creditOf(gateway)
+      const baseline = credit.baseline ?? cumulative
+      if (cumulative < credit.vouched) return
+      credits.set(gateway, { ...credit, baseline, vouched: cumulative })
+    },
+    credit({ gateway, credit }) {
+      credits.set(gateway, credit)
+    },
+  }
+  return {
+    pending,
+    get refused() {
+      return refused
+    },
+    apply(line) {
+      // Sound: the handler is looked up by the line's own kind.
+      const handle = apply[line.kind] as (line: Line) => void
+      handle(line)
+    },
+    credit: creditOf,
+    snapshot: () => [
+      ...Array.from(pending.values(), (entry): Line => ({ kind: 'put', entry })),
+      ...refused.map((item): Line => ({ kind: 'refused', refused: item })),
+      // Last, because a replayed `put` counts its cost again.
+      ...Array.from(credits, ([gateway, credit]): Line => ({ kind: 'credit', gateway, credit })),
+    ],
+  }
+}
+
+/** A line as JSON text; amounts are decimal strings. */
+export function formatLine(line: Line): string {
+  return JSON.stringify(line, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  )
+}
+
+/** Parses one line. @throws RangeError, SyntaxError or TypeError when it is not one of ours */
+export function parseLine(text: string): Line {
+  const value: unknown = JSON.parse(text)
+  const line = fields(value)
+  const kind = line['kind']
+  if (kind === 'put') {
+    const entry = fields(line['entry'])
+    return {
+      kind,
+      entry: {
+        ...names(entry),
+        runner: string(entry['runner']),
+        ref: string(entry['ref']),
+        cost: amount(entry['cost']),
+        at: Number(entry['at']),
+        receipt: json(entry['receipt']),
+      },
+    }
+  }
+  if (kind === 'settled') {
+    return {
+      kind,
+      ...names(line),
+      host: line['host'] === undefined ? undefined : amount(line['host']),
+    }
+  }
+  if (kind === 'refused') {
+    const refused = fields(line['refused'])
+    return { kind, refused: { ...names(refused), answer: json(refused['answer']) } }
+  }
+  if (kind === 'voucher') {
+    return { kind, gateway: string(line['gateway']), cumulative: amount(line['cumulative']) }
+  }
+  if (kind === 'credit') {
+    return { kind, gateway: string(line['gateway']), credit: parseCredit(fields(line['credit'])) }
+  }
+  throw new RangeError('unknown line')
+}
+
+function parseCredit(credit: Readonly<Record<string, unknown>>): Credit {
+  const baseline = credit['baseline']
+  return {
+    earned: signed(credit['earned']),
+    baseline: baseline === undefined ? undefined : amount(baseline),
+    vouched: amount(credit['vouched']),
+  }
+}
+
+function names(value: Readonly<Record<string, unknown>>) {
+  return { gateway: string(value['gateway']), receiptId: string(value['receiptId']) }
+}
+
+function fields(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) throw new TypeError('not an object')
+  // Sound: a non-null object is read by own string keys only.
+  return value as Readonly<Record<string, unknown>>
+}
+
+function string(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('not a string')
+  return value
+}
+
+function amount(value: unknown): Nano {
+  return parseNano(string(value))
+}
+
+/** Earned may be negative for a while: a share below the cost arrives after a voucher. */
+function signed(value: unknown): Nano {
+  const text = string(value)
+  return text.startsWith('-') ? nano(-parseNano(text.slice(1))) : parseNano(text)
+}
+
+function json(value: unknown): Json {
+  if (value === undefined) throw new TypeError('missing')
+  // Sound: values come from JSON.parse, which makes nothing but Json.
+  return value as Json
+}

@@ -1,0 +1,283 @@
+import { parseTon } from '#base/nano.ts'
+
+/** Settings by name, as an environment holds them. */
+export type Settings = Readonly<Record<string, string | undefined>>
+
+interface Setting<T> {
+  /** Command-line form: `--wallet`. */
+  readonly flag: string
+  readonly help: string
+  /** Taken when the setting is absent or empty; undefined when absence has a meaning of its own. */
+  readonly fallback: string | undefined
+  /** Whether an untrusted host may give it to a production image: wallet, gateways and network (C3). */
+  readonly host: boolean
+  /** @throws RangeError whose message completes "NAME …" */
+  readonly parse: (text: string | undefined) => T
+  /** A rule that production adds. @throws RangeError */
+  readonly production: (value: T) => void
+}
+
+const MAX_KEYSET_SECONDS = 86_400
+const MIN_KEYSET_SECONDS = 600
+const DIGEST = /^sha256:[0-9a-f]{64}$/
+const RAW_ADDRESS = /^(?:0|-1):[0-9a-f]{64}$/
+const MODEL_ID = /^[\x21-\x7e]{1,200}$/
+const LISTEN = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):([0-9]{1,5})$/i
+const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost'])
+const UNIX_PREFIX = 'unix:/'
+
+function setting<T>(entry: Omit<Setting<T>, 'production'>): Setting<T> {
+  return { ...entry, production: () => {} }
+}
+
+/** Adds a rule for production. */
+function guarded<T>(entry: Setting<T>, production: (value: T) => void): Setting<T> {
+  return { ...entry, production }
+}
+
+/** Every setting of the runner, once: names, flags, defaults and rules. */
+export const SETTINGS = {
+  RUNNER_ENV: setting({
+    flag: 'env',
+    help: 'production (default) or development',
+    fallback: 'production',
+    host: false,
+    parse: oneOf('production', 'development'),
+  }),
+  WALLET: setting({
+    flag: 'wallet',
+    help: 'raw TON address that earns: 0:<64 hex>',
+    fallback: undefined,
+    host: true,
+    parse: required(matching(RAW_ADDRESS, 'must be a raw TON address (0:<64 hex digits>)')),
+  }),
+  GATEWAYS: guarded(
+    setting({
+      flag: 'gateways',
+      help: 'origins of the gateways to serve, separated by commas',
+      fallback: undefined,
+      host: true,
+      parse: required(origins),
+    }),
+    (values) => {
+      if (values.some((origin) => !origin.startsWith('https:'))) {
+        throw new RangeError('must be https origins in production')
+      }
+    },
+  ),
+  RUNNER_LISTEN: setting({
+    flag: 'listen',
+    help: 'host:port to listen on',
+    fallback: '127.0.0.1:0',
+    host: true,
+    parse: required(listen),
+  }),
+  RUNNER_URL: guarded(
+    setting({
+      flag: 'url',
+      help: 'https origin under which gateways reach this runner',
+      fallback: undefined,
+      host: true,
+      parse: optional(originUrl),
+    }),
+    (value) => {
+      if (value === undefined || !value.startsWith('https:')) {
+        throw new RangeError('must be an https origin in production')
+      }
+    },
+  ),
+  OUTBOX_PATH: setting({
+    flag: 'outbox',
+    help: 'file that keeps receipts until a gateway has them',
+    fallback: 'cocoon-runner.outbox',
+    host: false,
+    parse: required((text) => text),
+  }),
+  MODEL: setting({
+    flag: 'model',
+    help: 'model id under which requests name it',
+    fallback: undefined,
+    host: false,
+    parse: required(matching(MODEL_ID, 'must be 1 to 200 printable characters without spaces')),
+  }),
+  WEIGHTS_DIGEST: setting({
+    flag: 'weights-digest',
+    help: 'sha256:<hex> of the weights; default: computed from the weights file',
+    fallback: undefined,
+    host: false,
+    parse: optional(matching(DIGEST, 'must be sha256:<64 hex digits>')),
+  }),
+  WEIGHTS_PATH: setting({
+    flag: 'weights',
+    help: 'GGUF file for the built-in demonstration engine',
+    fallback: undefined,
+    host: false,
+    parse: optional((text) => text),
+  }),
+  ENGINE_URL: guarded(
+    setting({
+      flag: 'engine-url',
+      help: 'OpenAI-compatible engine (http://… or unix:/…); default: the demonstration model',
+      fallback: undefined,
+      host: false,
+      parse: optional(engineUrl),
+    }),
+    (value) => {
+      if (value !== undefined && !isLocal(value)) {
+        throw new RangeError('must be loopback or a unix socket in production')
+      }
+    },
+  ),
+  ENGINE_API_KEY: setting({
+    flag: 'engine-api-key',
+    help: 'bearer token of the engine, if it wants one',
+    fallback: undefined,
+    host: false,
+    parse: optional((text) => text),
+  }),
+  ENGINE_MODEL: setting({
+    flag: 'engine-model',
+    help: "the engine's own name for the model; default: the first that it lists",
+    fallback: undefined,
+    host: false,
+    parse: optional((text) => text),
+  }),
+  ENGINE_SCRIPT: guarded(
+    setting({
+      flag: 'engine-script',
+      help: 'c<N>g<ms>: plays a script instead of a model; for tests and load only',
+      fallback: undefined,
+      host: false,
+      parse: optional((text) => text),
+    }),
+    (value) => {
+      if (value !== undefined) throw new RangeError('is refused in production')
+    },
+  ),
+  CONTEXT_LENGTH: setting({
+    flag: 'context-length',
+    help: 'tokens of prompt and answer together; default: what the engine tells',
+    fallback: undefined,
+    host: false,
+    parse: optional(integer(1, 100_000_000)),
+  }),
+  MAX_OUTPUT_TOKENS: setting({
+    flag: 'max-output-tokens',
+    help: 'most tokens of one answer; default: the context length',
+    fallback: undefined,
+    host: false,
+    parse: optional(integer(1, 100_000_000)),
+  }),
+  PRICE_COEFFICIENT_BPS: setting({
+    flag: 'price-coefficient-bps',
+    help: "your price as a share of the operator's base price, in basis points",
+    fallback: '10000',
+    host: true,
+    parse: required(integer(0, 1_000_000)),
+  }),
+  CAPACITY: setting({
+    flag: 'capacity',
+    help: 'requests served at once',
+    fallback: '64',
+    host: false,
+    parse: required(integer(1, 100_000)),
+  }),
+  CREDIT_LIMIT_TON: setting({
+    flag: 'credit-limit-ton',
+    help: 'most unpaid work for one gateway, in TON',
+    fallback: '10',
+    host: true,
+    parse: required(tons),
+  }),
+  KEYSET_SECONDS: setting({
+    flag: 'keyset-seconds',
+    help: 'lifetime of the keys before they rotate, at most a day',
+    fallback: '43200',
+    host: false,
+    parse: required(integer(MIN_KEYSET_SECONDS, MAX_KEYSET_SECONDS)),
+  }),
+}
+
+export type SettingName = keyof typeof SETTINGS
+
+export type SettingValues = {
+  readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['parse']>
+}
+
+function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
+  return (text) => {
+    if (text === undefined) throw new RangeError('is missing')
+    return parse(text)
+  }
+}
+
+function optional<T>(parse: (text: string) => T): (text: string | undefined) => T | undefined {
+  return (text) => (text === undefined ? undefined : parse(text))
+}
+
+function oneOf<const T extends string>(...choices: readonly T[]) {
+  return required((text) => {
+    const choice = choices.find((name) => name === text)
+    if (choice === undefined) throw new RangeError(`must be one of ${choices.join(', ')}`)
+    return choice
+  })
+}
+
+function matching(pattern: RegExp, rule: string): (text: string) => string {
+  return (text) => {
+    if (!pattern.test(text)) throw new RangeError(rule)
+    return text
+  }
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= min && value <= max)) {
+      throw new RangeError(`must be a whole number from ${min} to ${max}`)
+    }
+    return value
+  }
+}
+
+function tons(text: string) {
+  try {
+    return parseTon(text)
+  } catch {
+    throw new RangeError('must be an amount of TON such as 2.5')
+  }
+}
+
+function listen(text: string): { host: string; port: number } {
+  const [, host, port] = LISTEN.exec(text) ?? []
+  if (host === undefined || Number(port) > 65_535) throw new RangeError('must be host:port')
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+}
+
+function originUrl(text: string): string {
+  const url = URL.parse(text)
+  const isOrigin = url !== null && (url.origin === text || `${url.origin}/` === text)
+  if (!isOrigin || !url.protocol.startsWith('http')) {
+    throw new RangeError('must be an http(s) origin without path')
+  }
+  return url.origin
+}
+
+function origins(text: string): readonly string[] {
+  const list = text.split(',').map((item) => originUrl(item.trim()))
+  return [...new Set(list)]
+}
+
+function engineUrl(text: string): string {
+  if (text.startsWith(UNIX_PREFIX)) return text
+  const url = URL.parse(text)
+  const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === ''
+  if (!isPlain || !url.protocol.startsWith('http')) {
+    throw new RangeError('must be http(s)://host[:port][/path] or unix:/path')
+  }
+  return text
+}
+
+function isLocal(engine: string): boolean {
+  return engine.startsWith(UNIX_PREFIX) || LOOPBACK_HOSTS.has(new URL(engine).hostname)
+}
