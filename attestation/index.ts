@@ -1,5 +1,11 @@
 /** Evidence, collateral, `now` and anchors in; facts and a verdict out. The only file that others import. */
-export { anchorCertificate, type SevProduct, type SevRoot, type TrustAnchors } from './anchors.ts'
+export {
+  anchorCertificate,
+  type SevProduct,
+  type SevRoot,
+  type TrustAnchors,
+} from './anchors.ts'
+export { COMMON_CHECKS, type Expected } from './appraise.ts'
 export { type Check, Checklist, type CheckTable, type Proof, prove } from './checks.ts'
 export { FAILURES, type FailureCode } from './codes.ts'
 export {
@@ -9,6 +15,24 @@ export {
   NO_COLLATERAL,
 } from './collateral/entry.ts'
 export { AttestationError } from './errors.ts'
+export { type Evidence, parseEvidence } from './evidence.ts'
+export {
+  gpuEvidenceDigest,
+  type ImagePreimage,
+  imageHash,
+  imagePreimage,
+  modelHash,
+  platformHash,
+} from './hashes.ts'
+export {
+  type AllowedImage,
+  type Allowlist,
+  DEFAULT_POLICY,
+  EMPTY_ALLOWLIST,
+  IMAGE_META,
+  type Policy,
+} from './policy.ts'
+export { PINNED_ANCHORS } from './roots.ts'
 export { appraiseSev } from './sev/appraise.ts'
 export { SEV_CHECKS } from './sev/checks.ts'
 export { parseSevEvidence, type SevEvidence } from './sev/evidence.ts'
@@ -18,3 +42,5 @@ export { parseSnpReport, type SnpReport } from './sev/report.ts'
 export { AMD_ROOTS } from './sev/roots.ts'
 export type { SevTcb } from './sev/tcb.ts'
 export type { VekKind } from './sev/vek.ts'
+export type { Attested, Claim, Claims, GpuBinding, Verdict } from './verdict.ts'
+export { failures, previewEvidence, type VerifyInput, verifyEvidence } from './verify.ts'
