@@ -1,4 +1,4 @@
-import type * as hpke from 'hpke'
+import * as hpke from 'hpke'
 import type { Bytes } from '#base/bytes.ts'
 import { copyBytes } from '#base/bytes.ts'
 import { ProtocolError } from './errors.ts'
@@ -32,6 +32,22 @@ export interface SealingKey {
   readonly suite: Suite
   readonly publicKey: Bytes
   readonly pair: hpke.KeyPair
+}
+
+/**
+ * Pairs each suite's sizes with implementations of its parts under the library's own interfaces.
+ */
+export function buildSuites(
+  kems: Readonly<Record<SuiteName, hpke.KEMFactory>>,
+  kdf: hpke.KDFFactory = hpke.KDF_HKDF_SHA256,
+  aead: hpke.AEADFactory = hpke.AEAD_AES_256_GCM,
+): Suites {
+  const entries = SUITE_FACTS.map((facts): [SuiteName, Suite] => [
+    facts.name,
+    { ...facts, hpke: new hpke.CipherSuite(kems[facts.name], kdf, aead) },
+  ])
+  // Sound: SUITE_FACTS names every suite once.
+  return Object.fromEntries(entries) as Record<SuiteName, Suite>
 }
 
 /** The suite whose encapsulated keys have exactly this length. */

@@ -6,7 +6,7 @@ import type { Aead, Provider } from './crypto.ts'
 import { TAG_BYTES } from './frame.ts'
 import { portableHashes } from './hash.ts'
 import { isSmallOrder } from './small-order.ts'
-import { SUITE_FACTS, type Suite, type SuiteName, type Suites } from './suite.ts'
+import { buildSuites } from './suite.ts'
 
 /** Any runtime with WebCrypto: browsers, Workers, Deno, Bun, Node. */
 export const webProvider: Provider<'async'> = {
@@ -19,20 +19,6 @@ export const webProvider: Provider<'async'> = {
     'ehbp-mlkem768-x25519': noble.KEM_MLKEM768_X25519,
   }),
   verify,
-}
-
-/** Pairs each suite's sizes with an implementation of its KEM. */
-export function buildSuites(
-  kems: Readonly<Record<SuiteName, hpke.KEMFactory>>,
-  kdf: hpke.KDFFactory = hpke.KDF_HKDF_SHA256,
-  aead: hpke.AEADFactory = hpke.AEAD_AES_256_GCM,
-): Suites {
-  const entries = SUITE_FACTS.map((facts): [SuiteName, Suite] => [
-    facts.name,
-    { ...facts, hpke: new hpke.CipherSuite(kems[facts.name], kdf, aead) },
-  ])
-  // Sound: SUITE_FACTS names every suite once.
-  return Object.fromEntries(entries) as Record<SuiteName, Suite>
 }
 
 function webAead(raw: Bytes): Aead<'async'> {

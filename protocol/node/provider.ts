@@ -14,7 +14,10 @@ import { syncBodies } from '../body.ts'
 import type { Aead, Hasher, Hashes, MacKey, Provider, Texts } from '../crypto.ts'
 import { TAG_BYTES } from '../frame.ts'
 import { isSmallOrder } from '../small-order.ts'
-import { webProvider } from '../web.ts'
+import { buildSuites } from '../suite.ts'
+import { nodeAes256Gcm, nodeHkdfSha256 } from './hpke-parts.ts'
+import { nodeMlKem768X25519 } from './kem-hybrid.ts'
+import { nodeDhkemX25519 } from './kem-x25519.ts'
 
 const CIPHER = 'aes-256-gcm'
 const HEX = /^[0-9a-f]*$/
@@ -25,7 +28,11 @@ export const nodeProvider: Provider<'sync'> = {
   hashes: nodeHashes(),
   texts: nodeTexts(),
   bodies: syncBodies(nodeAead),
-  suites: webProvider.suites,
+  suites: buildSuites(
+    { 'ehbp-x25519': nodeDhkemX25519, 'ehbp-mlkem768-x25519': nodeMlKem768X25519 },
+    nodeHkdfSha256,
+    nodeAes256Gcm,
+  ),
   verify: verifyEd25519,
 }
 
