@@ -1,0 +1,9 @@
+/** Accounts, memos and signed cells without @ton/core: for browsers, clients and runners. */
+export * from './account-id.ts'
+export { type BitCell, bitCellHash, type Sha256, webSha256 } from './bit-cell.ts'
+export * from './errors.ts'
+export * from './keys-cell.ts'
+export * from './signed-cells.ts'
+export * from './small-order.ts'
+export * from './till-constants.ts'
+export * from './verify-bits.ts'
