@@ -8,12 +8,25 @@ export {
 export { COMMON_CHECKS, type Expected } from './appraise.ts'
 export { type Check, Checklist, type CheckTable, type Proof, prove } from './checks.ts'
 export { FAILURES, type FailureCode } from './codes.ts'
+export { type Bundle, encodeBundle, parseBundle } from './collateral/bundle.ts'
 export {
   type Collateral,
   type CollateralEntry,
   type CollateralRequest,
   NO_COLLATERAL,
 } from './collateral/entry.ts'
+export {
+  type CollateralSettings,
+  collateralRequests,
+  DEFAULT_COLLATERAL_SETTINGS,
+} from './collateral/requests.ts'
+export {
+  type CollateralSource,
+  type Collected,
+  createCollateralSource,
+  type SourceDeps,
+} from './collateral/source.ts'
+export { type CollateralStore, memoryStore } from './collateral/store.ts'
 export { AttestationError } from './errors.ts'
 export { type Evidence, parseEvidence } from './evidence.ts'
 export {

@@ -44,4 +44,6 @@ export interface CollateralLifetime {
   readonly expires: UnixSeconds | undefined
   /** Fetched again in the background from this time on; undefined: never. */
   readonly refresh: UnixSeconds | undefined
+  /** The vendor's own counter (CRL number, evaluation number): a lower one than kept is not taken. */
+  readonly sequence?: bigint | undefined
 }

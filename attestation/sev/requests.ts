@@ -47,7 +47,8 @@ function crlRequest(product: SevProduct, kind: VekKind, { kds }: AmdSettings): C
     maxBytes: MAX_CRL_BYTES,
     // Lists live a year; a revocation must not wait that long, so they are read again daily.
     lifetime: ({ body, fetchedAt }): CollateralLifetime => {
-      return { expires: parseCrl(body).nextUpdate, refresh: after(fetchedAt, DAY_SECONDS) }
+      const { nextUpdate, number } = parseCrl(body)
+      return { expires: nextUpdate, refresh: after(fetchedAt, DAY_SECONDS), sequence: number }
     },
   }
 }

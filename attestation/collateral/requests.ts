@@ -1,0 +1,25 @@
+import type { Evidence } from '../evidence.ts'
+import { type AmdSettings, amdRequests, DEFAULT_AMD_SETTINGS } from '../sev/requests.ts'
+import type { Collateral, CollateralRequest } from './entry.ts'
+import type { SourceSettings } from './source.ts'
+
+/** Where each vendor's collateral comes from, and how hard to ask. */
+export interface CollateralSettings extends SourceSettings {
+  readonly amd: AmdSettings
+}
+
+export const DEFAULT_COLLATERAL_SETTINGS: CollateralSettings = {
+  origins: [DEFAULT_AMD_SETTINGS.kds],
+  timeoutMs: 10_000,
+  requestsPerMinute: 30,
+  amd: DEFAULT_AMD_SETTINGS,
+}
+
+/** Everything that the vendors must still supply for this evidence. */
+export function collateralRequests(
+  evidence: Evidence,
+  have: Collateral,
+  settings: CollateralSettings,
+): readonly CollateralRequest[] {
+  return amdRequests(evidence.tee, have, settings.amd)
+}

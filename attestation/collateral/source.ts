@@ -1,0 +1,172 @@
+import { type Clock, toSeconds, type UnixSeconds } from '#base/brand.ts'
+import type { Collateral, CollateralEntry, CollateralLifetime, CollateralRequest } from './entry.ts'
+import {
+  CollateralError,
+  type CollateralErrorCode,
+  type FetchSettings,
+  fetchEntry,
+} from './fetch-entry.ts'
+import { Pacing } from './pacing.ts'
+import type { CollateralStore } from './store.ts'
+
+export interface SourceSettings extends FetchSettings {
+  /** Most requests to one origin in a minute. */
+  readonly requestsPerMinute: number
+}
+
+export interface SourceDeps {
+  readonly fetch: typeof fetch
+  readonly clock: Clock
+  readonly store: CollateralStore
+  /** Takes work that nobody waits for (refreshing); on Workers, `waitUntil`. It never rejects. */
+  readonly background: (work: Promise<void>) => void
+}
+
+/** What is at hand for some evidence, and why the rest is not. */
+export interface Collected {
+  readonly collateral: Collateral
+  readonly missing: readonly { readonly name: string; readonly code: CollateralErrorCode }[]
+}
+
+/** Asks for what is still needed, given what is at hand; empty when nothing is. */
+export type NextRequests = (have: Collateral) => readonly CollateralRequest[]
+
+export interface CollateralSource {
+  /** Gathers collateral from the store and the services. Never throws for a service's failure. */
+  collect(next: NextRequests, given?: Collateral): Promise<Collected>
+  /** Fetches again what is due, ahead of its end; a job calls it. @returns how many were fetched */
+  refreshDue(): Promise<number>
+}
+
+/** Some objects name others (reference measurements name certificates to check): rounds of asking. */
+const MAX_ROUNDS = 4
+const MAX_REQUESTS_PER_ROUND = 64
+const MAX_WATCHED = 4_096
+
+/** Store, services, back-off and single flight behind one call. */
+export function createCollateralSource(
+  settings: SourceSettings,
+  deps: SourceDeps,
+): CollateralSource {
+  const { store, clock } = deps
+  const pacing = new Pacing(settings.requestsPerMinute)
+  const flights = new Map<string, Promise<CollateralEntry>>()
+  const watched = new Map<string, CollateralRequest>()
+
+  function fetchOnce(request: CollateralRequest): Promise<CollateralEntry> {
+    const flying = flights.get(request.name)
+    if (flying !== undefined) return flying
+    const flight = fetchPaced(request).finally(() => flights.delete(request.name))
+    flights.set(request.name, flight)
+    return flight
+  }
+
+  async function fetchPaced(request: CollateralRequest): Promise<CollateralEntry> {
+    const { origin } = new URL(request.url)
+    pacing.claim(origin, clock())
+    try {
+      const entry = await fetchEntry(request, settings, deps)
+      refuseRollback(request, entry, await store.get(request.name))
+      pacing.succeeded(origin)
+      await store.put(entry)
+      return entry
+    } catch (cause) {
+      if (cause instanceof CollateralError) pacing.failed(origin, cause, clock())
+      throw cause
+    }
+  }
+
+  async function obtain(request: CollateralRequest): Promise<CollateralEntry> {
+    watch(watched, request)
+    const kept = await store.get(request.name)
+    const lifetime = kept === undefined ? undefined : lifetimeOf(request, kept)
+    const now = toSeconds(clock())
+    if (kept === undefined || lifetime === undefined || isOver(lifetime, now)) {
+      return fetchOnce(request)
+    }
+    if (isDue(lifetime, now)) {
+      // The kept one still holds, so nobody waits, and a failure only means trying again later.
+      deps.background(fetchOnce(request).then(ignore, ignore))
+    }
+    return kept
+  }
+
+  async function collect(next: NextRequests, given: Collateral = new Map()): Promise<Collected> {
+    const have = new Map(given)
+    const missing = new Map<string, CollateralErrorCode>()
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const requests = next(have).filter(({ name }) => !have.has(name) && !missing.has(name))
+      if (requests.length === 0) break
+      await Promise.all(
+        requests.slice(0, MAX_REQUESTS_PER_ROUND).map(async (request) => {
+          try {
+            have.set(request.name, await obtain(request))
+          } catch (cause) {
+            missing.set(request.name, cause instanceof CollateralError ? cause.code : 'network')
+          }
+        }),
+      )
+    }
+    return { collateral: have, missing: [...missing].map(([name, code]) => ({ name, code })) }
+  }
+
+  async function refreshDue(): Promise<number> {
+    let refreshed = 0
+    for (const request of watched.values()) {
+      const kept = await store.get(request.name)
+      const lifetime = kept === undefined ? undefined : lifetimeOf(request, kept)
+      const now = toSeconds(clock())
+      if (lifetime !== undefined && !isDue(lifetime, now) && !isOver(lifetime, now)) continue
+      refreshed += await fetchOnce(request).then(
+        () => 1,
+        () => 0,
+      )
+    }
+    return refreshed
+  }
+
+  return { collect, refreshDue }
+}
+
+/** Keeps the newest requests only: forged evidence may name objects without end. */
+function watch(watched: Map<string, CollateralRequest>, request: CollateralRequest): void {
+  watched.delete(request.name)
+  watched.set(request.name, request)
+  if (watched.size <= MAX_WATCHED) return
+  const [oldest] = watched.keys()
+  if (oldest !== undefined) watched.delete(oldest)
+}
+
+/** A service that answers with an older object than before would hide a revocation (M8). */
+function refuseRollback(
+  request: CollateralRequest,
+  fetched: CollateralEntry,
+  kept: CollateralEntry | undefined,
+): void {
+  const before = kept === undefined ? undefined : lifetimeOf(request, kept)?.sequence
+  const after = lifetimeOf(request, fetched)?.sequence
+  if (before === undefined || after === undefined || after >= before) return
+  throw new CollateralError('invalid', `${request.name}: number ${after} is below ${before}`)
+}
+
+/** A kept entry that cannot be read counts as absent. */
+function lifetimeOf(
+  request: CollateralRequest,
+  entry: CollateralEntry,
+): CollateralLifetime | undefined {
+  try {
+    return request.lifetime(entry)
+  } catch {
+    return undefined
+  }
+}
+
+function isOver({ expires }: CollateralLifetime, now: UnixSeconds): boolean {
+  return expires !== undefined && now > expires
+}
+
+function isDue({ refresh }: CollateralLifetime, now: UnixSeconds): boolean {
+  return refresh !== undefined && now >= refresh
+}
+
+function ignore(): void {}
