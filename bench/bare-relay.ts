@@ -30,12 +30,11 @@ const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, respons
       {
         onRequestStart: () => {},
         onResponseStart: (_controller, status, headers) => {
-          const type = headers['content-type']
-          const length = headers['content-length']
-          response.writeHead(status, {
-            ...(type === undefined ? {} : { 'content-type': type }),
-            ...(length === undefined ? {} : { 'content-length': length }),
+          const kept = ['content-type', 'content-length'].flatMap((name) => {
+            const value = headers[name]
+            return value === undefined ? [] : [[name, value] as const]
           })
+          response.writeHead(status, Object.fromEntries(kept))
         },
         onResponseData: (controller, chunk) => {
           if (!response.write(chunk)) {

@@ -6,6 +6,7 @@ import {
   comment,
   internal,
   SendMode,
+  type StateInit,
   TonClient,
   WalletContractV5R1,
 } from '@ton/ton'
@@ -20,6 +21,8 @@ export interface WalletTransfer {
   readonly comment?: string
   readonly body?: Cell
   readonly bounce?: boolean
+  /** Deploys the receiver. */
+  readonly init?: StateInit
 }
 
 /** A plain V5 wallet over the JSON-RPC, as any user has one; its key comes from a name, so it holds play money only. */
@@ -42,7 +45,7 @@ export function openDevWallet(endpoint: string, name: string): DevWallet {
     address: wallet.address,
     fund: (amount) =>
       dev.faucet({ address: wallet.address.toString({ bounceable: false }), amount }),
-    transfer: async ({ to, value, bounce, ...content }) => {
+    transfer: async ({ to, value, bounce, init, ...content }) => {
       const body = content.comment === undefined ? content.body : comment(content.comment)
       // The chain judges the expiry by its own clock, which a test may have moved.
       const { timestampt } = await client.getContractState(wallet.address)
@@ -51,7 +54,15 @@ export function openDevWallet(endpoint: string, name: string): DevWallet {
         timeout: timestampt + EXPIRY_SECONDS,
         secretKey,
         sendMode: SendMode.PAY_GAS_SEPARATELY,
-        messages: [internal({ to, value, bounce: bounce ?? true, ...(body ? { body } : {}) })],
+        messages: [
+          internal({
+            to,
+            value,
+            bounce: bounce ?? true,
+            ...(body ? { body } : {}),
+            ...(init ? { init } : {}),
+          }),
+        ],
       })
     },
     balance: () => client.getBalance(wallet.address),

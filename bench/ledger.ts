@@ -1,0 +1,169 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type UnixMs, unixMs, unixSeconds } from '#base/brand.ts'
+import { nano, nanoPerMillion } from '#base/nano.ts'
+import {
+  type AccountId,
+  accountId,
+  requestId,
+  runnerId,
+  sessionId,
+  tonAddress,
+} from '#gateway/db/ids.ts'
+import { migrate } from '#gateway/db/migrate.ts'
+import { createCore } from '#gateway/ledger/core.ts'
+import { groupCommit } from '#gateway/ledger/group-commit.ts'
+import type { Ledger, Reserve, Settle } from '#gateway/ledger/port.ts'
+import { openSqlite } from '#gateway/node/open-sqlite.ts'
+
+const ACCOUNTS = 1_000
+const WARM_UP_PAIRS = 2_000
+const CHECKPOINT_MS = 250
+const AT = unixMs(1_700_000_000_000)
+const RUNNER = runnerId('run_bench')
+const PAYEE = tonAddress(`0:${'ab'.repeat(32)}`)
+/** About what a signed receipt takes. */
+const RECEIPT = JSON.stringify({ api_version: 'aci/1', event_log: 'x'.repeat(1_400) })
+
+export interface LedgerRow {
+  /** Requests in flight: as many reserves and settles share a transaction. */
+  readonly batch: number
+  /** Reserve + settle pairs, each durable, per second. */
+  readonly pairsPerSecond: number
+  /** CPU of this process per pair. */
+  readonly cpuMicros: number
+}
+
+/** Measures reserve + settle at `synchronous=FULL` through the group commit, receipts stored, for each batch size. */
+export async function benchLedger(options: {
+  readonly batches: readonly number[]
+  readonly pairs: number
+}): Promise<LedgerRow[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'cocoon-ledger-'))
+  const rows: LedgerRow[] = []
+  try {
+    for (const batch of options.batches) {
+      const store = openSqlite(join(folder, `${batch}.db`))
+      migrate(store, [{ name: '0000_init', sql: readInit() }])
+      const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+      const accounts = await fund(ledger)
+      await drive(ledger, accounts, { batch, pairs: WARM_UP_PAIRS, from: 0 })
+      const checkpoints = setInterval(() => store.checkpoint(), CHECKPOINT_MS)
+      rows.push(await measure(ledger, accounts, { batch, pairs: options.pairs }))
+      clearInterval(checkpoints)
+      const [audit] = await ledger.commit([{ op: 'audit' }])
+      if (audit.broken.length > 0) throw new Error(`audit: ${audit.broken.join('; ')}`)
+      store.close()
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return rows
+}
+
+function readInit(): string {
+  return readFileSync(new URL('../migrations/0000_init.sql', import.meta.url), 'utf8')
+}
+
+async function fund(ledger: Ledger): Promise<AccountId[]> {
+  const accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
+    accountId(i.toString().padStart(32, '0')),
+  )
+  await ledger.commit(
+    accounts.map((account) => ({
+      op: 'mirror_account' as const,
+      account,
+      mode: 'managed' as const,
+      credit: nano(1_000_000_000_000n),
+      debit: nano(0n),
+      paidOut: nano(0n),
+      exitAt: null,
+      cap: null,
+      seqno: 1,
+      at: AT,
+    })),
+  )
+  return accounts
+}
+
+async function measure(
+  ledger: Ledger,
+  accounts: readonly AccountId[],
+  { batch, pairs }: { batch: number; pairs: number },
+): Promise<LedgerRow> {
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  await drive(ledger, accounts, { batch, pairs, from: WARM_UP_PAIRS })
+  const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  return { batch, pairsPerSecond: pairs / seconds, cpuMicros: (user + system) / pairs }
+}
+
+/** Keeps `batch` requests in flight, half of them reserving and half settling in any one transaction. */
+async function drive(
+  ledger: Ledger,
+  accounts: readonly AccountId[],
+  { batch, pairs, from }: { batch: number; pairs: number; from: number },
+): Promise<void> {
+  let next = from
+  const lane = async (): Promise<void> => {
+    while (next < from + pairs) {
+      const number = next++
+      const account = accounts[number % accounts.length]
+      if (account === undefined) throw new Error('no accounts')
+      const [reserved] = await ledger.commit([reserve(account, number)])
+      if (!reserved.ok) throw new Error(`reserve: ${reserved.code}`)
+      const [settled] = await ledger.commit([settle(account, number)])
+      if (!settled.ok) throw new Error(`settle: ${settled.code}`)
+    }
+  }
+  await Promise.all(Array.from({ length: batch }, lane))
+}
+
+/** Spread over the index as random ids are. */
+function requestOf(number: number): Reserve['request'] {
+  const high = Math.imul(number, 0x9e3779b1) >>> 0
+  return requestId(
+    `req_${high.toString(16).padStart(8, '0')}${number.toString(16).padStart(24, '0')}`,
+  )
+}
+
+function reserve(account: AccountId, number: number): Reserve {
+  return {
+    op: 'reserve',
+    account,
+    request: requestOf(number),
+    attempt: 1,
+    key: null,
+    amount: nano(5_000_000n),
+    model: 'cocoon/demo',
+    runner: RUNNER,
+    session: sessionId('sha256:bench'),
+    payee: PAYEE,
+    price: {
+      input: nanoPerMillion(200_000_000n),
+      cached: nanoPerMillion(50_000_000n),
+      output: nanoPerMillion(800_000_000n),
+    },
+    commissionBps: 500,
+    deadline: unixSeconds(1_700_021_600),
+    at: AT,
+  }
+}
+
+function settle(account: AccountId, number: number): Settle {
+  const at: UnixMs = AT
+  return {
+    op: 'settle',
+    account,
+    request: requestOf(number),
+    attempt: 1,
+    runner: RUNNER,
+    payee: PAYEE,
+    usage: { prompt_tokens: 812, cached_tokens: 256, completion_tokens: 211, reasoning_tokens: 0 },
+    stop: 'normal',
+    at,
+    receipt: { id: requestOf(number), document: RECEIPT },
+  }
+}
