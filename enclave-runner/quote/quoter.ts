@@ -15,8 +15,20 @@ export interface Quoter {
    */
   quote(reportData: Bytes): Promise<Json>
   /**
-   * Evidence of every GPU under a 32-byte nonce: the wire form's `gpu` member; null without a GPU.
+   * Evidence of every GPU under a 32-byte nonce; null without a GPU.
    * @throws QuoteError
    */
-  gpu(nonce: Bytes): Promise<Json | null>
+  gpu(nonce: Bytes): Promise<GpuEvidence | null>
+}
+
+export interface GpuEvidence {
+  /** As NVIDIA names it, for example "HOPPER". */
+  readonly arch: string
+  /** In a fixed order: the CPU's report vouches for these devices and their number. */
+  readonly devices: readonly {
+    /** SPDM request and response. */
+    readonly evidence: Bytes
+    /** PEM chain, leaf first. */
+    readonly certificate: Bytes
+  }[]
 }

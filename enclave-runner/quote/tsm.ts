@@ -2,7 +2,6 @@ import type { Random } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
 import { base64, hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
-import { readAuxCertificates } from './aux-certificates.ts'
 import { QuoteError } from './quote-error.ts'
 import type { Quoter, TeeType } from './quoter.ts'
 
@@ -97,14 +96,10 @@ function providerOf(report: TsmReport) {
   return provider
 }
 
+/** The host's certificate table travels as it is: the verifier reads and judges it. */
 function snpEvidence({ out, aux }: TsmReport): Json {
-  const { vek, chain } = readAuxCertificates(aux)
-  return {
-    type: 'sev-snp',
-    report: base64(out),
-    ...(vek === undefined ? {} : { vek: base64(vek) }),
-    ...(chain.length === 0 ? {} : { chain: chain.map(base64) }),
-  }
+  const auxblob = aux.length === 0 ? {} : { auxblob: base64(aux) }
+  return { type: 'sev-snp', report: base64(out), ...auxblob }
 }
 
 function tdxEvidence({ out }: TsmReport): Json {

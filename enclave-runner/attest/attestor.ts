@@ -1,0 +1,93 @@
+import { base64, hex } from '#base/bytes.ts'
+import type { Json } from '#base/jcs.ts'
+import type { Report } from '#protocol'
+import { gpuNonce, reportData } from '#protocol'
+import { QuoteError } from '../quote/quote-error.ts'
+import type { GpuEvidence, Quoter } from '../quote/quoter.ts'
+import type { Identity } from './identity.ts'
+
+/** Makes attestation reports, one at a time. */
+export interface Attestor {
+  /**
+   * The ACI report of an identity for a caller's nonce. Concurrent calls for one nonce share a quote.
+   * @param nonce 64 hex digits
+   * @throws QuoteError `busy` when too many wait (M7)
+   */
+  report(identity: Identity, nonce: string): Promise<Report>
+  /** GPU evidence in the same queue: the devices take one caller at a time. */
+  gpu: Quoter['gpu']
+}
+
+/** Callers that may wait for the device; a quote takes 5 to 100 ms on real hardware. */
+const MAX_WAITING = 64
+
+export interface ServingFacts {
+  readonly model: string
+  readonly contextLength: number
+  /** What answers say about the engine, so that a demonstration shows here too. */
+  readonly engine: string
+}
+
+export function createAttestor(quoter: Quoter, serving: ServingFacts): Attestor {
+  const inFlight = new Map<string, Promise<Report>>()
+  let waiting = 0
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (waiting >= MAX_WAITING) throw new QuoteError('busy', 'too many quotes wait')
+    waiting++
+    const turn = last.then(work, work)
+    last = turn.catch(() => {})
+    return turn.finally(() => waiting--)
+  }
+  return {
+    gpu: (nonce) => inTurn(() => quoter.gpu(nonce)),
+    report(identity, nonce) {
+      const name = `${identity.digest} ${nonce}`
+      const known = inFlight.get(name)
+      if (known !== undefined) return known
+      const made = inTurn(() => makeReport(quoter, serving, identity, nonce))
+      inFlight.set(name, made)
+      const forget = (): void => void inFlight.delete(name)
+      made.then(forget, forget)
+      return made
+    },
+  }
+}
+
+async function makeReport(
+  quoter: Quoter,
+  serving: ServingFacts,
+  identity: Identity,
+  nonce: string,
+): Promise<Report> {
+  const data = reportData(identity.digest, nonce)
+  const tee = await quoter.quote(data)
+  const { keyset, gpu } = identity
+  return {
+    api_version: 'aci/1',
+    workload_keyset_digest: identity.digest,
+    attestation: {
+      tee_type: quoter.teeType,
+      workload_keyset: keyset,
+      report_data: hex(data),
+      source_provenance: null,
+      evidence: { tee, ...(gpu === null ? {} : { gpu: gpuWire(gpu, hex(gpuNonce(keyset))) }) },
+    },
+    service_capabilities: {
+      supported_e2ee_versions: ['ehbp', 'cocoon/1'],
+      serving: {
+        model: serving.model,
+        context_length: serving.contextLength,
+        engine: serving.engine,
+      },
+    },
+  }
+}
+
+function gpuWire(gpu: GpuEvidence, nonce: string): Json {
+  const devices = gpu.devices.map(({ evidence, certificate }) => ({
+    evidence: base64(evidence),
+    certificate: base64(certificate),
+  }))
+  return { arch: gpu.arch, nonce, devices }
+}

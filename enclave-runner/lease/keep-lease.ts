@@ -1,0 +1,142 @@
+import type { Random } from '#base/brand.ts'
+import type { Json } from '#base/jcs.ts'
+import { parseNano } from '#base/nano.ts'
+import type { HeartbeatAnswer } from '#protocol'
+import { parseHeartbeatAnswer, signHeartbeat } from '#protocol'
+import type { Identities } from '../attest/identities.ts'
+import { backOffMs } from '../back-off.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import type { Log, Wait } from '../runtime.ts'
+import type { Lease, LeaseTable } from './lease.ts'
+import { LeaseError } from './lease-error.ts'
+import { postJson } from './post-json.ts'
+import type { Granted, Offer, RegisterDeps } from './register.ts'
+import { read, register } from './register.ts'
+
+export type Voucher = NonNullable<HeartbeatAnswer['settlement']['voucher']>
+
+/** Whether a gateway's voucher is signed by its meter key (hex). The contracts' code decides. */
+export type VerifyVoucher = (voucher: Voucher, meterKey: string) => boolean | Promise<boolean>
+
+export interface LeaseDeps extends RegisterDeps {
+  readonly identities: Identities
+  readonly leases: LeaseTable
+  readonly outbox: Outbox
+  readonly verifyVoucher: VerifyVoucher
+  readonly random: Random
+  readonly wait: Wait
+  readonly log: Log
+  /** Unix seconds. */
+  readonly now: () => number
+  readonly inFlight: () => number
+}
+
+/** Failed heartbeats in a row after which the gateway may have forgotten us. */
+const MAX_SILENT_HEARTBEATS = 5
+
+/**
+ * Keeps a lease at one gateway until `stop`: registers, sends heartbeats, registers again when the gateway
+ * forgets us or the keys are due, and backs off with jitter while it does not answer.
+ */
+export async function keepLease(
+  deps: LeaseDeps,
+  gateway: string,
+  offer: Offer,
+  stop: AbortSignal,
+): Promise<void> {
+  let failures = 0
+  while (!stop.aborted) {
+    try {
+      const identity = await deps.identities.current()
+      const granted = await register(deps, gateway, identity, offer, stop)
+      deps.leases.add(granted.lease)
+      const { runnerId } = granted.lease
+      deps.log('info', 'registered', { gateway, runner: runnerId, keyset: identity.digest })
+      failures = 0
+      await sendHeartbeats(deps, granted, offer, stop)
+    } catch (error) {
+      if (stop.aborted) return
+      failures++
+      deps.log('warn', 'not registered', { gateway, failures, reason: reasonOf(error) })
+      await deps.wait(backOffMs(failures, deps.random), stop)
+    }
+  }
+}
+
+/** Returns when it is time to register again. @throws LeaseError `rejected`, `malformed` */
+async function sendHeartbeats(
+  deps: LeaseDeps,
+  granted: Granted,
+  offer: Offer,
+  stop: AbortSignal,
+): Promise<void> {
+  let seconds = granted.heartbeatSeconds
+  let silent = 0
+  while (!stop.aborted) {
+    await deps.wait(seconds * 1000, stop)
+    if (stop.aborted || deps.identities.isDue(granted.lease.identity)) return
+    try {
+      const answer = await sendHeartbeat(deps, granted.lease, offer, stop)
+      seconds = answer.lease.heartbeat_seconds
+      silent = 0
+      await takeVoucher(deps, granted.lease, offer, answer.settlement.voucher)
+    } catch (error) {
+      const isSilence = error instanceof LeaseError && error.code === 'unreachable'
+      if (!isSilence) throw error
+      silent++
+      deps.log('warn', 'heartbeat not answered', {
+        gateway: granted.lease.gateway,
+        failures: silent,
+      })
+      if (silent >= MAX_SILENT_HEARTBEATS) return
+    }
+  }
+}
+
+async function sendHeartbeat(
+  deps: LeaseDeps,
+  lease: Lease,
+  offer: Offer,
+  stop: AbortSignal,
+): Promise<HeartbeatAnswer> {
+  const request = signHeartbeat(
+    {
+      gateway: lease.name,
+      runner_id: lease.runnerId,
+      sequence: lease.identity.nextSequence(),
+      in_flight: deps.inFlight(),
+      capacity: offer.capacity,
+      at: deps.now(),
+    },
+    lease.identity.signer,
+  )
+  // Sound: a heartbeat holds strings and numbers only.
+  const body = request as unknown as Json
+  const told = await postJson(deps.fetch, `${lease.gateway}/v1/runners/heartbeat`, body, stop)
+  return read(() => parseHeartbeatAnswer(told, 'heartbeat'))
+}
+
+/** Counts a voucher only when it is ours and its signature verifies (H20). */
+async function takeVoucher(
+  { outbox, verifyVoucher, log }: LeaseDeps,
+  lease: Lease,
+  offer: Offer,
+  voucher: Voucher | undefined,
+): Promise<void> {
+  const { gateway, till, meterKey } = lease
+  if (voucher === undefined) {
+    outbox.vouched(gateway, parseNano('0'))
+    return
+  }
+  const isOurs = voucher.till === till && voucher.payee === offer.payee && meterKey !== null
+  if (isOurs && (await verifyVoucher(voucher, meterKey))) {
+    outbox.vouched(gateway, parseNano(voucher.cumulative))
+  } else {
+    log('error', 'voucher not accepted', { gateway, isOurs })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof LeaseError) return `${error.code}: ${error.message}`
+  return error instanceof Error ? error.name : 'unknown'
+}

@@ -1,0 +1,56 @@
+import type { Json } from '#base/jcs.ts'
+import { LeaseError } from './lease-error.ts'
+
+const TIMEOUT_MS = 30_000
+const MAX_ANSWER_BYTES = 1024 * 1024
+const CODE = /^[a-z0-9_.-]{1,64}$/i
+
+/**
+ * Posts JSON to a gateway and reads its JSON answer. A refusal's code, never its text, goes into the error.
+ * @throws LeaseError
+ */
+export async function postJson(
+  fetch: typeof globalThis.fetch,
+  url: string,
+  body: Json,
+  stop: AbortSignal,
+): Promise<unknown> {
+  let status: number
+  let text: string
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      redirect: 'error',
+      signal: AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]),
+    })
+    status = response.status
+    text = await response.text()
+  } catch (cause) {
+    throw new LeaseError('unreachable', 'no answer from the gateway', { cause })
+  }
+  if (status >= 500) throw new LeaseError('unreachable', `the gateway answered ${status}`)
+  if (text.length > MAX_ANSWER_BYTES) throw new LeaseError('malformed', 'the answer is too long')
+  const answer = parse(text)
+  if (status >= 400) {
+    throw new LeaseError('rejected', `the gateway answered ${status} (${codeOf(answer)})`)
+  }
+  return answer
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function codeOf(answer: unknown): string {
+  const error =
+    typeof answer === 'object' && answer !== null && 'error' in answer ? answer.error : answer
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && CODE.test(code) ? code : 'no code'
+}
