@@ -3,6 +3,7 @@ import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
 /** Every command, loaded only when it is called: `--help` must not open a database. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import('./commands/dev.ts')).dev,
+  keys: async () => (await import('./commands/keys.ts')).keys,
 }
 
 async function help(out: (line: string) => void): Promise<void> {
