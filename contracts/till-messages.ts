@@ -39,6 +39,7 @@ export const TILL_OP = {
   activateKey: 0x2f1d8a0c,
   cancelRotation: 0x2f1d8a0d,
   freeze: 0x2f1d8a0e,
+  returnFees: 0x2f1d8a0f,
   topUp: 0xd372158c,
   excesses: 0xd53276db,
   payout: 0x2f1d8af0,
@@ -129,6 +130,11 @@ export function refundOrphanBody(order: OrphanOrder, signature: Bytes): Cell {
 /** Sent by the admin's wallet. */
 export function redeemFeesBody(to: string, amount: Nano): Cell {
   return message('redeemFees').storeAddress(Address.parseRaw(to)).storeCoins(amount).endCell()
+}
+
+/** Sent by the admin's wallet: moves fees into the pool, for hosts. */
+export function returnFeesBody(amount: Nano): Cell {
+  return message('returnFees').storeCoins(amount).endCell()
 }
 
 /**
