@@ -27,6 +27,12 @@ export {
   type SourceDeps,
 } from './collateral/source.ts'
 export { type CollateralStore, memoryStore } from './collateral/store.ts'
+export {
+  runVectors,
+  totalOf,
+  type VectorOutcome,
+  type VectorTotals,
+} from './conformance/run.ts'
 export { AttestationError } from './errors.ts'
 export { type Evidence, parseEvidence } from './evidence.ts'
 export {

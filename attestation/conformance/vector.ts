@@ -46,3 +46,8 @@ export interface VectorResult {
 }
 
 export type VectorRunner = (input: VectorInput) => Promise<VectorResult>
+
+/** Thrown by a runner for a vector that asks for nothing which we do. */
+export class VectorSkipped extends Error {
+  override readonly name = 'VectorSkipped'
+}

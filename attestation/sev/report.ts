@@ -81,7 +81,7 @@ export function parseSnpReport(bytes: Bytes): SnpReport {
     reservedZero(reader, reader.remaining, 'unsigned tail')
     reader.end()
     const zeroAuthor = head.authorKeyEnabled || identity.authorKeyDigest.every((byte) => byte === 0)
-    demand(zeroAuthor, 'reserved-bits', 'author key digest without author key')
+    demand(zeroAuthor, 'parse', 'author key digest without author key')
     return {
       signed: bytes.slice(0, SIGNED_BYTES),
       version,
@@ -106,7 +106,7 @@ function readHead(reader: ByteReader) {
   const currentTcb = reader.take(8)
   const platformInfo = reader.u64le()
   const signer = reader.u32le()
-  demand(signer >>> 5 === 0, 'reserved-bits', 'reserved signer bits are set')
+  demand(signer >>> 5 === 0, 'parse', 'reserved signer bits are set')
   reservedZero(reader, 4, 'field 0x04C')
   return {
     guestSvn,
@@ -189,7 +189,7 @@ function readSignature(reader: ByteReader): Bytes {
 
 function reservedZero(reader: ByteReader, length: number, where: string): void {
   const zero = reader.take(length).every((byte) => byte === 0)
-  demand(zero, 'reserved-bits', `SNP report: ${where} is not zero`)
+  demand(zero, 'parse', `SNP report: ${where} is not zero`)
 }
 
 /** "1.55.40" */

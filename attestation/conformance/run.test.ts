@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+import { describe, expect, test } from 'vitest'
+import type { Bytes } from '#base/bytes.ts'
+import { runVectors, totalOf, type VectorOutcome } from './run.ts'
+import type { Vector } from './vector.ts'
+
+const FOLDER =
+  process.env['ATTESTATION_VECTORS'] ?? join(import.meta.dirname, '../../../shared/vectors')
+const PRESENT = existsSync(join(FOLDER, 'manifest.json'))
+
+async function runFolder(folder: string, given?: unknown): Promise<VectorOutcome[]> {
+  const read = async (path: string): Promise<Bytes> =>
+    new Uint8Array(await readFile(join(folder, path)))
+  const manifest: unknown =
+    given ?? JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))
+  const outcomes: VectorOutcome[] = []
+  for await (const outcome of runVectors(manifest, read)) outcomes.push(outcome)
+  return outcomes
+}
+
+/** Always set by a real policy: without them the vector tells nothing about the evidence. */
+const CONFIGURED = new Set(['measurement-pin', 'report-data-pin', 'tcb-floor', 'tcb-eval-floor'])
+
+describe('the shared vectors', () => {
+  test.skipIf(!PRESENT)('every one gets its expected verdict', async () => {
+    const outcomes = await runFolder(FOLDER)
+    const wrong = outcomes.filter(({ status }) => status === 'failed')
+    expect(wrong.map(({ id, got, detail }) => `${id}: ${got}: ${detail}`)).toEqual([])
+    for (const technology of new Set(outcomes.map((outcome) => outcome.technology))) {
+      const { passed, skipped } = totalOf(outcomes.filter((o) => o.technology === technology))
+      process.stdout.write(`vectors ${technology}: ${passed} passed, ${skipped} skipped\n`)
+    }
+  })
+
+  test.skipIf(!PRESENT)(
+    'of SNP: without any one of its waivers a valid one is refused',
+    async () => {
+      const manifest = JSON.parse(await readFile(join(FOLDER, 'manifest.json'), 'utf8'))
+      const stricter = manifest.vectors
+        .filter((v: Vector) => v.technology === 'sev-snp' && v.verdict === 'valid')
+        .flatMap((v: Vector) =>
+          v.waive
+            .filter((check) => !CONFIGURED.has(check))
+            .map((check) => {
+              const waive = v.waive.filter((other) => other !== check)
+              return { ...v, id: `${v.id} without ${check}`, verdict: 'invalid', waive }
+            }),
+        )
+      // A chain alone has no revocation list to miss.
+      const judged = stricter.filter((v: Vector) => v.subject !== 'chain')
+      expect(judged.length).toBeGreaterThan(10)
+      const outcomes = await runFolder(FOLDER, { ...manifest, vectors: judged })
+      expect(outcomes.filter(({ status }) => status !== 'passed')).toEqual([])
+    },
+  )
+
+  test.runIf(!PRESENT)(
+    'are absent: 209 vectors skipped, set ATTESTATION_VECTORS to run them',
+    () => {
+      process.stdout.write(`vectors: 209 skipped, no manifest.json in ${FOLDER}\n`)
+      expect(PRESENT).toBe(false)
+    },
+  )
+})
