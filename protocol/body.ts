@@ -120,8 +120,10 @@ class OpenSteps {
     this.#failed = true
     if (this.ended && chunk.length > 0) throw trailing()
     for (const wire of this.#decoder.push(chunk)) {
-      if (this.ended) throw trailing()
-      yield this.#step(wire)
+      const step = this.#step(wire)
+      // Nothing may follow END, not even a zero frame: its place would depend on the chunking.
+      if (step.isEnd && this.#decoder.rest > 0) throw trailing()
+      yield step
     }
     this.#failed = false
   }

@@ -50,6 +50,12 @@ export class FrameDecoder {
   #filled = 0
   /** Bytes of the frame being read with its prefix; 0 between frames. */
   #length = 0
+  #rest = 0
+
+  /** Bytes of the last chunk behind the frame just yielded. */
+  get rest(): number {
+    return this.#rest
+  }
 
   /** @throws ProtocolError `frame_truncated` inside a frame or a prefix */
   end(): void {
@@ -69,6 +75,7 @@ export class FrameDecoder {
         const whole = this.#wholeFrame(chunk, at)
         if (whole !== undefined) {
           at += whole.length
+          this.#rest = chunk.length - at
           if (whole.length > PREFIX_BYTES) yield whole
           continue
         }
@@ -76,6 +83,7 @@ export class FrameDecoder {
         continue
       }
       at += this.#fill(chunk, at)
+      this.#rest = chunk.length - at
       if (this.#filled === this.#length) yield this.#take()
     }
   }

@@ -122,9 +122,11 @@ async function openFrames(
   let frames = 0
   let ended = false
   for (const frame of decoder.push(body)) {
-    if (ended) throw new ProtocolError('end_trailing', 'bytes after the END frame')
     const ciphertext = frame.subarray(PREFIX_BYTES)
     ended = end && ciphertext.length === TAG_BYTES
+    if (ended && decoder.rest > 0) {
+      throw new ProtocolError('end_trailing', 'bytes after the END frame')
+    }
     parts.push(await openFrame(context, ciphertext, ended ? endAad(frames) : undefined, frames))
     frames++
   }

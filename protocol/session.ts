@@ -83,11 +83,12 @@ export class Session<Mode extends CryptoMode> {
   readonly #enc: string
   readonly #encHash: Bytes
   readonly #closesAt: number
+  readonly #uses: number
   #counter = 0
 
   constructor(
     provider: Provider<Mode>,
-    opened: { suite: SuiteName; enc: Bytes; secret: Bytes; closesAt: number },
+    opened: { suite: SuiteName; enc: Bytes; secret: Bytes; closesAt: number; uses: number },
   ) {
     this.suite = opened.suite
     this.#provider = provider
@@ -95,11 +96,12 @@ export class Session<Mode extends CryptoMode> {
     this.#enc = provider.texts.hex(opened.enc)
     this.#encHash = provider.hashes.sha256(opened.enc)
     this.#closesAt = opened.closesAt
+    this.#uses = opened.uses
   }
 
   /** @param now unix seconds */
   usable(now: number): boolean {
-    return now < this.#closesAt && this.#counter < MAX_COUNTER
+    return now < this.#closesAt && this.#counter < this.#uses
   }
 
   /**
@@ -159,6 +161,7 @@ export async function openSession<Mode extends CryptoMode>(
     enc: copyBytes(encapsulatedSecret),
     secret: copyBytes(await ctx.Export(EXPORT.session, SECRET_BYTES)),
     closesAt: input.now + SESSION_SECONDS,
+    uses: MAX_COUNTER,
   })
 }
 

@@ -47,11 +47,7 @@ describe.each(SUITE_FACTS)('suite $name', ({ name, encLength, publicKeyLength, k
   })
 
   test('derives the same key pair from the same input as the library does', async () => {
-    const library = new hpke.CipherSuite(
-      LIBRARY[name],
-      hpke.KDF_HKDF_SHA256,
-      hpke.AEAD_AES_256_GCM,
-    )
+    const library = new hpke.CipherSuite(LIBRARY[name], hpke.KDF_HKDF_SHA256, hpke.AEAD_AES_256_GCM)
     const ours = nodeProvider.suites[name].hpke
     const ikm = new Uint8Array(32).fill(7)
     const [a, b] = [await library.DeriveKeyPair(ikm, true), await ours.DeriveKeyPair(ikm, true)]
@@ -59,7 +55,9 @@ describe.each(SUITE_FACTS)('suite $name', ({ name, encLength, publicKeyLength, k
       Buffer.from(await library.SerializePublicKey(a.publicKey)),
     )
     const secret = await ours.SerializePrivateKey(b.privateKey)
-    expect(Buffer.from(secret)).toEqual(Buffer.from(await library.SerializePrivateKey(a.privateKey)))
+    expect(Buffer.from(secret)).toEqual(
+      Buffer.from(await library.SerializePrivateKey(a.privateKey)),
+    )
     const again = await ours.DeserializePrivateKey(secret, true)
     expect(await ours.SerializePrivateKey(again)).toEqual(secret)
   })
@@ -76,9 +74,7 @@ describe.each(SUITE_FACTS)('suite $name', ({ name, encLength, publicKeyLength, k
     const raw = (await generateSealingKey(nodeProvider.suites[name])).publicKey
     await expect(suite.DeserializePublicKey(raw.subarray(1))).rejects.toThrow()
     const weak = new Uint8Array(raw).fill(0, publicKeyLength - 32)
-    const sealing = suite
-      .DeserializePublicKey(weak)
-      .then((key) => suite.SetupSender(key, { info }))
+    const sealing = suite.DeserializePublicKey(weak).then((key) => suite.SetupSender(key, { info }))
     await expect(sealing).rejects.toThrow()
   })
 })
