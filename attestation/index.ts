@@ -1,4 +1,6 @@
 /** Evidence, collateral, `now` and anchors in; facts and a verdict out. The only file that others import. */
+
+export { allowlistOf, type RegistryReading } from './allowlist.ts'
 export {
   anchorCertificate,
   type SevProduct,
