@@ -33,13 +33,18 @@ export const NO_USAGE: Usage = {
  * What an engine yields.
  * - `accepted`: the engine took the request and prefill begins; from here prompt tokens are due (M6).
  * - `chunk`: one SSE data payload as JSON text, without `usage`; `tokens` is the completion tokens
- *   produced so far, as exactly as the engine knows them.
+ *   produced so far, as exactly as the engine knows them; `promptTokens` once the engine tells.
  * - `json`: the whole answer of a request that did not stream, without `usage`.
  * - `done`: the last event. `usage` is undefined when the engine told none.
  */
 export type EngineEvent =
   | { readonly kind: 'accepted'; readonly promptTokens: number | undefined }
-  | { readonly kind: 'chunk'; readonly data: string; readonly tokens: number }
+  | {
+      readonly kind: 'chunk'
+      readonly data: string
+      readonly tokens: number
+      readonly promptTokens?: number | undefined
+    }
   | { readonly kind: 'json'; readonly body: JsonObject }
   | { readonly kind: 'done'; readonly usage: Usage | undefined; readonly finish: FinishReason }
 

@@ -55,6 +55,7 @@ async function open(url: string, timeouts = {}) {
     publicModel: 'outer',
     engineModel: undefined,
     contextLength: undefined,
+    random: (length) => new Uint8Array(length).fill(5),
     timeouts: { connectMs: 5000, firstByteMs: 20_000, idleMs: 20_000, ...timeouts },
   })
   closers.push(() => engine.close())
@@ -93,6 +94,7 @@ describe('an OpenAI-compatible engine', () => {
     expect(fake.bodies[0]).toMatchObject({
       model: 'inner',
       top_k: 5,
+      cache_salt: '05'.repeat(16),
       stream_options: { include_usage: true, continuous_usage_stats: true },
     })
     const chunks = events.filter((event) => event.kind === 'chunk')

@@ -1,3 +1,5 @@
+import type { Random } from '#base/brand.ts'
+import { hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
 import type {
   Endpoint,
@@ -32,6 +34,7 @@ export interface OpenAiEngineOptions {
   /** Needed when the engine does not tell it. */
   readonly contextLength: number | undefined
   readonly timeouts: UpstreamTimeouts
+  readonly random: Random
 }
 
 interface Context {
@@ -39,6 +42,8 @@ interface Context {
   readonly upstream: Upstream
   readonly engineModel: string
   readonly contextLength: number
+  /** What kind of server it is, by its own word. */
+  readonly ownedBy: string
   /** The engine understands `stream_options.continuous_usage_stats`. */
   readonly hasContinuousUsage: boolean
 }
@@ -120,8 +125,19 @@ async function* run(
   }
 }
 
-function upstreamBody({ engineModel, hasContinuousUsage }: Context, request: EngineRequest): Json {
-  const { stream_options: _, ...body } = request.body
+/** Fields that keep one caller's prefix cache from another's clock, for servers that share it (H10). */
+const CACHE_ISOLATION: ReadonlyMap<string, (salt: string) => JsonObject> = new Map([
+  ['vllm', (salt: string): JsonObject => ({ cache_salt: salt })],
+  ['llamacpp', (): JsonObject => ({ cache_prompt: false })],
+])
+const SALT_BYTES = 16
+
+function upstreamBody(context: Context, request: EngineRequest): Json {
+  const { engineModel, hasContinuousUsage, ownedBy, options } = context
+  const { stream_options: _, ...asked } = request.body
+  const isolation =
+    typeof asked['cache_salt'] === 'string' ? undefined : CACHE_ISOLATION.get(ownedBy)
+  const body = { ...asked, ...isolation?.(hex(options.random(SALT_BYTES))) }
   if (!request.stream) return { ...body, model: engineModel, stream: false }
   const stream_options = {
     include_usage: true,
@@ -153,8 +169,13 @@ async function* streamed(
       finish = finishOf(payload) ?? finish
       const choices = payload['choices']
       if (Array.isArray(choices) && choices.length === 0) continue
-      const tokens = reconcileUsage(claimed, observed, bound).completionTokens
-      yield { kind: 'chunk', data: rewrite(data, payload, options.publicModel), tokens }
+      const sofar = reconcileUsage(claimed, observed, bound)
+      yield {
+        kind: 'chunk',
+        data: rewrite(data, payload, options.publicModel),
+        tokens: sofar.completionTokens,
+        promptTokens: claimed === undefined ? undefined : sofar.promptTokens,
+      }
     }
   }
   if (!sawDone && finish === undefined) {

@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http'
+import { Refusal } from './refusal.ts'
+
+/** 32 MiB of body, with room for padding and frames. */
+export const MAX_WIRE_BYTES = 33 * 1024 * 1024
+
+/** Reads a request body whole. @throws Refusal `body_too_large`; Error when the peer goes away */
+export function readBody(request: IncomingMessage): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > MAX_WIRE_BYTES) return Promise.reject(tooLarge())
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    let length = 0
+    request.on('data', (part: Buffer) => {
+      length += part.length
+      if (length > MAX_WIRE_BYTES) {
+        request.pause()
+        reject(tooLarge())
+        return
+      }
+      parts.push(part)
+    })
+    request.on('end', () => {
+      const [only] = parts
+      resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, length))
+    })
+    request.on('error', reject)
+    request.on('close', () => reject(new Error('the peer went away')))
+  })
+}
+
+function tooLarge(): Refusal {
+  return new Refusal('body_too_large', 'request bodies are limited to 32 MiB')
+}

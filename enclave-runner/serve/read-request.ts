@@ -1,0 +1,172 @@
+import { fromUtf8 } from '#base/bytes.ts'
+import type { Json } from '#base/jcs.ts'
+import type { Allowance } from '#protocol'
+import type { Endpoint, Engine, JsonObject } from '../engine/engine.ts'
+import { ENDPOINTS } from '../engine/engine.ts'
+import { booleanField, integerField, isList, isObject } from '../engine/fields.ts'
+import { promptBound } from '../engine/prompt-bound.ts'
+import { ServeError } from './serve-error.ts'
+
+/** A request that may go to the engine: within its allowance and the runner's rules. */
+export interface AcceptedRequest {
+  readonly endpoint: Endpoint
+  /** The caller's body with the runner's model id and `max_tokens` clamped to the allowance. */
+  readonly body: JsonObject
+  readonly stream: boolean
+  /** The caller asked for the usage chunk. */
+  readonly includeUsage: boolean
+  /** Exact prompt tokens, when they had to be counted. */
+  readonly promptTokens: number | undefined
+}
+
+export interface ReadRequestInput {
+  readonly path: string
+  readonly plaintext: Uint8Array
+  /** The runner's model id. */
+  readonly model: string
+  /** Whether the body itself must name the model; a sealed head has named it already. */
+  readonly mustNameModel: boolean
+  readonly allowance: Allowance
+  readonly engine: Engine
+}
+
+const MAX_CHOICES = 128
+const MAX_DEPTH = 64
+const SPACE = 0x20
+/** OpenAI's default answer length of the legacy endpoint. */
+const COMPLETION_DEFAULT_TOKENS = 16
+
+/**
+ * Judges an opened body before the engine sees it.
+ * 1. endpoint and JSON  2. model  3. no URL but `data:` (H13)  4. prompt × n within the allowance (M6)
+ * 5. `max_tokens` clamped to it
+ * @throws ServeError, EngineError
+ */
+export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequest> {
+  const endpoint = servedEndpoint(input.path, input.engine)
+  const { asked, bytes } = parseBody(input.plaintext)
+  const body: JsonObject = { ...asked, model: modelOf(asked, input) }
+  refuseRemoteUrls(body['messages'] ?? null, 0)
+  const stream = booleanField(body, 'stream') ?? false
+  const options = body['stream_options'] ?? undefined
+  const includeUsage = isObject(options) && options['include_usage'] === true
+  const choices = countChoices(endpoint, body)
+  const bound = promptBound(body, bytes)
+  const promptTokens = await countIfNeeded(input, endpoint, body, bound, choices)
+  const limited =
+    endpoint === '/v1/embeddings'
+      ? body
+      : await limitAnswer(input, endpoint, body, promptTokens ?? bound, choices)
+  return { endpoint, body: limited, stream, includeUsage, promptTokens }
+}
+
+function servedEndpoint(path: string, engine: Engine): Endpoint {
+  const endpoint = ENDPOINTS.find((name) => name === path)
+  if (endpoint === undefined || !engine.endpoints.has(endpoint)) {
+    throw new ServeError('unsupported_endpoint', `this model does not serve POST ${path}`)
+  }
+  return endpoint
+}
+
+function parseBody(plaintext: Uint8Array): { asked: JsonObject; bytes: number } {
+  let bytes = plaintext.length
+  while (bytes > 0 && plaintext[bytes - 1] === SPACE) bytes--
+  let asked: unknown
+  try {
+    asked = JSON.parse(fromUtf8(plaintext.subarray(0, bytes)))
+  } catch {
+    throw new ServeError('invalid_json', 'the request body is not JSON')
+  }
+  if (!isObject(asked)) throw new ServeError('invalid_json', 'the request body is not an object')
+  return { asked, bytes }
+}
+
+function modelOf(asked: JsonObject, { model, mustNameModel }: ReadRequestInput): string {
+  if (mustNameModel && asked['model'] !== model) {
+    throw new ServeError('model_not_found', 'this runner does not serve that model', 'model')
+  }
+  return model
+}
+
+/** Any member that ends in `_url` must hold a `data:` URL: the enclave fetches nothing. */
+function refuseRemoteUrls(value: Json, depth: number): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth > MAX_DEPTH) throw new ServeError('invalid_json', 'the request nests too deep')
+  if (isList(value)) {
+    for (const item of value) refuseRemoteUrls(item, depth + 1)
+    return
+  }
+  if (!isObject(value)) return
+  for (const [key, member] of Object.entries(value)) {
+    if (key.endsWith('_url')) requireDataUrl(isObject(member) ? member['url'] : member, key)
+    refuseRemoteUrls(member, depth + 1)
+  }
+}
+
+function requireDataUrl(url: Json | undefined, key: string): void {
+  if (typeof url === 'string' && url.startsWith('data:')) return
+  throw new ServeError('remote_url', `'${key}' takes data: URLs only: send the content itself`, key)
+}
+
+/** Answers that one request makes: `n` (or a hidden `best_of`) for each prompt. */
+function countChoices(endpoint: Endpoint, body: JsonObject): number {
+  if (endpoint === '/v1/embeddings') return 1
+  const n = integerField(body, 'n', 1, MAX_CHOICES) ?? 1
+  const bestOf = integerField(body, 'best_of', 1, MAX_CHOICES) ?? 1
+  const prompt = body['prompt']
+  const isBatch = isList(prompt) && typeof prompt[0] !== 'number'
+  return Math.max(n, bestOf) * (isBatch ? Math.max(1, prompt.length) : 1)
+}
+
+/** Bytes are a bound that costs nothing; only a request beyond it is counted by the tokenizer. */
+async function countIfNeeded(
+  { allowance, engine }: ReadRequestInput,
+  endpoint: Endpoint,
+  body: JsonObject,
+  bound: number,
+  choices: number,
+): Promise<number | undefined> {
+  const most = allowance.max_prompt_tokens
+  if (bound * choices <= most) return undefined
+  const { tokens, exact } = await engine.countPrompt(endpoint, body)
+  if (tokens * choices <= most) return exact ? tokens : undefined
+  throw new ServeError(
+    'allowance_exceeded',
+    `the prompt has ${exact ? '' : 'up to '}${tokens} tokens × ${choices}, the allowance ${most}`,
+    'messages',
+  )
+}
+
+async function limitAnswer(
+  { allowance, engine }: ReadRequestInput,
+  endpoint: Endpoint,
+  body: JsonObject,
+  prompt: number,
+  choices: number,
+): Promise<JsonObject> {
+  const most = Math.floor(allowance.max_completion_tokens / choices)
+  if (most < 1) {
+    throw new ServeError(
+      'allowance_exceeded',
+      'the allowance has no room for an answer',
+      'max_tokens',
+    )
+  }
+  const field =
+    (body['max_completion_tokens'] ?? undefined) === undefined
+      ? 'max_tokens'
+      : 'max_completion_tokens'
+  const wanted =
+    integerField(body, field, 1, Number.MAX_SAFE_INTEGER) ??
+    (endpoint === '/v1/completions' ? COMPLETION_DEFAULT_TOKENS : undefined)
+  // Without a wish the engine stops at its context by itself.
+  if (wanted === undefined && most >= engine.contextLength) return body
+  const limit = Math.min(wanted ?? most, most)
+  if (wanted !== undefined || prompt + limit <= engine.contextLength) {
+    return { ...body, [field]: limit }
+  }
+  // Some engines refuse a limit that does not fit behind the prompt: count it to make it fit.
+  const count = await engine.countPrompt(endpoint, body)
+  const room = engine.contextLength - count.tokens
+  return { ...body, [field]: count.exact && room >= 1 ? Math.min(limit, room) : limit }
+}

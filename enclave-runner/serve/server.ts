@@ -1,0 +1,178 @@
+import { once } from 'node:events'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { HPKE_KEYS_PATH, HPKE_KEYS_TYPE, marshalKeyConfig } from '#protocol'
+import type { Attestor } from '../attest/attestor.ts'
+import type { Identities } from '../attest/identities.ts'
+import type { Identity } from '../attest/identity.ts'
+import { ENDPOINTS } from '../engine/engine.ts'
+import type { Run } from './exchange.ts'
+import { Refusal, refusalAnswer } from './refusal.ts'
+import type { InferenceDeps } from './serve-inference.ts'
+import { serveInference } from './serve-inference.ts'
+
+export interface ServerDeps extends InferenceDeps {
+  readonly attestor: Attestor
+  readonly identities: Identities
+  /** Requests served at once. */
+  readonly capacity: number
+}
+
+export interface RunnerServer {
+  /** `http://host:port` of the listener. */
+  readonly origin: string
+  readonly inFlight: () => number
+  /** Takes no more requests and waits for those under way; after `drainMs` it ends them with an error. */
+  close(drainMs: number): Promise<void>
+}
+
+/** A proxy in front keeps connections for a minute: ours must live longer, or it meets a reset. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000
+const HEADERS_TIMEOUT_MS = 30_000
+/** From the first byte of a request to the last of its body. */
+const REQUEST_TIMEOUT_MS = 120_000
+const MAX_HEADER_BYTES = 32_768
+const NONCE = /^[0-9a-f]{64}$/
+const INFERENCE_PATHS: ReadonlySet<string> = new Set(ENDPOINTS)
+
+type Handler = (deps: ServerDeps, url: URL, response: ServerResponse) => Promise<void>
+
+/** Everything that is not inference: public facts, without a request body. */
+const GET_ROUTES: ReadonlyMap<string, Handler> = new Map([
+  [HPKE_KEYS_PATH, sendKeys],
+  ['/v1/aci/attestation', sendReport],
+  ['/health', sendHealth],
+])
+
+/** Listens for sealed requests: the runner's only door. */
+export async function startServer(
+  deps: ServerDeps,
+  listen: { host: string; port: number },
+): Promise<RunnerServer> {
+  const runs = new Map<ServerResponse, Run>()
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  }
+  const server = createServer(options, (request, response) => {
+    handle(deps, runs, request, response).catch((error: unknown) => refuse(deps, response, error))
+  })
+  server.listen(listen.port, listen.host)
+  await once(server, 'listening')
+  // Sound: a server that listens on TCP has an address object.
+  const { port } = server.address() as AddressInfo
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
+  return {
+    origin: `http://${host}:${port}`,
+    inFlight: () => runs.size,
+    close: (drainMs) => drain(server, runs, drainMs),
+  }
+}
+
+async function handle(
+  deps: ServerDeps,
+  runs: Map<ServerResponse, Run>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = request.url ?? ''
+  if (INFERENCE_PATHS.has(path)) {
+    if (request.method !== 'POST') throw new Refusal('method_not_allowed', `${path} takes POST`)
+    if (runs.size >= deps.capacity) throw new Refusal('busy', 'the runner is at its capacity')
+    const run = startRun(response)
+    runs.set(response, run)
+    try {
+      return await serveInference(deps, request, response, run)
+    } finally {
+      runs.delete(response)
+    }
+  }
+  const url = URL.parse(path, 'http://runner')
+  const route = url === null ? undefined : GET_ROUTES.get(url.pathname)
+  if (route === undefined || url === null) throw new Refusal('not_found', 'no such path')
+  if (request.method !== 'GET') throw new Refusal('method_not_allowed', 'takes GET')
+  await route(deps, url, response)
+}
+
+function startRun(response: ServerResponse): Run {
+  const stop = new AbortController()
+  let isGone = false
+  response.on('close', () => {
+    isGone = !response.writableFinished
+    stop.abort()
+  })
+  return {
+    signal: stop.signal,
+    get isGone() {
+      return isGone
+    },
+    stopEngine: () => stop.abort(),
+  }
+}
+
+/** The last resort: an answer in plain while nothing was sent, else a visible cut. */
+function refuse(deps: ServerDeps, response: ServerResponse, error: unknown): void {
+  const { status, headers, body } = refusalAnswer(error)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  deps.log(status === 500 ? 'error' : 'info', 'refused', { status, code })
+  if (response.destroyed) return
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  // A body that is still on its way is not read: the connection ends with this answer.
+  response.writeHead(status, { ...headers, connection: 'close' }).end(body)
+}
+
+/** The identity that gateways know: of the newest lease, or the one about to be registered. */
+async function published({ leases, identities }: ServerDeps): Promise<Identity> {
+  return leases.live()[0]?.identity ?? (await identities.current())
+}
+
+async function sendKeys(deps: ServerDeps, _url: URL, response: ServerResponse): Promise<void> {
+  const { keys } = await published(deps)
+  const configs = Object.values(keys.sealing).map(({ suite, publicKey }) => ({
+    suite: suite.name,
+    publicKey,
+  }))
+  const headers = { 'content-type': HPKE_KEYS_TYPE, 'cache-control': 'no-store' }
+  response.writeHead(200, headers).end(marshalKeyConfig(configs))
+}
+
+async function sendReport(deps: ServerDeps, url: URL, response: ServerResponse): Promise<void> {
+  const nonce = url.searchParams.get('nonce') ?? ''
+  if (!NONCE.test(nonce)) throw new Refusal('bad_nonce', 'nonce takes 64 lower-case hex digits')
+  const report = await deps.attestor.report(await published(deps), nonce)
+  sendJson(response, 200, report)
+}
+
+async function sendHealth(deps: ServerDeps, _url: URL, response: ServerResponse): Promise<void> {
+  const isRegistered = deps.leases.live().length > 0
+  sendJson(response, isRegistered ? 200 : 503, { status: isRegistered ? 'ok' : 'not registered' })
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+  response.writeHead(status, headers).end(JSON.stringify(body))
+}
+
+async function drain(
+  server: Server,
+  runs: ReadonlyMap<ServerResponse, Run>,
+  drainMs: number,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  const cut = setTimeout(() => {
+    for (const run of runs.values()) run.stopEngine()
+  }, drainMs)
+  const kill = setTimeout(() => server.closeAllConnections(), drainMs + 2000)
+  await closed
+  clearInterval(idle)
+  clearTimeout(cut)
+  clearTimeout(kill)
+}

@@ -1,0 +1,129 @@
+import type { Clock, Random } from '#base/brand.ts'
+import { toSeconds } from '#base/brand.ts'
+import { nodeProvider } from '#protocol/node'
+import { createAttestor } from './attest/attestor.ts'
+import { createIdentities } from './attest/identities.ts'
+import { createIdentity } from './attest/identity.ts'
+import type { ModelConfig, RunnerConfig } from './config.ts'
+import type { Engine } from './engine/engine.ts'
+import { openEngine } from './engine/open-engine.ts'
+import type { VerifyVoucher } from './lease/keep-lease.ts'
+import { keepLease } from './lease/keep-lease.ts'
+import { createLeaseTable } from './lease/lease.ts'
+import type { Offer } from './lease/register.ts'
+import { startDelivery } from './outbox/deliver.ts'
+import { openOutbox } from './outbox/outbox.ts'
+import type { Quoter } from './quote/quoter.ts'
+import type { Log, Wait } from './runtime.ts'
+import { createServedAttempts } from './serve/served-attempts.ts'
+import { startServer } from './serve/server.ts'
+
+export interface RunnerDeps {
+  readonly quoter: Quoter
+  readonly clock: Clock
+  readonly random: Random
+  readonly fetch: typeof globalThis.fetch
+  readonly log: Log
+  /** The contracts' check of a voucher, injected by the entry. */
+  readonly verifyVoucher: VerifyVoucher
+  readonly wait: Wait
+}
+
+export interface Runner {
+  /** `http://host:port` that it listens on. */
+  readonly origin: string
+  /** What gateways call it, one entry a lease. */
+  leases(): readonly { gateway: string; runnerId: string; sessionId: string; origin: string }[]
+  /** Lets requests under way end (after `drainMs` they end with an error), then stops. */
+  close(drainMs?: number): Promise<void>
+}
+
+const DRAIN_MS = 30_000
+
+/**
+ * Starts a runner.
+ * 1. the engine and its weights' digest  2. the outbox and its delivery  3. the identity and its quotes
+ * 4. the listener  5. a lease at every gateway
+ */
+export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promise<Runner> {
+  const { clock, random, log, wait } = deps
+  const now = (): number => toSeconds(clock())
+  const { engine, weights } = await openEngine(config.engine, config.model, { clock, random })
+  const outbox = openOutbox(config.outboxPath)
+  const delivery = startDelivery({ outbox, fetch: deps.fetch, random, wait, log })
+  const attestor = createAttestor(deps.quoter, {
+    model: config.model.id,
+    contextLength: contextOf(config.model, engine),
+    engine: engine.fingerprint,
+  })
+  const claims = { payee: config.payee, model: config.model.id, weights }
+  const identities = createIdentities(
+    () =>
+      createIdentity({
+        provider: nodeProvider,
+        gpu: attestor.gpu,
+        claims,
+        random,
+        now: now(),
+        lifetimeSeconds: config.keysetSeconds,
+      }),
+    now,
+  )
+  const leases = createLeaseTable(now)
+  const shared = { provider: nodeProvider, attestor, identities, leases, outbox, random, log, now }
+  const server = await startServer(
+    {
+      ...shared,
+      engine,
+      clock,
+      served: createServedAttempts(),
+      creditLimit: config.creditLimit,
+      model: config.model.id,
+      payee: config.payee,
+      capacity: config.capacity,
+    },
+    config.listen,
+  )
+  const stop = new AbortController()
+  const { fetch, verifyVoucher } = deps
+  const leaseDeps = { ...shared, fetch, verifyVoucher, wait, inFlight: server.inFlight }
+  const offer = makeOffer(config, engine, config.publicUrl ?? server.origin)
+  const loops = config.gateways.map((gateway) => keepLease(leaseDeps, gateway, offer, stop.signal))
+  return {
+    origin: server.origin,
+    leases: () =>
+      leases.live().map(({ gateway, runnerId, sessionId, origin }) => ({
+        gateway,
+        runnerId,
+        sessionId,
+        origin,
+      })),
+    async close(drainMs = DRAIN_MS) {
+      stop.abort()
+      await Promise.allSettled(loops)
+      await server.close(drainMs)
+      await delivery.close()
+      await outbox.close()
+      await engine.close()
+    },
+  }
+}
+
+function makeOffer(config: RunnerConfig, engine: Engine, url: string): Offer {
+  const context = contextOf(config.model, engine)
+  return {
+    payee: config.payee,
+    transport: { kind: 'direct', url },
+    model: {
+      id: config.model.id,
+      context_length: context,
+      max_output_tokens: Math.min(config.model.maxOutputTokens ?? context, context),
+      price_coefficient_bps: config.model.priceCoefficientBps,
+    },
+    capacity: config.capacity,
+  }
+}
+
+function contextOf(model: ModelConfig, engine: Engine): number {
+  return Math.min(model.contextLength ?? engine.contextLength, engine.contextLength)
+}
