@@ -100,6 +100,7 @@ export {
   type StopReason,
   signReceipt,
   type UnsignedReceipt,
+  verifyDocument,
   verifyReceipt,
 } from './receipt.ts'
 export {

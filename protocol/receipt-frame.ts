@@ -45,7 +45,7 @@ export function jsonReceiptFrame(receipt: Receipt): Bytes {
 
 /** The receipt of a frame for which `isReceiptFrame` holds. */
 export function receiptOfFrame(plaintext: Uint8Array): Receipt {
-  const source = fromUtf8(plaintext)
+  const source = decoded(plaintext)
   if (source.startsWith(SSE_MARK)) {
     const encoded = source.slice(SSE_MARK.length, source.indexOf('\n'))
     return parseReceipt(parseJson(decoded(encoded)), 'receipt')
@@ -57,10 +57,10 @@ export function receiptOfFrame(plaintext: Uint8Array): Receipt {
   return parseReceipt(parseJson(closed.slice(0, -1)), 'receipt')
 }
 
-function decoded(encoded: string): string {
+function decoded(encoded: string | Uint8Array): string {
   try {
-    return fromUtf8(fromBase64url(encoded))
+    return fromUtf8(typeof encoded === 'string' ? fromBase64url(encoded) : encoded)
   } catch {
-    throw new ProtocolError('message_invalid', 'receipt: not base64url of UTF-8')
+    throw new ProtocolError('message_invalid', 'receipt: not UTF-8')
   }
 }

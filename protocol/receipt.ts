@@ -9,6 +9,7 @@ import { modelId, receiptId, requestId, tonAddress } from './ids.ts'
 import { type Keyset, keysetDigest, receiptKeyOf } from './keyset.ts'
 import {
   amount,
+  bool,
   digest,
   exact,
   hexOf,
@@ -51,8 +52,19 @@ const committed = exact({
 
 const received = exact({ type: literal('request.received'), body_hash: digest })
 const returned = exact({ type: literal('response.returned'), body_hash: digest })
+// The two events of an attested gateway's own receipt.
+const forwarded = exact({ type: literal('request.forwarded'), body_hash: digest })
+const verified = exact({
+  type: literal('upstream.verified'),
+  model_id: modelId,
+  required: bool,
+  result: oneOf('verified', 'failed'),
+  session_id: hexOf(32),
+})
 const EVENTS = {
   'request.received': received,
+  'request.forwarded': forwarded,
+  'upstream.verified': verified,
   'usage.metered': metered,
   'plaintext.committed': committed,
   'response.returned': returned,
