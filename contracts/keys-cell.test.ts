@@ -12,7 +12,7 @@ import {
   keysBits,
 } from './keys-cell.ts'
 import { isSmallOrder } from './small-order.ts'
-import { sha256, testKey } from './testing/till-world.ts'
+import { sha256, testKey } from './testing/keys.ts'
 
 const owner = `0:${'ab'.repeat(32)}`
 const ownerKey = testKey('owner').publicKey

@@ -1,70 +1,40 @@
 import { createHash } from 'node:crypto'
-import { type Cell, comment, type Sender, toNano } from '@ton/core'
-import { keyPairFromSeed, sign } from '@ton/crypto'
-import {
-  Blockchain,
-  type BlockchainTransaction,
-  type SandboxContract,
-  type TreasuryContract,
-} from '@ton/sandbox'
-import type { Bytes } from '#base/bytes.ts'
-import { type Nano, nano } from '#base/nano.ts'
+import { beginCell, type Cell, comment } from '@ton/core'
+import { Blockchain, type SandboxContract, type TreasuryContract } from '@ton/sandbox'
+import type { Nano } from '#base/nano.ts'
 import type { AccountId, AccountMode } from '../account-id.ts'
-import { type BitCell, bitCellHash, type Sha256 } from '../bit-cell.ts'
+import { cellHash, toCell } from '../cells.ts'
 import { type AccountKeys, accountIdOf } from '../keys-cell.ts'
-import type { Sign } from '../signed-cells.ts'
-import { chequeBits, exitOrderBits, voucherBits } from '../signed-cells.ts'
+import {
+  cancelOrderBits,
+  chequeBits,
+  exitOrderBits,
+  fastOrderBits,
+  orphanOrderBits,
+  voucherBits,
+} from '../signed-cells.ts'
 import { Till } from '../till.ts'
 import type { TillConfig } from '../till-config.ts'
 import {
   chargeBody,
   chequeBody,
   depositBody,
+  exitCancelBody,
+  exitFastBody,
   exitFinishBody,
   exitRequestBody,
   memoBody,
   redeemBody,
+  refundOrphanBody,
+  rotateKeyBody,
+  TILL_OP,
 } from '../till-messages.ts'
+import { sha256, type TestKey, testKey, ton } from './keys.ts'
+import { type Outcome, outcomeAt } from './outcome.ts'
 
 export const START = 1_800_000_000
 export const HOUR = 3600
 export const DAY = 24 * HOUR
-
-export const sha256: Sha256 = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest())
-
-export interface TestKey {
-  readonly publicKey: Bytes
-  readonly sign: Sign
-  signBits(cell: BitCell): Promise<Bytes>
-}
-
-/** A key pair from a name. */
-export function testKey(name: string): TestKey {
-  const pair = keyPairFromSeed(createHash('sha256').update(name).digest())
-  const signHash: Sign = (hash) => new Uint8Array(sign(Buffer.from(hash), pair.secretKey))
-  return {
-    publicKey: new Uint8Array(pair.publicKey),
-    sign: signHash,
-    signBits: async (cell) => signHash(await bitCellHash(cell, sha256)),
-  }
-}
-
-export function ton(amount: string): Nano {
-  return nano(toNano(amount))
-}
-
-/** What one message to the Till did. */
-export interface Outcome {
-  /** Compute phase exit code; -1 when the phase was skipped. */
-  readonly exitCode: number
-  readonly ok: boolean
-  readonly bounced: boolean
-  readonly gas: number
-  /** Everything that validators and forwarding took in the whole cascade, in nanoTON. */
-  readonly fees: bigint
-  readonly transaction: BlockchainTransaction
-  readonly transactions: readonly BlockchainTransaction[]
-}
 
 export type Treasury = SandboxContract<TreasuryContract>
 
@@ -139,14 +109,19 @@ export class TillWorld {
   }
 
   /** An account whose owner is both the user's wallet and a key. */
-  async account(name: string, mode: AccountMode = 'managed'): Promise<TestAccount> {
+  async account(
+    name: string,
+    mode: AccountMode = 'managed',
+    changes: Partial<AccountKeys> = {},
+  ): Promise<TestAccount> {
     const owner = testKey(`${name} owner`)
     const spend = testKey(`${name} spend`)
     const keys = {
       owner: this.user.address.toRawString(),
       ownerKey: owner.publicKey,
       spendKey: spend.publicKey,
-      salt: sha256Sync(name).subarray(0, 16).slice(),
+      salt: new Uint8Array(createHash('sha256').update(name).digest().subarray(0, 16)),
+      ...changes,
     }
     return { keys, owner, spend, id: await accountIdOf(keys, mode, sha256) }
   }
@@ -156,7 +131,7 @@ export class TillWorld {
     options: { via?: Treasury; value?: Nano; bounce?: boolean } = {},
   ): Promise<Outcome> {
     const via = options.via ?? this.relay
-    const { transactions } = await this.till.sendBody(sender(via), {
+    const { transactions } = await this.till.sendBody(via.getSender(), {
       value: options.value ?? ton('1'),
       body,
       bounce: options.bounce ?? true,
@@ -216,6 +191,25 @@ export class TillWorld {
     return this.send(body, options.value === undefined ? {} : { value: options.value })
   }
 
+  /** A voucher that the wrapper would not build: the payee lives in the masterchain. */
+  async redeemMasterchain(cumulative: Nano): Promise<Outcome> {
+    const payee = this.host.address.toRawString()
+    const { bytes, bitLength } = voucherBits({ till: this.address, payee, cumulative })
+    // The payee's workchain: 8 bits after the tag, the Till's address and three bits of prefix.
+    const at = 32 + 267 + 3
+    for (let bit = at; bit < at + 8; bit++) {
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (0x80 >> (bit & 7))
+    }
+    const cell = toCell({ bytes, bitLength })
+    const body = beginCell()
+      .storeUint(TILL_OP.redeem, 32)
+      .storeUint(0, 64)
+      .storeBuffer(Buffer.from(await this.meter.sign(cellHash(cell))))
+      .storeRef(cell)
+      .endCell()
+    return this.send(body)
+  }
+
   /** By the owner's key through a stranger, or by the owner's wallet when `signed` is false. */
   async requestExit(
     account: TestAccount,
@@ -249,6 +243,71 @@ export class TillWorld {
     return this.send(exitFinishBody(account.id), options)
   }
 
+  async cancelExit(
+    account: TestAccount,
+    options: {
+      nonce?: number
+      signed?: boolean
+      key?: TestKey
+      till?: string
+      via?: Treasury
+    } = {},
+  ): Promise<Outcome> {
+    const order = {
+      till: options.till ?? this.address,
+      account: account.id,
+      nonce: options.nonce ?? 1,
+    }
+    const signed = options.signed ?? true
+    const signature = signed
+      ? await (options.key ?? account.owner).signBits(cancelOrderBits(order))
+      : undefined
+    return this.send(exitCancelBody(order, account.keys, signature), {
+      via: options.via ?? (signed ? this.relay : this.user),
+    })
+  }
+
+  async fastExit(
+    account: TestAccount,
+    debit: Nano,
+    options: { nonce?: number; key?: TestKey; till?: string; feeBps?: number; value?: Nano } = {},
+  ): Promise<Outcome> {
+    const order = {
+      till: options.till ?? this.address,
+      account: account.id,
+      feeBps: options.feeBps ?? 0,
+      debit,
+      nonce: options.nonce ?? 1,
+    }
+    const signature = await (options.key ?? this.meter).signBits(fastOrderBits(order))
+    const value = options.value === undefined ? {} : { value: options.value }
+    return this.send(exitFastBody(order, signature), value)
+  }
+
+  async refundOrphan(
+    amount: Nano,
+    options: { nonce?: number; key?: TestKey; till?: string } = {},
+  ): Promise<Outcome> {
+    const order = {
+      till: options.till ?? this.address,
+      to: this.user.address.toRawString(),
+      amount,
+      nonce: options.nonce ?? 0,
+    }
+    const signature = await (options.key ?? this.meter).signBits(orphanOrderBits(order))
+    return this.send(refundOrphanBody(order, signature))
+  }
+
+  /** A message of the admin's, or of a stranger who would like to be. */
+  operate(body: Cell, via: Treasury = this.admin): Promise<Outcome> {
+    return this.send(body, { via })
+  }
+
+  rotate(key: TestKey, options: { dropPrevious?: boolean; via?: Treasury } = {}): Promise<Outcome> {
+    const body = rotateKeyBody(key.publicKey, { dropPrevious: options.dropPrevious ?? false })
+    return this.operate(body, options.via)
+  }
+
   async balance(): Promise<bigint> {
     return (await this.chain.getContract(this.till.address)).balance
   }
@@ -258,51 +317,4 @@ export class TillWorld {
     const { owed, pool, held, fees, orphans } = await this.till.getTotals()
     return { balance: await this.balance(), liabilities: owed + pool + held + fees + orphans }
   }
-}
-
-/** The first transaction of the cascade at `address`. */
-export function outcomeAt(
-  address: string,
-  transactions: readonly BlockchainTransaction[],
-): Outcome {
-  const transaction = transactions.find(
-    ({ inMessage }) =>
-      inMessage?.info.dest?.toString() !== undefined && rawDest(inMessage.info.dest) === address,
-  )
-  if (transaction?.description.type !== 'generic') throw new Error('nothing arrived')
-  const { computePhase, actionPhase, bouncePhase } = transaction.description
-  const ran = computePhase.type === 'vm'
-  return {
-    exitCode: ran ? computePhase.exitCode : -1,
-    ok: ran && computePhase.success && actionPhase?.success === true,
-    bounced: bouncePhase?.type === 'ok',
-    gas: ran ? Number(computePhase.gasUsed) : 0,
-    fees: cascadeFees(transactions),
-    transaction,
-    transactions,
-  }
-}
-
-function rawDest(dest: unknown): string | undefined {
-  // Sound: only internal messages have a destination with this method.
-  return (dest as { toRawString?: () => string }).toRawString?.()
-}
-
-function cascadeFees(transactions: readonly BlockchainTransaction[]): bigint {
-  let fees = 0n
-  for (const { totalFees, outMessages } of transactions.slice(1)) {
-    fees += totalFees.coins
-    for (const { info } of outMessages.values()) {
-      if (info.type === 'internal') fees += info.forwardFee
-    }
-  }
-  return fees
-}
-
-function sender(treasury: Treasury): Sender {
-  return treasury.getSender()
-}
-
-function sha256Sync(text: string): Bytes {
-  return new Uint8Array(createHash('sha256').update(text).digest())
 }
