@@ -2,7 +2,17 @@ import type { Bytes } from '#base/bytes.ts'
 import { canonical } from './hash.ts'
 import { tonAddress } from './ids.ts'
 import { PURPOSE } from './labels.ts'
-import { amount, exact, hexOf, oneOf, optional, type Parsed, seconds, text } from './parse.ts'
+import {
+  amount,
+  exact,
+  hexOf,
+  integer,
+  oneOf,
+  optional,
+  type Parsed,
+  seconds,
+  text,
+} from './parse.ts'
 
 /** 32 Crockford base32 characters; contracts/ computes and checks it. */
 export const accountId = text(32, /^[0-9A-HJKMNP-TV-Z]{32}$/)
@@ -46,6 +56,8 @@ export function accountStatement(said: {
 export const parseChequeRequest = exact({
   till: tonAddress,
   account: accountId,
+  /** The Till's fee share, in basis points: part of what is signed. */
+  fee_bps: integer(0, 10_000),
   /** All that this account ever allowed, nanoTON. */
   cumulative: amount,
   signature: hexOf(64),

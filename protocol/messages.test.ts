@@ -319,6 +319,7 @@ describe('account and delivery', () => {
     const cheque = {
       till: PAYEE,
       account: 'A'.repeat(32),
+      fee_bps: 100,
       cumulative: '12',
       signature: 'cd'.repeat(64),
     }

@@ -103,11 +103,18 @@ export type Receipt = Parsed<typeof parseReceipt>
 export type UnsignedReceipt = Omit<Receipt, 'signature' | 'key_id' | 'api_version' | 'method'>
 
 export function signReceipt(receipt: UnsignedReceipt, signer: Signer): Receipt {
+  // Named one by one: a stray member of a wider object must not be signed.
   const unsigned = {
-    ...receipt,
     api_version: 'aci/1',
+    receipt_id: receipt.receipt_id,
+    chat_id: receipt.chat_id,
+    model: receipt.model,
+    workload_keyset_digest: receipt.workload_keyset_digest,
+    endpoint: receipt.endpoint,
     method: 'POST',
+    served_at: receipt.served_at,
     key_id: signer.keyId,
+    event_log: receipt.event_log,
   } as const
   return { ...unsigned, signature: hex(signer.sign(canonical(toWire(unsigned)))) }
 }
