@@ -89,6 +89,15 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
   const leaseDeps = { ...shared, fetch, verifyVoucher, wait, inFlight: server.inFlight }
   const offer = makeOffer(config, engine, config.publicUrl ?? server.origin)
   const loops = config.gateways.map((gateway) => keepLease(leaseDeps, gateway, offer, stop.signal))
+  let closing: Promise<void> | undefined
+  const closeAll = async (drainMs: number): Promise<void> => {
+    stop.abort()
+    await Promise.allSettled(loops)
+    await server.close(drainMs)
+    await delivery.close()
+    await outbox.close()
+    await engine.close()
+  }
   return {
     origin: server.origin,
     leases: () =>
@@ -98,13 +107,9 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
         sessionId,
         origin,
       })),
-    async close(drainMs = DRAIN_MS) {
-      stop.abort()
-      await Promise.allSettled(loops)
-      await server.close(drainMs)
-      await delivery.close()
-      await outbox.close()
-      await engine.close()
+    close(drainMs = DRAIN_MS) {
+      closing ??= closeAll(drainMs)
+      return closing
     },
   }
 }

@@ -60,6 +60,7 @@ async function* play(
     if (request.signal.aborted) return
     if (script.fault !== undefined && script.fault.after === tokens - 1) {
       await fail(script.fault.kind, request.signal)
+      if (request.signal.aborted) return
     }
     if (data !== undefined) yield { kind: 'chunk', data, tokens }
   }

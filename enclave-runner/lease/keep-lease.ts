@@ -70,7 +70,8 @@ async function sendHeartbeats(
   offer: Offer,
   stop: AbortSignal,
 ): Promise<void> {
-  let seconds = granted.heartbeatSeconds
+  // The first one at once: it tells what was vouched before we earn anything here.
+  let seconds = 0
   let silent = 0
   while (!stop.aborted) {
     await deps.wait(seconds * 1000, stop)
@@ -81,6 +82,7 @@ async function sendHeartbeats(
       silent = 0
       await takeVoucher(deps, granted.lease, offer, answer.settlement.voucher)
     } catch (error) {
+      seconds = granted.heartbeatSeconds
       const isSilence = error instanceof LeaseError && error.code === 'unreachable'
       if (!isSilence) throw error
       silent++

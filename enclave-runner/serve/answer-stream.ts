@@ -33,6 +33,8 @@ export async function answerStream(request: StreamRequest): Promise<StopReason> 
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
   })
+  // In this turn's first write if the first token is there, else now: the client sees the acceptance.
+  setImmediate(() => response.flushHeaders())
   const stream = createSealedStream(response, sealer, { pad: exchange.opened.kind !== 'ehbp' })
   const { ending, firstChunk } = await pump(request, stream)
   if (ending === 'aborted') stream.abandon()

@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { unixMs } from '#base/brand.ts'
+import type { RunnerDeps } from './start-runner.ts'
+
+export { ConfigError, type RunnerConfig, readRunnerConfig } from './config.ts'
+export type { VerifyVoucher, Voucher } from './lease/keep-lease.ts'
+export type { GpuEvidence, Quoter } from './quote/quoter.ts'
+export { openTsmQuoter, TSM_ROOT } from './quote/tsm.ts'
+export type { Log, Wait } from './runtime.ts'
+export { SETTINGS } from './settings.ts'
+export { type Runner, type RunnerDeps, startRunner } from './start-runner.ts'
+
+/** The real clock, randomness, network and log of a process: everything but TEE and contracts. */
+export function processDeps(): Omit<RunnerDeps, 'quoter' | 'verifyVoucher'> {
+  return {
+    clock: () => unixMs(Date.now()),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    fetch: globalThis.fetch,
+    wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+    log: (level, event, fields) => {
+      process.stderr.write(`${JSON.stringify({ at: Date.now(), level, event, ...fields })}\n`)
+    },
+  }
+}
