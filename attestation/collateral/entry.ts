@@ -37,6 +37,8 @@ export interface CollateralRequest {
    * Throws AttestationError for an object that cannot be what was asked for.
    */
   readonly lifetime: (entry: CollateralEntry) => CollateralLifetime
+  /** Judges a fresh answer only (an OCSP nonce); throws AttestationError. A kept one lives by its dates. */
+  readonly accept?: (entry: CollateralEntry) => void
 }
 
 export interface CollateralLifetime {

@@ -132,6 +132,7 @@ function keptHeaders(response: Response, keep: readonly string[]): Record<string
 function checkAnswer(request: CollateralRequest, entry: CollateralEntry): void {
   try {
     request.lifetime(entry)
+    request.accept?.(entry)
   } catch (cause) {
     throw new CollateralError('invalid', `${request.name}: not the object asked for`, { cause })
   }

@@ -16,10 +16,10 @@ export const DEFAULT_COLLATERAL_SETTINGS: CollateralSettings = {
 }
 
 /** Everything that the vendors must still supply for this evidence. */
-export function collateralRequests(
+export async function collateralRequests(
   evidence: Evidence,
   have: Collateral,
   settings: CollateralSettings,
-): readonly CollateralRequest[] {
+): Promise<readonly CollateralRequest[]> {
   return amdRequests(evidence.tee, have, settings.amd)
 }

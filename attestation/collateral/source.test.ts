@@ -4,7 +4,7 @@ import { type Bytes, base64 } from '#base/bytes.ts'
 import { type AmdForge, forgeAmd, forgedVcekName } from '#dev/forge/amd.ts'
 import { type Evidence, parseEvidence } from '../evidence.ts'
 import { encodeBundle, parseBundle } from './bundle.ts'
-import type { CollateralEntry } from './entry.ts'
+import type { Collateral, CollateralEntry } from './entry.ts'
 import { collateralRequests, DEFAULT_COLLATERAL_SETTINGS } from './requests.ts'
 import { createCollateralSource } from './source.ts'
 import { type CollateralStore, memoryStore } from './store.ts'
@@ -101,7 +101,7 @@ describe('AMD’s key distribution service', () => {
     const turin = await forgeAmd({ random, now: NOW, product: 'Turin' })
     const report = base64(await turin.report())
     const item = parseEvidence({ tee: { type: 'sev-snp', report } })
-    const [, request] = collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)
+    const [, request] = await collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)
     expect(request?.url).toMatch(
       /\/vcek\/v1\/Turin\/[0-9a-f]{16}\?fmcSPL=1&blSPL=1&teeSPL=1&snpSPL=4&ucodeSPL=74$/,
     )
@@ -114,10 +114,12 @@ describe('AMD’s key distribution service', () => {
     const vlek = parseEvidence({
       tee: { type: 'sev-snp', report: base64(await forge.report({ kind: 'vlek' })) },
     })
-    const names = (item: Evidence): string[] =>
-      collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS).map(({ name }) => name)
-    expect(names(shipped)).toEqual(['amd/crl/vcek/Genoa'])
-    expect(names(vlek)).toEqual(['amd/crl/vlek/Genoa'])
+    const names = async (item: Evidence): Promise<string[]> => {
+      const requests = await collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)
+      return requests.map(({ name }) => name)
+    }
+    expect(await names(shipped)).toEqual(['amd/crl/vcek/Genoa'])
+    expect(await names(vlek)).toEqual(['amd/crl/vlek/Genoa'])
   })
 })
 
@@ -237,6 +239,19 @@ describe('the source', () => {
     })
     const { missing } = await source.collect((have) => collateralRequests(evidence, have, settings))
     expect(missing.map(({ code }) => code)).toEqual(['timeout', 'timeout'])
+  })
+
+  test('judges a fresh answer once, and not again when it is kept', async () => {
+    const kds = service(answers())
+    const source = kds.build()
+    let judged = 0
+    const next = async (have: Collateral) => {
+      const requests = await collateralRequests(evidence, have, DEFAULT_COLLATERAL_SETTINGS)
+      return requests.map((request) => ({ ...request, accept: () => void judged++ }))
+    }
+    await source.collect(next)
+    await source.collect(next)
+    expect(judged).toBe(2)
   })
 
   test('asks no origin that is not in the settings', async () => {

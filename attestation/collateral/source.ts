@@ -29,7 +29,9 @@ export interface Collected {
 }
 
 /** Asks for what is still needed, given what is at hand; empty when nothing is. */
-export type NextRequests = (have: Collateral) => readonly CollateralRequest[]
+export type NextRequests = (
+  have: Collateral,
+) => readonly CollateralRequest[] | Promise<readonly CollateralRequest[]>
 
 export interface CollateralSource {
   /** Gathers collateral from the store and the services. Never throws for a service's failure. */
@@ -95,7 +97,9 @@ export function createCollateralSource(
     const have = new Map(given)
     const missing = new Map<string, CollateralErrorCode>()
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const requests = next(have).filter(({ name }) => !have.has(name) && !missing.has(name))
+      const requests = (await next(have)).filter(
+        ({ name }) => !have.has(name) && !missing.has(name),
+      )
       if (requests.length === 0) break
       await Promise.all(
         requests.slice(0, MAX_REQUESTS_PER_ROUND).map(async (request) => {
