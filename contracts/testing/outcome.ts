@@ -1,5 +1,6 @@
 import { Address } from '@ton/core'
 import type { BlockchainTransaction } from '@ton/sandbox'
+import { TILL_OP } from '../till-messages.ts'
 
 /** What one message to a contract did. */
 export interface Outcome {
@@ -46,4 +47,15 @@ function cascadeFees(transactions: readonly BlockchainTransaction[]): bigint {
     }
   }
   return fees
+}
+
+/** What `address` got from the contract in the cascade, in nanoTON; its own excess is not counted. */
+export function received(outcome: Outcome, address: string): bigint {
+  for (const { info, body } of outcome.transaction.outMessages.values()) {
+    const op = body.beginParse().preloadUint(32)
+    if (info.type === 'internal' && op === TILL_OP.payout && info.dest.toRawString() === address) {
+      return info.value.coins
+    }
+  }
+  return 0n
 }

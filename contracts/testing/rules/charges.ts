@@ -5,9 +5,9 @@ import { accountNumber } from '../../account-id.ts'
 import { cellHash, toCell } from '../../cells.ts'
 import { COINS_VALUE } from '../../charge-batch.ts'
 import { keysBits } from '../../keys-cell.ts'
-import { chequeBits, voucherBits } from '../../signed-cells.ts'
+import { cancelOrderBits, voucherBits } from '../../signed-cells.ts'
 import { MAX_BATCH, TILL_EXIT } from '../../till-constants.ts'
-import { chargeBodyOf, chequeBody } from '../../till-messages.ts'
+import { chargeBodyOf, TILL_OP } from '../../till-messages.ts'
 import { testKey, ton } from '../keys.ts'
 import { DAY, type TestAccount, type TillWorld } from '../till-world.ts'
 import type { Rule } from './rule.ts'
@@ -289,20 +289,11 @@ export const CHEQUE_RULES: readonly Rule[] = [
       const world = await open()
       const account = await world.account('s', 'sovereign')
       await world.deposit(account, ton('4'))
-      const cheque = { till: world.address, account: account.id, feeBps: 0, cumulative: ton('1') }
-      const wrongTag = chequeBits(cheque)
-      wrongTag.bytes[0] = 0x45
-      const cell = toCell(wrongTag)
-      const body = chequeBody(
-        cheque,
-        account.keys,
-        await account.spend.signBits(chequeBits(cheque)),
-      )
-      const good = body.beginParse()
-      const op = good.loadBits(32 + 64)
-      good.loadBits(512)
+      const order = { till: world.address, account: account.id, nonce: 0 }
+      const cell = toCell(cancelOrderBits(order))
       const forged = beginCell()
-        .storeBits(op)
+        .storeUint(TILL_OP.chargeCheque, 32)
+        .storeUint(0, 64)
         .storeBuffer(Buffer.from(await account.spend.sign(cellHash(cell))))
         .storeRef(toCell(keysBits(account.keys)))
         .storeRef(cell)
