@@ -1,3 +1,4 @@
+import { AttestationError } from '../errors.ts'
 import type { Evidence } from '../evidence.ts'
 import { type AmdSettings, amdRequests, DEFAULT_AMD_SETTINGS } from '../sev/requests.ts'
 import type { Collateral, CollateralRequest } from './entry.ts'
@@ -15,11 +16,19 @@ export const DEFAULT_COLLATERAL_SETTINGS: CollateralSettings = {
   amd: DEFAULT_AMD_SETTINGS,
 }
 
-/** Everything that the vendors must still supply for this evidence. */
+/**
+ * Everything that the vendors must still supply for this evidence. Evidence that cannot be asked about (an
+ * unknown product, say) needs nothing: its verification says what is wrong with it.
+ */
 export async function collateralRequests(
   evidence: Evidence,
   have: Collateral,
   settings: CollateralSettings,
 ): Promise<readonly CollateralRequest[]> {
-  return amdRequests(evidence.tee, have, settings.amd)
+  try {
+    return amdRequests(evidence.tee, have, settings.amd)
+  } catch (cause) {
+    if (cause instanceof AttestationError) return []
+    throw cause
+  }
 }

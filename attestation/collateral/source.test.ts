@@ -107,6 +107,12 @@ describe('AMD’s key distribution service', () => {
     )
   })
 
+  test('is asked nothing about a processor that it does not know', async () => {
+    const report = base64(await forge.report({ cpuid: [1, 1, 1] }))
+    const item = parseEvidence({ tee: { type: 'sev-snp', report } })
+    expect(await collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)).toEqual([])
+  })
+
   test('is not asked for a certificate that came with the evidence, and never for a VLEK', async () => {
     const shipped = parseEvidence({
       tee: { type: 'sev-snp', report: base64(await forge.report()), vek: base64(vcek) },

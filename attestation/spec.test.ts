@@ -1,0 +1,59 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+import { describe, expect, test } from 'vitest'
+import { COMMON_CHECKS } from './appraise.ts'
+import type { CheckTable } from './checks.ts'
+import { FAILURES, type FailureEntry } from './codes.ts'
+import { SEV_CHECKS } from './sev/checks.ts'
+
+const FILE = join(import.meta.dirname, 'SPEC.md')
+
+const TABLES: readonly (readonly [string, CheckTable])[] = [
+  ['Common', COMMON_CHECKS],
+  ['AMD SEV-SNP', SEV_CHECKS],
+]
+
+function render(): string {
+  const tables = TABLES.map(([title, table]) => {
+    const rows = Object.entries(table).map(([id, spec]) => `| \`${id}\` | ${spec} |`)
+    return [`## ${title}`, '', '| check | demanded by |', '|---|---|', ...rows].join('\n')
+  })
+  const failures: [string, FailureEntry][] = Object.entries(FAILURES)
+  const codes = failures.map(([code, { remedy, class: name = code }]) => {
+    return `| \`${code}\` | \`${name}\` | ${remedy} |`
+  })
+  return `# Checks and failure codes
+
+Written by \`UPDATE_SPEC=1 npx vitest run attestation/spec\`. Sections without another name are of the verifier checklist
+(\`attestation.md\`) that this folder implements. A failed check has an id (where) and a code (what); programs act on the code.
+
+${tables.join('\n\n')}
+
+## Failure codes
+
+The class is that of the vectors schema \`attestation-vectors/2\`.
+
+| code | class | remedy |
+|---|---|---|
+${codes.join('\n')}
+`
+}
+
+describe('SPEC.md', () => {
+  test('lists every check and every code as the code has them', async () => {
+    if (process.env['UPDATE_SPEC'] === '1') await writeFile(FILE, render())
+    expect(await readFile(FILE, 'utf8')).toBe(render())
+  })
+
+  test('check ids are unique over all technologies', () => {
+    const ids = TABLES.flatMap(([, table]) => Object.keys(table))
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('every check names what demands it', () => {
+    for (const [, table] of TABLES) {
+      for (const [id, spec] of Object.entries(table)) expect(spec, id).not.toBe('')
+    }
+  })
+})
