@@ -6,22 +6,22 @@ import type { AllowedImage, Policy } from './policy.ts'
 import type { TeeSummary } from './tee.ts'
 import { GPU_BINDINGS, type GpuBinding } from './verdict.ts'
 
-/** Rules that hold for every technology; sections of attestation.md, DESIGN and THREATS. */
+/** Rules that hold for every technology. Letters with a number are rows of SECURITY.md’s threat table. */
 export const COMMON_CHECKS = {
-  'evidence.form': 'attestation.md 0',
-  'evidence.report-data': 'attestation.md 1.6.16, 2.3.15, 5.1',
-  'evidence.image': 'attestation.md 1.6.14, 2.3.14; DESIGN 3',
-  'evidence.image-denied': 'DESIGN 3',
-  'evidence.model': 'THREATS H18',
-  'evidence.platform-denied': 'THREATS H12',
-  'allowlist.age': 'DESIGN 3; THREATS C4',
-  'allowlist.version': 'DESIGN 3; THREATS C4',
-  'gpu.present': 'attestation.md 6',
-  'gpu.count': 'attestation.md 6',
-  'gpu.binding': 'attestation.md 5.2',
+  'evidence.form': 'README: well-formed, bounded evidence of a known technology',
+  'evidence.report-data': 'aci/1, report_data: all 64 bytes equal what the caller computed',
+  'evidence.image': 'README, image hash: the measured image is in the allowlist',
+  'evidence.image-denied': 'README, policy: the image was neither revoked nor denied',
+  'evidence.model': 'SECURITY H18: the (model, weights) pair of the subject is in the allowlist',
+  'evidence.platform-denied': 'SECURITY H12: the machine was not denied',
+  'allowlist.age': 'SECURITY C4: the Registry was read recently, by the verifier’s clock',
+  'allowlist.version': 'SECURITY C4: the Registry’s version never goes back',
+  'gpu.present': 'README, policy: GPU evidence where the policy or the subject demands it',
+  'gpu.count': 'README, policy: the demanded number of GPUs',
+  'gpu.binding': 'README, GPU evidence: bound to the CPU’s report as firmly as demanded',
 } as const satisfies CheckTable
 
-/** What the caller computed itself, never what the other side says (attestation.md 5.1). */
+/** What the caller computed itself, never what the other side says. */
 export interface Expected {
   /** All 64 bytes of report data. */
   readonly reportData: Bytes

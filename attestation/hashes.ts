@@ -52,7 +52,7 @@ export function platformHash(hardware: string): Promise<string> {
 /**
  * The digest of GPU evidence that the keyset's subject names, so that the CPU's report vouches for exactly
  * these devices and their number: SHA-256 over SHA-256(evidence) || SHA-256(certificate chain), in order.
- * Both parts are the bytes that the wire carries in base64. @see attestation.md 5.2
+ * Both parts are the bytes that the wire carries in base64.
  */
 export async function gpuEvidenceDigest(
   devices: readonly { readonly evidence: Bytes; readonly certificate: Bytes }[],

@@ -58,7 +58,7 @@ export interface Policy {
   readonly sev: SevPolicy
 }
 
-/** @see attestation.md 6 */
+/** Closed by default: an empty allowlist denies everything. */
 export const DEFAULT_POLICY: Policy = {
   allowlist: EMPTY_ALLOWLIST,
   maxAllowlistAgeSeconds: 600,

@@ -25,8 +25,8 @@ function render(): string {
   })
   return `# Checks and failure codes
 
-Written by \`UPDATE_SPEC=1 npx vitest run attestation/spec\`. Sections without another name are of the verifier checklist
-(\`attestation.md\`) that this folder implements. A failed check has an id (where) and a code (what); programs act on the code.
+Written by \`UPDATE_SPEC=1 npx vitest run attestation/spec\`. ABI is AMD 56860 (SEV-SNP firmware ABI), KDS is AMD 57230
+(VCEK certificates and key distribution service). A failed check has an id (where) and a code (what); programs act on the code.
 
 ${tables.join('\n\n')}
 

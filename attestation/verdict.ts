@@ -13,7 +13,7 @@ export interface Claim {
     | null
 }
 
-/** How firmly GPU evidence is tied to the CPU's report. @see attestation.md 5.2 */
+/** How firmly GPU evidence is tied to the CPU's report; README, "GPU binding". */
 export type GpuBinding = 'none' | 'nonce-only' | 'cpu-report' | 'cpu-report+measured-policy'
 
 export const GPU_BINDINGS: readonly GpuBinding[] = [

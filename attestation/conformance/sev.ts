@@ -134,7 +134,7 @@ function required(input: VectorInput, role: string): Bytes {
   return bytes
 }
 
-/** An Azure container must hold this very report, bound to its runtime claims. @see attestation.md 1.8 */
+/** An Azure container must hold this very report, bound to its runtime claims. */
 function checkContainer(input: VectorInput, report: Bytes): void {
   const container = input.role('hcl_report')
   if (container === undefined) return

@@ -13,7 +13,7 @@ const POLICY_RESERVED_FROM = 26n
 
 /**
  * Holds proven facts against a policy and collects every rule that they break. Measurement and report data
- * are common to all technologies and judged outside. @see attestation.md 1.6 steps 8 to 15
+ * are common to all technologies and judged outside.
  */
 export function appraiseSev(facts: SevFacts, policy: SevPolicy): readonly Check[] {
   const list = new Checklist(SEV_CHECKS)

@@ -19,7 +19,6 @@ const MAX_ENTRIES = 32
 /**
  * Parses the certificate table that the host hands to the guest beside a report. The host may put anything
  * in it: bounds, overlaps and duplicates are checked, unknown GUIDs are left out, an empty table is legal.
- * @see attestation.md 1.8
  */
 export function parseCertificateTable(
   table: Bytes,

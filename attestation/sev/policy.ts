@@ -3,7 +3,7 @@ import type { SevVersion } from './report.ts'
 import type { SevTcb } from './tcb.ts'
 import { SEV_TCB_FLOORS } from './tcb-floors.ts'
 
-/** Bits of the guest policy that permit something to the host. @see attestation.md 1.2 */
+/** Bits of the guest policy that permit something to the host. @see AMD 56860, guest policy */
 export const PERMISSIONS = { smt: 16, migrateMa: 18, debug: 19, cxl: 21 } as const
 
 /** Bits of the guest policy that demand something of the host. */
@@ -70,7 +70,7 @@ export interface SevPolicy {
   readonly minCrlNumber: Readonly<Partial<Record<SevProduct, bigint>>>
 }
 
-/** Closed by default. @see attestation.md 6 */
+/** Closed by default. */
 export const DEFAULT_SEV_POLICY: SevPolicy = {
   versions: [2, 3, 5],
   vmpl: [0],

@@ -14,7 +14,7 @@ const RANGES: readonly {
   { family: 0x1a, from: 0x00, to: 0x11, product: 'Turin' },
 ]
 
-/** The root family of a processor; undefined for processors whose roots are not pinned (Venice). @see attestation.md 1.4 */
+/** The root family of a processor; undefined for processors whose roots are not pinned (Venice). @see AMD 57230, product names */
 export function productOfCpuid({ family, model }: Cpuid): SevProduct | undefined {
   return RANGES.find((range) => {
     return range.family === family && model >= range.from && model <= range.to

@@ -58,7 +58,6 @@ const AUTHORITY: Readonly<Record<VekKind, string>> = { vcek: 'SEV-', vlek: 'SEV-
  * 5. no certificate of the chain is on the root's revocation list;
  * 6. it certifies the reported TCB of this very chip;
  * 7. it signed the report.
- * @see attestation.md 1.6
  */
 export function proveSev(input: SevProofInput): Promise<Proof<SevFacts>> {
   const { evidence, collateral, now } = input

@@ -65,7 +65,7 @@ const MAX_VMPL = 3
 
 /**
  * Parses a report: exact length, known version, every reserved field zero, also the unsigned ones (a report
- * has one form only). @see SEV-SNP firmware ABI (56860) table 23; attestation.md 1.1
+ * has one form only). @see AMD 56860, ATTESTATION_REPORT
  */
 export function parseSnpReport(bytes: Bytes): SnpReport {
   return parsing('SNP report', () => {

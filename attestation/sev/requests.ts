@@ -22,7 +22,7 @@ const DAY_SECONDS = 86_400
 
 /**
  * What AMD's key distribution service must still supply for this evidence: the VCEK unless it came along, and
- * the revocation list. @see attestation.md 1.7
+ * the revocation list. @see AMD 57230, key distribution service
  */
 export function amdRequests(
   evidence: SevEvidence,

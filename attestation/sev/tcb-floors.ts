@@ -3,7 +3,7 @@ import type { SevFloor } from './policy.ts'
 
 /**
  * Least security versions accepted by default, dated 2025-12. Genoa's is the floor that a peer enforces
- * (attestation.md 6); Milan's and Turin's are the oldest that production fleets still ran then in stored reports.
+ * (Tinfoil); Milan's and Turin's are the oldest that production fleets still ran then in stored reports.
  * Raise them when AMD publishes a bulletin.
  */
 export const SEV_TCB_FLOORS: Readonly<Record<SevProduct, SevFloor>> = {

@@ -15,7 +15,7 @@ export type TcbPart = keyof SevTcb
 
 export const TCB_PARTS: readonly TcbPart[] = ['fmc', 'bl', 'tee', 'snp', 'ucode']
 
-/** Byte → component; bytes without one are reserved. @see attestation.md 1.3, SEV-SNP ABI section 2.2 */
+/** Byte → component; bytes without one are reserved. @see AMD 56860, TCB_VERSION */
 const LEGACY: readonly (TcbPart | undefined)[] = [
   'bl',
   'tee',

@@ -72,7 +72,7 @@ export function checkVekName(vek: Certificate): void {
   demand(amd && attributes.length === AMD_NAME.length + 1, 'chain', 'VEK name is not AMD’s form')
 }
 
-/** Reads the extensions. @see AMD 57230 (VCEK) table 8, attestation.md 1.5 */
+/** Reads the extensions. @see AMD 57230, certificate profile */
 export function readVek(vek: Certificate, product: SevProduct): VekFacts {
   const kind = kindOfVek(vek)
   demand(vek.key.kind === 'ec' && vek.key.curve === 'P-384', 'chain', 'VEK is not a P-384 key')

@@ -2,7 +2,7 @@ import type { SevProduct, SevTcb, VekKind } from '#attestation'
 import { type Bytes, copyBytes } from '#base/bytes.ts'
 import type { Signer } from './der.ts'
 
-/** Every field of a report; numbers are written little-endian at their offset. @see attestation.md 1.1 */
+/** Every field of a report; numbers are written little-endian at their offset. @see AMD 56860 */
 export interface SnpReportFields {
   readonly product: SevProduct
   /** Goes into chip_id, padded with zeros; a VLEK's report has none. */
@@ -125,7 +125,7 @@ function writePlatform(
   view.setBigUint64(0x200, fields.currentMitigations ?? 1n, true)
 }
 
-/** Encodes a TCB by the product's layout. @see attestation.md 1.3 */
+/** Encodes a TCB by the product's layout. */
 export function tcbBytes({ fmc, bl, tee, snp, ucode }: SevTcb, product: SevProduct): Bytes {
   return product === 'Turin'
     ? Uint8Array.of(fmc, bl, tee, snp, 0, 0, 0, ucode)

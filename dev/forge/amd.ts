@@ -222,7 +222,7 @@ async function forgedCollateral(forge: AmdForge, now: number): Promise<Collatera
 
 const BASE = '1.3.6.1.4.1.3704.1'
 
-/** AMD's extensions in AMD's order. @see attestation.md 1.5 */
+/** AMD's extensions in AMD's order. @see AMD 57230 */
 export function vekExtensions(
   product: SevProduct,
   options: Required<Pick<VekOptions, 'kind' | 'tcb' | 'hwid' | 'cspId' | 'productName'>>,
