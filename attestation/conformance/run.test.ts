@@ -24,6 +24,42 @@ async function runFolder(folder: string, given?: unknown): Promise<VectorOutcome
 /** Always set by a real policy: without them the vector tells nothing about the evidence. */
 const CONFIGURED = new Set(['measurement-pin', 'report-data-pin', 'tcb-floor', 'tcb-eval-floor'])
 
+describe('our forged vectors', () => {
+  test('every one gets its expected verdict, and is refused under the pinned roots', async () => {
+    const outcomes = await runFolder(join(import.meta.dirname, '../vectors'))
+    expect(outcomes.filter(({ status }) => status !== 'passed')).toEqual([])
+    expect(outcomes.length).toBeGreaterThan(25)
+  })
+
+  test('a changed file is noticed by its digest', async () => {
+    const folder = join(import.meta.dirname, '../vectors')
+    const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))
+    const [vector] = manifest.vectors
+    const [path = ''] = Object.keys(vector.roles)
+    const sha256 = { ...manifest.sha256, [path]: '00'.repeat(32) }
+    const [outcome] = await runFolder(folder, { ...manifest, vectors: [vector], sha256 })
+    expect(outcome).toMatchObject({ status: 'failed', got: 'error' })
+  })
+
+  test('a manifest of another schema, or a file outside the folder, is refused', async () => {
+    const read = async (): Promise<Bytes> => new Uint8Array()
+    await expect(runVectors({ schema: 'other/1' }, read).next()).rejects.toThrow('schema')
+    const vector = {
+      id: 'escape',
+      technology: 'sev-snp',
+      subject: 'report',
+      verdict: 'valid',
+      clock: '2025-01-01T00:00:00Z',
+      waive: [],
+      anchors: 'pinned',
+      roles: { '../../etc/passwd': 'report' },
+    }
+    const manifest = { schema: 'attestation-vectors/2', vectors: [vector] }
+    const { value } = await runVectors(manifest, read).next()
+    expect(value).toMatchObject({ status: 'failed', detail: expect.stringContaining('outside') })
+  })
+})
+
 describe('the shared vectors', () => {
   test.skipIf(!PRESENT)('every one gets its expected verdict', async () => {
     const outcomes = await runFolder(FOLDER)
