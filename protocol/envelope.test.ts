@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { base64url, hex, utf8 } from '#base/bytes.ts'
+import { jcs } from '#base/jcs.ts'
 import { type HeaderReader, readEnvelope } from './envelope.ts'
 import { decodeHead, encodeHead } from './head.ts'
 import { nodeProvider } from './node.ts'
@@ -91,6 +92,9 @@ describe('head', () => {
       `{"encoding":"identity","end":true,"maxCost":"1000000","method":"POST","model":"demo-1m","notAfter":1800000060,"pad":true,"path":"/v1/chat/completions","session":"${'ab'.repeat(32)}","suite":"ehbp-x25519"}`,
     )
     expect(decodeHead(webProvider.texts, header).canonical).toEqual(canonical)
+    expect(jcs(JSON.parse(Buffer.from(canonical).toString()))).toBe(
+      Buffer.from(canonical).toString(),
+    )
   })
 
   const source = Buffer.from(HEAD, 'base64url').toString()

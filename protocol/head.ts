@@ -1,5 +1,4 @@
 import { type Bytes, fromUtf8, utf8 } from '#base/bytes.ts'
-import { type Json, jcs } from '#base/jcs.ts'
 import type { Nano } from '#base/nano.ts'
 import type { Texts } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
@@ -63,20 +62,27 @@ export function encodeHead(
   input: HeadInput,
   suite: SealedHead['suite'],
 ): EncodedHead {
-  const members: Json = {
-    encoding: 'identity',
-    end: true,
-    maxCost: input.maxCost.toString(),
-    method: 'POST',
-    model: input.model,
-    notAfter: input.notAfter,
-    pad: true,
-    path: input.path,
-    session: input.session,
-    suite,
-  }
-  const canonical = utf8(jcs(members))
-  return { head: headParser(members, 'head'), canonical, header: texts.base64url(canonical) }
+  const { path, model, session, maxCost, notAfter } = input
+  const fixed = { method: 'POST', end: true, pad: true, encoding: 'identity' } as const
+  const head: SealedHead = { ...fixed, path, model, session, suite, maxCost, notAfter }
+  const canonical = utf8(canonicalText(head))
+  return { head, canonical, header: texts.base64url(canonical) }
+}
+
+/** JCS of a head: its members are written in order, and its strings and integers are JCS as they are. */
+function canonicalText(head: SealedHead): string {
+  return JSON.stringify({
+    encoding: head.encoding,
+    end: head.end,
+    maxCost: head.maxCost.toString(),
+    method: head.method,
+    model: head.model,
+    notAfter: head.notAfter,
+    pad: head.pad,
+    path: head.path,
+    session: head.session,
+    suite: head.suite,
+  })
 }
 
 /** Parses `x-cocoon-head`, refusing anything but the one canonical encoding. */
@@ -95,10 +101,8 @@ export function decodeHead(texts: Texts, header: string): EncodedHead {
   } catch {
     throw new ProtocolError('header_invalid', 'head is not base64url of UTF-8')
   }
-  const value = parseJson(source)
-  const head = headParser(value, 'head')
-  // Sound: the parser above accepted it, so that it is an object of strings, numbers and booleans.
-  if (jcs(value as Json) !== source) {
+  const head = headParser(parseJson(source), 'head')
+  if (canonicalText(head) !== source) {
     throw new ProtocolError('header_invalid', 'head is not in canonical form')
   }
   return { head, canonical, header }

@@ -190,7 +190,8 @@ async function openSessionBody(
     throw error
   }
   opener.end()
-  return concat(...parts)
+  const [only] = parts
+  return only !== undefined && parts.length === 1 ? only : concat(...parts)
 }
 
 function responder(

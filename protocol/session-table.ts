@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, hex } from '#base/bytes.ts'
+import { type Bytes, copyBytes } from '#base/bytes.ts'
 import type { MacKey, Provider } from './crypto.ts'
 import { MAX_COUNTER } from './envelope.ts'
 import { ProtocolError } from './errors.ts'
@@ -54,7 +54,7 @@ export class SessionTable {
     provider: Provider,
     input: { enc: Bytes; encHash: Bytes; key: SealingKey; now: number },
   ): Promise<RunnerContext> {
-    const name = hex(input.encHash)
+    const name = provider.texts.hex(input.encHash)
     const known = this.#entries.get(name)
     if (known !== undefined && input.now < known.expiresAt) return known.context
     this.#expire(input.now)

@@ -110,6 +110,13 @@ describe('session', () => {
     expect(new Set(requests.map(({ binding }) => binding)).size).toBe(100)
   })
 
+  test('a request seals one body: a second one would repeat its nonces', async () => {
+    const { session } = await pair()
+    const request = next(session)
+    request.sealBody(BODY)
+    expect(await codeOf(() => request.sealBody(utf8('other')))).toBe('bad_input')
+  })
+
   test('another counter, attempt or head than the sealed one does not open', async () => {
     const { keys, session } = await pair()
     const a = next(session, 2)

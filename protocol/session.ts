@@ -69,7 +69,7 @@ export interface SessionRequest<Mode extends CryptoMode> {
   readonly binding: string
   /** Key of the receipt's plaintext commitments. */
   readonly commitmentKey: Bytes
-  /** Pads and seals the whole body: one data frame and END. */
+  /** Pads and seals the whole body: one data frame and END. Once. */
   sealBody(body: Uint8Array): Result<Mode, Bytes>
   /** @param responseNonce value of the `ehbp-response-nonce` header */
   opener(responseNonce: string, observer?: FrameObserver): BodyOpener<Mode>
@@ -115,15 +115,11 @@ export class Session<Mode extends CryptoMode> {
       throw new ProtocolError('bad_input', 'attempt out of range')
     }
     const counter = this.#counter++
-    const { hashes, texts, bodies } = this.#provider
-    const head = encodeHead(texts, input.head, this.suite)
+    const head = encodeHead(this.#provider.texts, input.head, this.suite)
     const encHash = this.#encHash
-    const keys = sessionKeys(hashes, this.#secret, {
-      encHash,
-      counter,
-      attempt: input.attempt,
-      head,
-    })
+    const { attempt } = input
+    const named = { encHash, counter, attempt, head }
+    const keys = sessionKeys(this.#provider.hashes, this.#secret, named)
     return {
       headers: {
         [HEADER.version]: String(VERSION),
@@ -133,18 +129,29 @@ export class Session<Mode extends CryptoMode> {
       },
       binding: sessionBinding(this.#provider, encHash, counter),
       commitmentKey: keys.commitmentKey,
-      sealBody: (body) => bodies.sealWhole(keys.request, padJson(body)),
-      opener: (responseNonce, observer) =>
-        bodies.opener(
-          responseKeys(hashes, {
-            secret: keys.responseSecret(),
-            salt: keys.name,
-            nonce: readResponseNonce(this.#provider, responseNonce),
-            end: true,
-          }),
-          observer,
-        ),
+      sealBody: this.#sealOnce(keys),
+      opener: (responseNonce, observer) => this.#opener(keys, responseNonce, observer),
     }
+  }
+
+  #sealOnce(keys: SessionKeys): SessionRequest<Mode>['sealBody'] {
+    let isSealed = false
+    return (body) => {
+      // A second body under one key would repeat its nonces.
+      if (isSealed) throw new ProtocolError('bad_input', 'a request seals one body')
+      isSealed = true
+      return this.#provider.bodies.sealWhole(keys.request, padJson(body))
+    }
+  }
+
+  #opener(keys: SessionKeys, responseNonce: string, observer?: FrameObserver): BodyOpener<Mode> {
+    const own = responseKeys(this.#provider.hashes, {
+      secret: keys.responseSecret(),
+      salt: keys.name,
+      nonce: readResponseNonce(this.#provider, responseNonce),
+      end: true,
+    })
+    return this.#provider.bodies.opener(own, observer)
   }
 }
 
