@@ -129,14 +129,28 @@ export function createOutboxLedger(): OutboxLedger {
 
 /** A line as JSON text; amounts are decimal strings. */
 export function formatLine(line: Line): string {
-  return JSON.stringify(line, (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  )
+  // Sound: the writer is looked up by the line's own kind.
+  return JSON.stringify(WIRE[line.kind](line as never))
+}
+
+const text = (amount: Nano | undefined): string | undefined => amount?.toString()
+
+/** The JSON form of each kind: bigints have none of their own. */
+const WIRE: { [K in Line['kind']]: (line: Extract<Line, { kind: K }>) => object } = {
+  put: ({ kind, entry }) => ({ kind, entry: { ...entry, cost: text(entry.cost) } }),
+  settled: ({ host, ...line }) => ({ ...line, host: text(host) }),
+  refused: (line) => line,
+  voucher: ({ cumulative, ...line }) => ({ ...line, cumulative: text(cumulative) }),
+  credit: ({ kind, gateway, credit: { earned, baseline, vouched } }) => ({
+    kind,
+    gateway,
+    credit: { earned: text(earned), baseline: text(baseline), vouched: text(vouched) },
+  }),
 }
 
 /** Parses one line. @throws RangeError, SyntaxError or TypeError when it is not one of ours */
-export function parseLine(text: string): Line {
-  const value: unknown = JSON.parse(text)
+export function parseLine(source: string): Line {
+  const value: unknown = JSON.parse(source)
   const line = fields(value)
   const kind = line['kind']
   if (kind === 'put') {
@@ -203,8 +217,8 @@ function amount(value: unknown): Nano {
 
 /** Earned may be negative for a while: a share below the cost arrives after a voucher. */
 function signed(value: unknown): Nano {
-  const text = string(value)
-  return text.startsWith('-') ? nano(-parseNano(text.slice(1))) : parseNano(text)
+  const digits = string(value)
+  return digits.startsWith('-') ? nano(-parseNano(digits.slice(1))) : parseNano(digits)
 }
 
 function json(value: unknown): Json {

@@ -41,7 +41,7 @@ test('what was put is there after closing and opening, until it is acknowledged'
 
 test('a killed process loses no receipt that it had put', async () => {
   const path = newPath()
-  const writer = fileURLToPath(new URL('./outbox-writer.ts', import.meta.url))
+  const writer = fileURLToPath(new URL('../testing/outbox-writer.ts', import.meta.url))
   const child = spawn(process.execPath, [writer, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.setEncoding('utf8')

@@ -81,10 +81,7 @@ function findAllowance(
     throw new ProtocolError('allowance_invalid', 'the request carries no allowance')
   }
   const expected = { binding: envelope.binding, now: now() }
-  let failure = new ProtocolError(
-    'allowance_invalid',
-    'no gateway of this runner made the allowance',
-  )
+  let failure: ProtocolError | undefined
   for (const lease of leases.live()) {
     try {
       const allowance = openAllowance(provider, header, lease.allowances, expected)
@@ -95,5 +92,7 @@ function findAllowance(
       if (error.code === 'allowance_expired') break
     }
   }
-  throw failure
+  throw (
+    failure ?? new ProtocolError('allowance_invalid', 'no lease of this runner is for this session')
+  )
 }

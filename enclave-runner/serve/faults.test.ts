@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { receiptEvent } from '#protocol'
 import type { EngineConfig, RunnerConfig } from '../config.ts'
-import type { Answer, Registered, TestGateway } from '../fixtures/test-gateway.ts'
-import { ask, payloads, prepare, startTestGateway } from '../fixtures/test-gateway.ts'
-import { newOutboxPath, startTestRunner } from '../fixtures/test-runner.ts'
+import type { Answer, Registered, TestGateway } from '../testing/test-gateway.ts'
+import { ask, payloads, prepare, startTestGateway } from '../testing/test-gateway.ts'
+import { newOutboxPath, startTestRunner } from '../testing/test-runner.ts'
 
 const sharedPath = newOutboxPath()
 const closers: (() => Promise<void>)[] = []

@@ -9,6 +9,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > MAX_WIRE_BYTES) return Promise.reject(tooLarge())
   return new Promise((resolve, reject) => {
+    const leave = (): void => reject(new Error('the peer went away'))
     const parts: Buffer[] = []
     let length = 0
     request.on('data', (part: Buffer) => {
@@ -21,11 +22,12 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
       parts.push(part)
     })
     request.on('end', () => {
+      request.off('close', leave)
       const [only] = parts
       resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, length))
     })
     request.on('error', reject)
-    request.on('close', () => reject(new Error('the peer went away')))
+    request.on('close', leave)
   })
 }
 

@@ -64,9 +64,8 @@ async function answer(deps: InferenceDeps, exchange: Exchange): Promise<StopReas
   } catch (error) {
     const ending = exchange.run.isGone ? 'aborted' : 'error'
     if (ending === 'aborted') await countDuePrompt(deps.engine, accepted, meter)
-    return fail(exchange, error, billable(meter, ending))
-  } finally {
     exchange.run.stopEngine()
+    return fail(exchange, error, billable(meter, ending))
   }
 }
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { receiptEvent } from '#protocol'
-import type { Registered, TestGateway } from '../fixtures/test-gateway.ts'
-import { ask, type Leg, payloads, startTestGateway } from '../fixtures/test-gateway.ts'
-import { startTestRunner } from '../fixtures/test-runner.ts'
+import type { Registered, TestGateway } from '../testing/test-gateway.ts'
+import { ask, type Leg, payloads, startTestGateway } from '../testing/test-gateway.ts'
+import { startTestRunner } from '../testing/test-runner.ts'
 
 let gateway: TestGateway
 let at: Registered

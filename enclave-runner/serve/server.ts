@@ -97,19 +97,22 @@ async function handle(
   await route(deps, url, response)
 }
 
+/** One reason for every stop: making an exception a request costs more than the abort. */
+const STOPPED = new Error('stopped')
+
 function startRun(response: ServerResponse): Run {
   const stop = new AbortController()
   let isGone = false
   response.on('close', () => {
     isGone = !response.writableFinished
-    stop.abort()
+    if (isGone) stop.abort(STOPPED)
   })
   return {
     signal: stop.signal,
     get isGone() {
       return isGone
     },
-    stopEngine: () => stop.abort(),
+    stopEngine: () => stop.abort(STOPPED),
   }
 }
 

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { nano } from '#base/nano.ts'
-import { openOutbox } from './outbox.ts'
+import { openOutbox } from '../outbox/outbox.ts'
 
 /** Test helper process: puts receipts for ever, printing each id once it is kept. */
 const outbox = openOutbox(process.argv[2] ?? '')
