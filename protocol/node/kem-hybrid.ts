@@ -5,6 +5,7 @@ import {
   decapsulate,
   encapsulate,
   type KeyObject,
+  randomBytes,
 } from 'node:crypto'
 import * as hpke from 'hpke'
 import { type Bytes, concat, copyBytes, utf8 } from '#base/bytes.ts'
@@ -56,8 +57,8 @@ export const nodeMlKem768X25519: hpke.KEMFactory<HybridKey> = () => ({
     const seed = await hpke.LabeledDerive(kdf, SUITE_ID, ikm, label, none, SEED_BYTES)
     return pairOf(seed, extractable)
   },
-  GenerateKeyPair: async (extractable) =>
-    pairOf(crypto.getRandomValues(new Uint8Array(SEED_BYTES)), extractable),
+  // The library's interface takes no randomness: a KEM brings its own.
+  GenerateKeyPair: async (extractable) => pairOf(randomBytes(SEED_BYTES), extractable),
   SerializePublicKey: async (key) => key.publicBytes,
   DeserializePublicKey: async (raw) => importPublic(raw),
   SerializePrivateKey: async (key) => {

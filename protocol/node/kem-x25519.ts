@@ -2,7 +2,15 @@ import type { KeyObject } from 'node:crypto'
 import * as hpke from 'hpke'
 import { type Bytes, concat, utf8 } from '#base/bytes.ts'
 import { nodeHkdfSha256 } from './hpke-parts.ts'
-import { dhX25519, exportX25519, generateX25519, importX25519, x25519FromScalar } from './x25519.ts'
+import {
+  dhX25519,
+  exportX25519,
+  generateX25519,
+  importX25519,
+  scalarOfX25519,
+  type X25519Pair,
+  x25519FromScalar,
+} from './x25519.ts'
 
 const NAME = 'DHKEM(X25519, HKDF-SHA256)'
 const SUITE_ID = concat(utf8('KEM'), Uint8Array.of(0x00, 0x20))
@@ -34,17 +42,17 @@ export const nodeDhkemX25519: hpke.KEMFactory<X25519Key> = () => ({
     const kdf = nodeHkdfSha256()
     const prk = await hpke.LabeledExtract(kdf, SUITE_ID, NO_BYTES, utf8('dkp_prk'), ikm)
     const scalar = await hpke.LabeledExpand(kdf, SUITE_ID, prk, utf8('sk'), NO_BYTES, LENGTH)
-    return pairOf(scalar, extractable)
+    return pairOf(x25519FromScalar(scalar), extractable)
   },
-  GenerateKeyPair: async (extractable) =>
-    pairOf(crypto.getRandomValues(new Uint8Array(LENGTH)), extractable),
+  GenerateKeyPair: async (extractable) => pairOf(generateX25519(), extractable),
   SerializePublicKey: async (key) => key.publicBytes,
   DeserializePublicKey: async (raw) => publicKeyOf(importX25519(raw)),
   SerializePrivateKey: async (key) => {
     if (key.scalar === undefined) throw new TypeError('key is not extractable')
     return key.scalar
   },
-  DeserializePrivateKey: async (raw, extractable) => pairOf(raw, extractable).privateKey,
+  DeserializePrivateKey: async (raw, extractable) =>
+    pairOf(x25519FromScalar(raw), extractable).privateKey,
   Encap: async (recipient) => {
     const ephemeral = generateX25519()
     const enc = exportX25519(ephemeral.publicKey)
@@ -64,8 +72,7 @@ async function sharedSecret(dh: Bytes, enc: Uint8Array, recipient: Bytes): Promi
   return await hpke.LabeledExpand(kdf, SUITE_ID, prk, utf8('shared_secret'), context, LENGTH)
 }
 
-function pairOf(scalar: Uint8Array, extractable: boolean): hpke.KeyPair<X25519Key> {
-  const pair = x25519FromScalar(scalar)
+function pairOf(pair: X25519Pair, extractable: boolean): hpke.KeyPair<X25519Key> {
   const publicKey = publicKeyOf(pair.publicKey)
   const privateKey: X25519Key = {
     algorithm: { name: NAME },
@@ -73,7 +80,7 @@ function pairOf(scalar: Uint8Array, extractable: boolean): hpke.KeyPair<X25519Ke
     extractable,
     handle: pair.privateKey,
     publicBytes: publicKey.publicBytes,
-    ...(extractable ? { scalar: new Uint8Array(scalar) } : {}),
+    ...(extractable ? { scalar: scalarOfX25519(pair.privateKey) } : {}),
   }
   return { publicKey, privateKey }
 }

@@ -26,6 +26,11 @@ export function x25519FromScalar(scalar: Uint8Array): X25519Pair {
   return { privateKey, publicKey: createPublicKey(privateKey) }
 }
 
+export function scalarOfX25519(key: KeyObject): Bytes {
+  const pkcs8 = key.export({ format: 'der', type: 'pkcs8' })
+  return copyBytes(pkcs8.subarray(PKCS8_PREFIX.length))
+}
+
 export function importX25519(raw: Uint8Array): KeyObject {
   const key = Buffer.from(concat(SPKI_PREFIX, raw))
   return createPublicKey({ key, format: 'der', type: 'spki' })
