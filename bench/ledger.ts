@@ -14,20 +14,32 @@ import {
 import { migrate } from '#gateway/db/migrate.ts'
 import { createCore } from '#gateway/ledger/core.ts'
 import { groupCommit } from '#gateway/ledger/group-commit.ts'
-import type { Ledger, Reserve, Settle } from '#gateway/ledger/port.ts'
+import type { Ledger, Reserve, Settle, Terms } from '#gateway/ledger/port.ts'
 import { openSqlite } from '#gateway/node/open-sqlite.ts'
 
 const ACCOUNTS = 1_000
 const WARM_UP_PAIRS = 2_000
-const CHECKPOINT_MS = 250
+const TIMER_MS = 1_000
 const AT = unixMs(1_700_000_000_000)
 const RUNNER = runnerId('run_bench')
 const PAYEE = tonAddress(`0:${'ab'.repeat(32)}`)
+const TERMS: Terms = {
+  model: 'cocoon/demo',
+  runner: RUNNER,
+  session: sessionId('sha256:bench'),
+  payee: PAYEE,
+  price: {
+    input: nanoPerMillion(200_000_000n),
+    cached: nanoPerMillion(50_000_000n),
+    output: nanoPerMillion(800_000_000n),
+  },
+  commissionBps: 500,
+}
 /** About what a signed receipt takes. */
 const RECEIPT = JSON.stringify({ api_version: 'aci/1', event_log: 'x'.repeat(1_400) })
 
 export interface LedgerRow {
-  /** Requests in flight: as many reserves and settles share a transaction. */
+  /** Pairs in one transaction: twice as many requests are in flight, half of them reserving, half settling. */
   readonly batch: number
   /** Reserve + settle pairs, each durable, per second. */
   readonly pairsPerSecond: number
@@ -49,9 +61,12 @@ export async function benchLedger(options: {
       const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
       const accounts = await fund(ledger)
       await drive(ledger, accounts, { batch, pairs: WARM_UP_PAIRS, from: 0 })
-      const checkpoints = setInterval(() => store.checkpoint(), CHECKPOINT_MS)
+      const timer = setInterval(() => {
+        store.checkpoint()
+        void ledger.commit([{ op: 'maintain', now: unixSeconds(1_700_000_000) }])
+      }, TIMER_MS)
       rows.push(await measure(ledger, accounts, { batch, pairs: options.pairs }))
-      clearInterval(checkpoints)
+      clearInterval(timer)
       const [audit] = await ledger.commit([{ op: 'audit' }])
       if (audit.broken.length > 0) throw new Error(`audit: ${audit.broken.join('; ')}`)
       store.close()
@@ -100,14 +115,16 @@ async function measure(
   return { batch, pairsPerSecond: pairs / seconds, cpuMicros: (user + system) / pairs }
 }
 
-/** Keeps `batch` requests in flight, half of them reserving and half settling in any one transaction. */
+/** Keeps 2 x `batch` requests in flight: any one transaction reserves for half of them and settles the others. */
 async function drive(
   ledger: Ledger,
   accounts: readonly AccountId[],
   { batch, pairs, from }: { batch: number; pairs: number; from: number },
 ): Promise<void> {
   let next = from
-  const lane = async (): Promise<void> => {
+  const lane = async (late: boolean): Promise<void> => {
+    // Half of the lanes start a transaction later, so that every transaction holds both kinds.
+    if (late) await ledger.commit([])
     while (next < from + pairs) {
       const number = next++
       const account = accounts[number % accounts.length]
@@ -118,7 +135,7 @@ async function drive(
       if (!settled.ok) throw new Error(`settle: ${settled.code}`)
     }
   }
-  await Promise.all(Array.from({ length: batch }, lane))
+  await Promise.all(Array.from({ length: 2 * batch }, (_, i) => lane(i % 2 === 1)))
 }
 
 /** Spread over the index as random ids are. */
@@ -137,16 +154,7 @@ function reserve(account: AccountId, number: number): Reserve {
     attempt: 1,
     key: null,
     amount: nano(5_000_000n),
-    model: 'cocoon/demo',
-    runner: RUNNER,
-    session: sessionId('sha256:bench'),
-    payee: PAYEE,
-    price: {
-      input: nanoPerMillion(200_000_000n),
-      cached: nanoPerMillion(50_000_000n),
-      output: nanoPerMillion(800_000_000n),
-    },
-    commissionBps: 500,
+    terms: TERMS,
     deadline: unixSeconds(1_700_021_600),
     at: AT,
   }
@@ -164,6 +172,6 @@ function settle(account: AccountId, number: number): Settle {
     usage: { prompt_tokens: 812, cached_tokens: 256, completion_tokens: 211, reasoning_tokens: 0 },
     stop: 'normal',
     at,
-    receipt: { id: requestOf(number), document: RECEIPT },
+    receipt: RECEIPT,
   }
 }

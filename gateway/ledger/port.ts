@@ -2,6 +2,7 @@ import type { UnixMs, UnixSeconds } from '#base/brand.ts'
 import type { Nano } from '#base/nano.ts'
 import type { Prices, TokenCounts } from '#protocol'
 import type { AccountId, KeyId, RequestId, RunnerId, SessionId, TonAddress } from '../db/ids.ts'
+import type { HostEntry } from './host-side.ts'
 
 /**
  * The one door to money: every operation of an account's store, as data. `commit` applies a list in one durable
@@ -115,11 +116,11 @@ export type ChangeKeyResult =
 
 // --- requests
 
-/** Holds an upper bound of the cost before anything is relayed. Idempotent per attempt. */
-export interface Reserve extends Attempt {
-  readonly op: 'reserve'
-  readonly key: KeyId | null
-  readonly amount: Nano
+/**
+ * What a runner offers and what it costs: made once per lease and reused, since its identity is what the ledger
+ * remembers it by.
+ */
+export interface Terms {
   readonly model: string
   readonly runner: RunnerId
   readonly session: SessionId
@@ -128,13 +129,19 @@ export interface Reserve extends Attempt {
   readonly price: Prices
   /** Part of the cost that is the operator's, in basis points. */
   readonly commissionBps: number
+}
+
+/** Holds an upper bound of the cost before anything is relayed. Idempotent per attempt. */
+export interface Reserve extends Attempt {
+  readonly op: 'reserve'
+  readonly key: KeyId | null
+  readonly amount: Nano
+  readonly terms: Terms
   /** Without a receipt until then, the hold is released. */
   readonly deadline: UnixSeconds
   readonly at: UnixMs
 }
-export type ReserveResult =
-  | { readonly ok: true; readonly available: Nano }
-  | (Refused<ReserveRefusal> & { readonly available: Nano })
+export type ReserveResult = Ok | (Refused<ReserveRefusal> & { readonly available: Nano })
 
 /**
  * `insufficient_credits`, `daily_cap` (H4: what the Till lets the meter charge today is used up) and `cheque_due`
@@ -162,12 +169,10 @@ export interface Settle extends Attempt {
   readonly usage: Usage
   readonly stop: 'normal' | 'length' | 'aborted' | 'error'
   readonly at: UnixMs
-  /** The signed receipt, kept in the same transaction. */
-  readonly receipt: { readonly id: string; readonly document: string }
+  /** The signed receipt as JSON, kept in the same transaction. */
+  readonly receipt: string
 }
-export type SettleResult =
-  | ({ readonly ok: true } & Settlement)
-  | Refused<SettleRefusal>
+export type SettleResult = ({ readonly ok: true } & Settlement) | Refused<SettleRefusal>
 
 export interface Settlement {
   /** The attempt was settled before: the numbers are those of then. */
@@ -179,7 +184,6 @@ export interface Settlement {
   readonly commission: Nano
   /** The host's part: `cost - commission`. */
   readonly share: Nano
-  readonly available: Nano
 }
 
 /**
@@ -187,11 +191,7 @@ export interface Settlement {
  * and another one answered. `wrong_runner`: receipt of somebody else's work. `late_insufficient`: the
  * hold had lapsed and the account cannot pay any more; retry later. All others are final.
  */
-export type SettleRefusal =
-  | 'unknown_attempt'
-  | 'not_charged'
-  | 'wrong_runner'
-  | 'late_insufficient'
+export type SettleRefusal = 'unknown_attempt' | 'not_charged' | 'wrong_runner' | 'late_insufficient'
 
 /** The attempt failed before its first byte, or was never relayed: gives the hold back. Idempotent. */
 export interface Release extends Attempt {
@@ -199,15 +199,58 @@ export interface Release extends Attempt {
   readonly at: UnixMs
 }
 export type ReleaseResult =
-  | { readonly ok: true; readonly released: boolean; readonly available: Nano }
+  | { readonly ok: true; readonly released: boolean }
   | Refused<'unknown_attempt'>
 
-/** Releases every hold whose deadline has passed; the store's timer calls it. */
-export interface ExpireHolds {
-  readonly op: 'expire_holds'
+/**
+ * The store's timer, about once a second: releases holds whose deadline has passed, forgets those too old for a late
+ * receipt, and sorts new settlements into their indexes.
+ */
+export interface Maintain {
+  readonly op: 'maintain'
   readonly now: UnixSeconds
 }
-export type ExpireHoldsResult = { readonly ok: true; readonly released: number }
+export type MaintainResult = { readonly ok: true; readonly lapsed: number }
+
+/** A settlement as its account may see it. */
+export interface SettledRequest extends Omit<Terms, 'commissionBps'> {
+  /** Ascends in time within an account. */
+  readonly id: number
+  readonly request: RequestId
+  readonly attempt: number
+  readonly key: KeyId | null
+  readonly usage: Usage
+  readonly stop: Settle['stop']
+  readonly reserved: Nano
+  readonly cost: Nano
+  readonly commission: Nano
+  readonly late: boolean
+  readonly reservedAt: UnixMs
+  readonly settledAt: UnixMs
+}
+
+export interface FindSettlement {
+  readonly op: 'find_settlement'
+  readonly account: AccountId
+  readonly request: RequestId
+  readonly attempt: number
+}
+export type FindSettlementResult =
+  | { readonly ok: true; readonly settlement: SettledRequest; readonly receipt: string }
+  | Refused<'unknown_attempt'>
+
+export interface ListSettlements {
+  readonly op: 'list_settlements'
+  readonly account: AccountId
+  /** Only those before this id; null starts at the newest. */
+  readonly before: number | null
+  readonly limit: number
+}
+export type ListSettlementsResult = {
+  readonly ok: true
+  /** Newest first. */
+  readonly settlements: readonly SettledRequest[]
+}
 
 // --- what the chain says
 
@@ -266,6 +309,97 @@ export interface HostState {
 }
 export type ReadHostResult = { readonly ok: true; readonly host: HostState }
 
+/** The Till's `payee_paid` at a final block; cumulative. */
+export interface MirrorHost {
+  readonly op: 'mirror_host'
+  readonly payee: TonAddress
+  readonly redeemed: Nano
+  readonly at: UnixMs
+}
+export type MirrorHostResult = { readonly ok: true; readonly redeemed: Nano }
+
+// --- paper for the chain: stored before its signature leaves the process
+
+/** A signed batch of cumulative debits, at most 20 accounts (H2). */
+export interface RecordCharge {
+  readonly op: 'record_charge'
+  readonly till: TonAddress
+  readonly items: readonly { readonly account: AccountId; readonly cumulative: Nano }[]
+  readonly signature: string
+  readonly at: UnixMs
+}
+/** `above_settled`: a charge may ask for settled usage only. */
+export type RecordChargeResult =
+  | { readonly ok: true; readonly charge: number }
+  | Refused<'above_settled'>
+
+/** A signed cumulative payment order. */
+export interface RecordVoucher {
+  readonly op: 'record_voucher'
+  readonly till: TonAddress
+  readonly payee: TonAddress
+  readonly cumulative: Nano
+  readonly signature: string
+  readonly at: UnixMs
+}
+/** `above_collected`: a voucher covers only debits that the Till has collected (H1). */
+export type RecordVoucherResult = Ok | Refused<'above_collected'>
+
+/** A transaction of the Till as the watcher read it. */
+export interface ChainEvent {
+  readonly lt: bigint
+  readonly hash: string
+  readonly kind: 'deposit' | 'orphan' | 'returned' | 'unattributed' | 'operation'
+  readonly account: AccountId | null
+  readonly sender: TonAddress | null
+  readonly value: Nano
+  readonly reason: string | null
+  readonly time: UnixSeconds
+}
+
+export interface ChainCursor {
+  readonly lt: bigint
+  /** base64 of the transaction's hash. */
+  readonly hash: string
+}
+
+/**
+ * Moves the cursor of a contract over transactions that connect to it without a gap, in the same call as the
+ * observations that they caused.
+ */
+export interface AdvanceCursor {
+  readonly op: 'advance_cursor'
+  readonly address: TonAddress
+  /** Null at the first time. */
+  readonly from: ChainCursor | null
+  readonly to: ChainCursor
+  readonly events: readonly ChainEvent[]
+}
+/** `moved`: another process advanced it; read again. */
+export type AdvanceCursorResult = Ok | Refused<'moved'>
+
+// --- two stores: a Durable Object per account and one per host
+
+/** A host's entries that wait in an account's store. */
+export interface ReadOutbox {
+  readonly op: 'read_outbox'
+  readonly limit: number
+}
+export type ReadOutboxResult = { readonly ok: true; readonly entries: readonly HostEntry[] }
+
+/** Applies entries to the host's store, each once however often it comes. */
+export interface ApplyOutbox {
+  readonly op: 'apply_outbox'
+  readonly entries: readonly HostEntry[]
+}
+export type ApplyOutboxResult = { readonly ok: true; readonly applied: number }
+
+/** Forgets entries that the host's store has applied, and clears them here. */
+export interface AckOutbox {
+  readonly op: 'ack_outbox'
+  readonly keys: readonly string[]
+}
+
 // --- the whole store
 
 /** Re-derives every balance from the postings and open holds and reports each difference. */
@@ -303,10 +437,19 @@ interface Outcomes {
   reserve: [Reserve, ReserveResult]
   settle: [Settle, SettleResult]
   release: [Release, ReleaseResult]
-  expire_holds: [ExpireHolds, ExpireHoldsResult]
+  maintain: [Maintain, MaintainResult]
+  find_settlement: [FindSettlement, FindSettlementResult]
+  list_settlements: [ListSettlements, ListSettlementsResult]
   mirror_account: [MirrorAccount, MirrorAccountResult]
   accept_cheque: [AcceptCheque, AcceptChequeResult]
   read_host: [ReadHost, ReadHostResult]
+  mirror_host: [MirrorHost, MirrorHostResult]
+  record_charge: [RecordCharge, RecordChargeResult]
+  record_voucher: [RecordVoucher, RecordVoucherResult]
+  advance_cursor: [AdvanceCursor, AdvanceCursorResult]
+  read_outbox: [ReadOutbox, ReadOutboxResult]
+  apply_outbox: [ApplyOutbox, ApplyOutboxResult]
+  ack_outbox: [AckOutbox, Ok]
   audit: [Audit, AuditResult]
 }
 

@@ -1,0 +1,27 @@
+import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import type * as schema from './schema.ts'
+
+/** Drizzle over any synchronous SQLite: better-sqlite3 on Node, a Durable Object's storage on Workers. */
+export type Db = BaseSQLiteDatabase<'sync', unknown, typeof schema>
+
+export type Value = string | number | null
+/** A row's values in the order of the statement's columns. */
+export type Row = readonly Value[]
+
+/** A prepared statement with positional parameters. */
+export interface Statement {
+  /** Whether any row was written. */
+  run(...params: Value[]): boolean
+  get(...params: Value[]): Row | undefined
+  all(...params: Value[]): readonly Row[]
+}
+
+/** A store's database: Drizzle for what is written once a day, prepared statements for the hot path. */
+export interface Store {
+  readonly db: Db
+  prepare(sql: string): Statement
+  /** Runs several statements separated by semicolons. */
+  script(sql: string): void
+  /** One durable transaction; an exception undoes it. Never nested. */
+  transaction<T>(work: () => T): T
+}

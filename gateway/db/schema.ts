@@ -1,0 +1,329 @@
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { bytesColumn, millisColumn, nanoColumn, priceColumn, secondsColumn } from './columns.ts'
+import type { AccountId, KeyId, RequestId, RunnerId, SessionId, TonAddress } from './ids.ts'
+
+/**
+ * Every table on one page. `migrations/` makes them, with the checks that hold the invariants (nothing negative,
+ * one settlement per attempt, one row per chain event); a test keeps the two equal.
+ */
+
+// --- money of developers
+
+export const accounts = sqliteTable('accounts', {
+  /** Short name for rows on the hot path. */
+  no: integer().primaryKey(),
+  id: text().$type<AccountId>().notNull().unique(),
+  mode: text({ enum: ['managed', 'sovereign'] }).notNull(),
+  /** available + held = credited - paid_out - settled + debt. */
+  available: nanoColumn().notNull(),
+  held: nanoColumn().notNull(),
+  credited: nanoColumn().notNull(),
+  paid_out: nanoColumn().notNull(),
+  settled: nanoColumn().notNull(),
+  collected: nanoColumn().notNull(),
+  /** Usage that an exit took out before it was charged: repaid by later credits. */
+  debt: nanoColumn().notNull(),
+  /** Cumulative debit in the latest charge that the meter key signed. */
+  charged: nanoColumn().notNull(),
+  cheque: nanoColumn().notNull(),
+  cheque_signature: text(),
+  cap_left: nanoColumn(),
+  cap_daily: nanoColumn(),
+  cap_resets: secondsColumn(),
+  exit_at: secondsColumn(),
+  /** Masterchain block of the newest observation. */
+  seqno: integer().notNull(),
+  created: millisColumn().notNull(),
+})
+
+export const apiKeys = sqliteTable(
+  'api_keys',
+  {
+    id: text().$type<KeyId>().primaryKey(),
+    account: text().$type<AccountId>().notNull(),
+    hash: text().notNull(),
+    name: text().notNull(),
+    masked: text().notNull(),
+    sealed_only: integer({ mode: 'boolean' }).notNull(),
+    expires: millisColumn(),
+    revoked: millisColumn(),
+    created: millisColumn().notNull(),
+  },
+  (t) => [uniqueIndex('api_keys_hash').on(t.hash), index('api_keys_account').on(t.account)],
+)
+
+/** What a runner offered and for how much, once per lease: holds and settlements point here. */
+export const terms = sqliteTable('terms', {
+  id: integer().primaryKey(),
+  model: text().notNull(),
+  runner: text().$type<RunnerId>().notNull(),
+  session: text().$type<SessionId>().notNull(),
+  payee: text().$type<TonAddress>().notNull(),
+  price_input: priceColumn().notNull(),
+  price_cached: priceColumn().notNull(),
+  price_output: priceColumn().notNull(),
+  commission_bps: integer().notNull(),
+})
+
+/** Open reservations, and ended ones as long as a late receipt may still come. */
+export const holds = sqliteTable(
+  'holds',
+  {
+    request: text().$type<RequestId>().notNull(),
+    attempt: integer().notNull(),
+    account: integer().notNull(),
+    key: text().$type<KeyId>(),
+    /** open | lapsed (deadline passed) | void (the attempt failed). */
+    state: text({ enum: ['open', 'lapsed', 'void'] }).notNull(),
+    amount: nanoColumn().notNull(),
+    terms: integer().notNull(),
+    deadline: secondsColumn().notNull(),
+    created: millisColumn().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.request, t.attempt] })],
+)
+
+/** The journal of usage: each row moves `cost` from its account to clearing. Only ever appended to. */
+export const settlements = sqliteTable('settlements', {
+  id: integer().primaryKey(),
+  request: text().$type<RequestId>().notNull(),
+  attempt: integer().notNull(),
+  account: integer().notNull(),
+  key: text().$type<KeyId>(),
+  terms: integer().notNull(),
+  reserved: nanoColumn().notNull(),
+  prompt_tokens: integer().notNull(),
+  cached_tokens: integer().notNull(),
+  completion_tokens: integer().notNull(),
+  reasoning_tokens: integer().notNull(),
+  stop: text({ enum: ['normal', 'length', 'aborted', 'error'] }).notNull(),
+  cost: nanoColumn().notNull(),
+  /** The host's share is the rest of the cost. */
+  commission: nanoColumn().notNull(),
+  /** The account's `settled` with this one: collected on chain once `collected` reaches it (H1). */
+  cumulative: nanoColumn().notNull(),
+  late: integer({ mode: 'boolean' }).notNull(),
+  /** When the request was reserved. */
+  created: millisColumn().notNull(),
+  at: millisColumn().notNull(),
+})
+
+/**
+ * The indexes of `settlements`, written in sorted runs about once a second: random keys inserted one by one would
+ * dirty a page each in every commit.
+ */
+export const settlementAttempts = sqliteTable(
+  'settlement_attempts',
+  {
+    request: text().$type<RequestId>().notNull(),
+    attempt: integer().notNull(),
+    settlement: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.request, t.attempt] })],
+)
+
+export const settlementAccounts = sqliteTable(
+  'settlement_accounts',
+  {
+    account: integer().notNull(),
+    cumulative: nanoColumn().notNull(),
+    settlement: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.account, t.cumulative, t.settlement] })],
+)
+
+/** `indexed`: the newest settlement that the indexes know. */
+export const marks = sqliteTable('marks', {
+  name: text().primaryKey(),
+  value: integer().notNull(),
+})
+
+export const receipts = sqliteTable('receipts', {
+  settlement: integer().primaryKey(),
+  /** The runner's signed receipt, as it came. */
+  document: text().notNull(),
+})
+
+/**
+ * All other movements: `amount` leaves `source` and enters `target`. The view `postings` shows both tables as double
+ * entries.
+ */
+export const transfers = sqliteTable('transfers', {
+  id: integer().primaryKey(),
+  kind: text({
+    enum: [
+      'deposit',
+      'share',
+      'commission',
+      'withdrawal',
+      'shortfall',
+      'recovery',
+      'payout',
+      'fees',
+    ],
+  }).notNull(),
+  source: text().notNull(),
+  target: text().notNull(),
+  amount: nanoColumn().notNull(),
+  at: millisColumn().notNull(),
+})
+
+// --- the host's side
+
+export const hosts = sqliteTable('hosts', {
+  payee: text().$type<TonAddress>().primaryKey(),
+  earned: nanoColumn().notNull(),
+  collected: nanoColumn().notNull(),
+  vouchered: nanoColumn().notNull(),
+  redeemed: nanoColumn().notNull(),
+})
+
+/** What the host's side must still be told, when it lives in another store. */
+export const hostOutbox = sqliteTable('host_outbox', {
+  id: integer().primaryKey(),
+  key: text().notNull().unique(),
+  payee: text().$type<TonAddress>().notNull(),
+  earned: nanoColumn().notNull(),
+  commission: nanoColumn().notNull(),
+  collected: nanoColumn().notNull(),
+  at: millisColumn().notNull(),
+})
+
+/** Outbox entries that the host's side has applied. */
+export const hostInbox = sqliteTable('host_inbox', {
+  key: text().primaryKey(),
+})
+
+/** Cumulative payment orders for hosts, stored before their signature leaves. */
+export const vouchers = sqliteTable(
+  'vouchers',
+  {
+    id: integer().primaryKey(),
+    till: text().$type<TonAddress>().notNull(),
+    payee: text().$type<TonAddress>().notNull(),
+    cumulative: nanoColumn().notNull(),
+    signature: text().notNull(),
+    at: millisColumn().notNull(),
+  },
+  (t) => [uniqueIndex('vouchers_payee').on(t.till, t.payee, t.cumulative)],
+)
+
+/** Signed charge batches, stored before their signature leaves. */
+export const charges = sqliteTable('charges', {
+  id: integer().primaryKey(),
+  till: text().$type<TonAddress>().notNull(),
+  signature: text().notNull(),
+  at: millisColumn().notNull(),
+})
+
+export const chargeItems = sqliteTable(
+  'charge_items',
+  {
+    charge: integer().notNull(),
+    account: text().$type<AccountId>().notNull(),
+    cumulative: nanoColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.charge, t.account] }),
+    index('charge_items_account').on(t.account, t.cumulative),
+  ],
+)
+
+// --- what the chain showed
+
+/** How far a contract's transactions are known without a gap. */
+export const chainCursors = sqliteTable('chain_cursors', {
+  address: text().$type<TonAddress>().primaryKey(),
+  lt: text().notNull(),
+  hash: text().notNull(),
+})
+
+/** Walked transactions that do not connect to the cursor yet: a long outage is caught up in pieces. */
+export const chainStaging = sqliteTable(
+  'chain_staging',
+  {
+    address: text().$type<TonAddress>().notNull(),
+    /** Logical time as 20 decimal digits, so that text sorts as numbers do. */
+    lt: text().notNull(),
+    hash: text().notNull(),
+    prev_lt: text().notNull(),
+    prev_hash: text().notNull(),
+    boc: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.address, t.lt] })],
+)
+
+/** One row per transaction of the Till. */
+export const chainEvents = sqliteTable(
+  'chain_events',
+  {
+    address: text().$type<TonAddress>().notNull(),
+    lt: text().notNull(),
+    hash: text().notNull(),
+    kind: text({
+      enum: ['deposit', 'orphan', 'returned', 'unattributed', 'operation'],
+    }).notNull(),
+    account: text().$type<AccountId>(),
+    sender: text().$type<TonAddress>(),
+    value: nanoColumn().notNull(),
+    /** Why it is not a deposit; null for deposits. */
+    reason: text(),
+    time: secondsColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.address, t.lt] }),
+    index('chain_events_account').on(t.account, t.lt),
+    index('chain_events_kind').on(t.kind, t.lt),
+  ],
+)
+
+// --- runners
+
+export const runners = sqliteTable(
+  'runners',
+  {
+    id: text().$type<RunnerId>().primaryKey(),
+    payee: text().$type<TonAddress>().notNull(),
+    /** Chip and GPU identities: one machine with one model is one runner (H7). */
+    hardware: text().notNull(),
+    model: text().notNull(),
+    state: text({ enum: ['admitted', 'drained', 'denied'] }).notNull(),
+    /** The latest accepted sequence of its registrations and heartbeats. */
+    sequence: integer().notNull(),
+    score: integer().notNull(),
+    created: millisColumn().notNull(),
+    seen: millisColumn().notNull(),
+  },
+  (t) => [uniqueIndex('runners_hardware').on(t.hardware, t.model)],
+)
+
+export const leases = sqliteTable('leases', {
+  runner: text().$type<RunnerId>().primaryKey(),
+  session: text().$type<SessionId>().notNull(),
+  keyset: text().notNull(),
+  keyset_digest: text().notNull(),
+  transport: text().notNull(),
+  origin: text().notNull(),
+  context_length: integer().notNull(),
+  max_output_tokens: integer().notNull(),
+  price_coefficient_bps: integer().notNull(),
+  capacity: integer().notNull(),
+  /** Exported by HPKE at registration; kept so that a restart keeps the lease. */
+  allowance_key: bytesColumn().notNull(),
+  expires: secondsColumn().notNull(),
+  at: millisColumn().notNull(),
+})
+
+/** Attested sessions: immutable documents named by their digest. */
+export const sessions = sqliteTable('sessions', {
+  id: text().$type<SessionId>().primaryKey(),
+  runner: text().$type<RunnerId>().notNull(),
+  keyset_digest: text().notNull(),
+  document: text().notNull(),
+  evidence: text().notNull(),
+  collateral: text().notNull(),
+  at: millisColumn().notNull(),
+  appraised: millisColumn().notNull(),
+  /** Set when a later appraisal refused it, with the check's name. */
+  cut: text(),
+})

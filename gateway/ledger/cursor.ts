@@ -1,0 +1,35 @@
+import { eq } from 'drizzle-orm'
+import { chainCursors, chainEvents } from '../db/schema.ts'
+import type { Books } from './books.ts'
+import type { AdvanceCursor, AdvanceCursorResult } from './port.ts'
+
+const LT_DIGITS = 20
+
+/** A logical time as a column: fixed width, so that text sorts as numbers do. */
+export function ltText(lt: bigint): string {
+  return lt.toString().padStart(LT_DIGITS, '0')
+}
+
+/** @see AdvanceCursor */
+export function prepareAdvanceCursor({
+  store: { db },
+}: Books): (op: AdvanceCursor) => AdvanceCursorResult {
+  return ({ address, from, to, events }) => {
+    const row = db.select().from(chainCursors).where(eq(chainCursors.address, address)).get()
+    const stored = row === undefined ? null : `${row.lt}:${row.hash}`
+    if (stored !== (from === null ? null : `${ltText(from.lt)}:${from.hash}`)) {
+      return { ok: false, code: 'moved' }
+    }
+    const cursor = { lt: ltText(to.lt), hash: to.hash }
+    db.insert(chainCursors)
+      .values({ address, ...cursor })
+      .onConflictDoUpdate({ target: chainCursors.address, set: cursor })
+      .run()
+    for (const event of events) {
+      db.insert(chainEvents)
+        .values({ ...event, address, lt: ltText(event.lt) })
+        .run()
+    }
+    return { ok: true }
+  }
+}

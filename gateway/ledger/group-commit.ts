@@ -1,0 +1,54 @@
+import type { LedgerCore } from './core.ts'
+import type { Ledger, Op, Result, ResultsOf } from './port.ts'
+
+/** Operations of one transaction; more wait for the next turn, so that no turn gets long. */
+const MAX_OPS = 1_024
+
+interface Waiting {
+  readonly ops: readonly Op[]
+  readonly resolve: (results: readonly Result[]) => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * The port over a core in this process: everything asked for in one turn of the event loop shares one durable
+ * transaction, so that many requests pay for one flush of the disk.
+ * @param schedule runs a task at the end of the turn: `setImmediate` on Node
+ */
+export function groupCommit(core: LedgerCore, schedule: (task: () => void) => void): Ledger {
+  let waiting: Waiting[] = []
+
+  function flush(): void {
+    const batch = takeBatch()
+    if (waiting.length > 0) schedule(flush)
+    const outcomes = core.apply(batch.map(({ ops }) => ops))
+    batch.forEach(({ resolve, reject }, index) => {
+      const outcome = outcomes[index]
+      if (outcome?.ok) resolve(outcome.results)
+      else reject(outcome?.error ?? new RangeError('a call without an outcome'))
+    })
+  }
+
+  function takeBatch(): Waiting[] {
+    let ops = 0
+    const end = waiting.findIndex((call) => {
+      ops += call.ops.length
+      return ops > MAX_OPS
+    })
+    // A call larger than the limit goes alone.
+    const batch = waiting.slice(0, end === -1 ? waiting.length : Math.max(end, 1))
+    waiting = waiting.slice(batch.length)
+    return batch
+  }
+
+  return {
+    commit<const Ops extends readonly Op[]>(ops: Ops): Promise<ResultsOf<Ops>> {
+      return new Promise((resolve, reject) => {
+        // Sound: the core answers each operation with its own kind of result, in order.
+        const done = (results: readonly Result[]) => resolve(results as ResultsOf<Ops>)
+        if (waiting.length === 0) schedule(flush)
+        waiting.push({ ops, resolve: done, reject })
+      })
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { columnNumber } from '../db/columns.ts'
+import { nanoIn } from '../db/row.ts'
+import type { Books } from './books.ts'
+import type { Release, ReleaseResult } from './port.ts'
+import { prepareRepayDebt } from './repay-debt.ts'
+
+/** Gives a failed attempt's hold back for good. @see Release */
+export function prepareRelease(books: Books): (op: Release) => ReleaseResult {
+  const { store } = books
+  const find = store.prepare(
+    'SELECT state, amount FROM holds WHERE request = ? AND attempt = ? AND account = ?',
+  )
+  const end = store.prepare("UPDATE holds SET state = 'void' WHERE request = ? AND attempt = ?")
+  const giveBack = store.prepare(
+    'UPDATE accounts SET available = available + ?, held = held - ? WHERE no = ?',
+  )
+  const repay = prepareRepayDebt(books)
+  return (op) => {
+    const account = books.accountNo(op.account) ?? null
+    const [state, amount] = find.get(op.request, op.attempt, account) ?? []
+    if (state === undefined) {
+      return books.tail.isSettled(op.request, op.attempt)
+        ? { ok: true, released: false }
+        : { ok: false, code: 'unknown_attempt' }
+    }
+    // A lapsed hold ends too: its receipt is for an attempt that did not answer.
+    end.run(op.request, op.attempt)
+    if (state !== 'open') return { ok: true, released: false }
+    const number = columnNumber(nanoIn(amount))
+    giveBack.run(number, number, account)
+    repay(op.account, op.at)
+    return { ok: true, released: true }
+  }
+}

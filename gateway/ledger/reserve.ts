@@ -1,0 +1,79 @@
+import { type Nano, ZERO_NANO } from '#base/nano.ts'
+import { columnNumber } from '../db/columns.ts'
+import { nanoIn } from '../db/row.ts'
+import type { Books } from './books.ts'
+import type { Reserve, ReserveRefusal, ReserveResult } from './port.ts'
+
+/**
+ * Spendable: what is available, on an account that is open and whose debits on chain our books explain. Managed: also
+ * what the Till lets the meter charge in this window, less what is not collected yet (H4). Sovereign: until
+ * the next cheque, at most this one hold may be uncovered.
+ */
+const TAKE = `UPDATE accounts SET available = available - ?, held = held + ?
+  WHERE no = ? AND available >= ? AND exit_at IS NULL AND collected <= settled
+    AND CASE mode
+      WHEN 'managed' THEN cap_left IS NULL
+        OR (CASE WHEN cap_resets <= ? THEN cap_daily ELSE cap_left END) - (settled - collected) - held >= ?
+      ELSE settled + held - cheque <= ?
+    END`
+
+const INSERT = `INSERT INTO holds (request, attempt, account, key, state, amount, terms, deadline, created)
+  VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+/** Holds the most that a request may cost. @see Reserve */
+export function prepareReserve(books: Books): (op: Reserve) => ReserveResult {
+  const take = books.store.prepare(TAKE)
+  const giveBack = books.store.prepare(
+    'UPDATE accounts SET available = available + ?, held = held - ? WHERE no = ?',
+  )
+  const insert = books.store.prepare(INSERT)
+  const refuse = prepareRefusal(books)
+
+  return (op) => {
+    const account = books.accountNo(op.account)
+    if (account === undefined) return refused('unknown_account', ZERO_NANO)
+    const { request, attempt } = op
+    const amount = columnNumber(op.amount)
+    const seconds = Math.floor(op.at / 1000)
+    const taken = take.run(amount, amount, account, amount, seconds, amount, amount)
+    if (!taken) return refuse(op, account)
+    const terms = books.terms.numberOf(op.terms)
+    const fresh = !books.tail.isSettled(request, attempt)
+    if (fresh && insert.run(request, attempt, account, op.key, amount, terms, op.deadline, op.at)) {
+      return { ok: true }
+    }
+    giveBack.run(amount, amount, account)
+    return refuse(op, account)
+  }
+}
+
+/** Says why nothing was reserved: it was before, or the first rule of TAKE that fails. */
+function prepareRefusal({
+  store,
+  terms,
+  tail,
+}: Books): (op: Reserve, account: number) => ReserveResult {
+  const existing = store.prepare(
+    'SELECT account, state, amount, terms FROM holds WHERE request = ? AND attempt = ?',
+  )
+  const read = store.prepare(
+    `SELECT available, mode, exit_at IS NULL AND collected <= settled FROM accounts WHERE no = ?`,
+  )
+  return (op, account) => {
+    const same = existing.get(op.request, op.attempt)
+    const repeated = [account, 'open', columnNumber(op.amount), terms.numberOf(op.terms)]
+    if (same !== undefined && repeated.every((value, i) => value === same[i])) return { ok: true }
+    const [available, mode, open] = read.get(account) ?? []
+    const left = nanoIn(available)
+    if (same !== undefined || tail.isSettled(op.request, op.attempt)) {
+      return refused('duplicate', left)
+    }
+    if (open !== 1) return refused('account_closed', left)
+    if (left < op.amount) return refused('insufficient_credits', left)
+    return refused(mode === 'managed' ? 'daily_cap' : 'cheque_due', left)
+  }
+}
+
+function refused(code: ReserveRefusal, available: Nano): ReserveResult {
+  return { ok: false, code, available }
+}

@@ -1,0 +1,60 @@
+import type { Store } from '../db/db.ts'
+import type { RequestId } from '../db/ids.ts'
+import { numberIn, textIn } from '../db/row.ts'
+
+/**
+ * The newest settlements, which are not in the indexes yet. Their attempts are kept in memory, so that none is reserved
+ * or settled twice meanwhile.
+ */
+export interface Tail {
+  /** A settlement was appended. */
+  add(request: RequestId, attempt: number): void
+  /** Whether the attempt has been settled, now or ever. */
+  isSettled(request: RequestId, attempt: number): boolean
+  /** Sorts the tail into the indexes; whoever reads them calls it first. */
+  index(): void
+  reset(): void
+}
+
+const INDEXED = "SELECT value FROM marks WHERE name = 'indexed'"
+
+export function openTail(store: Store): Tail {
+  const find = store.prepare('SELECT 1 FROM settlement_attempts WHERE request = ? AND attempt = ?')
+  const each = store.prepare(`SELECT request, attempt FROM settlements WHERE id > (${INDEXED})`)
+  const steps = [
+    `INSERT INTO settlement_attempts (request, attempt, settlement)
+     SELECT request, attempt, id FROM settlements WHERE id > (${INDEXED}) ORDER BY request, attempt`,
+    `INSERT INTO settlement_accounts (account, cumulative, settlement)
+     SELECT account, cumulative, id FROM settlements WHERE id > (${INDEXED}) ORDER BY account, cumulative, id`,
+    "UPDATE marks SET value = (SELECT MAX(id) FROM settlements) WHERE name = 'indexed'",
+  ].map((sql) => store.prepare(sql))
+  let settled: Set<string> | undefined
+
+  // Read on first use: a transaction that was undone, or a restart, leaves only what the table says.
+  function attempts(): Set<string> {
+    settled ??= new Set(
+      each.all().map(([request, attempt]) => nameOf(textIn(request), numberIn(attempt))),
+    )
+    return settled
+  }
+
+  return {
+    add: (request, attempt) => {
+      attempts().add(nameOf(request, attempt))
+    },
+    isSettled: (request, attempt) =>
+      attempts().has(nameOf(request, attempt)) || find.get(request, attempt) !== undefined,
+    index() {
+      if (attempts().size === 0) return
+      for (const step of steps) step.run()
+      attempts().clear()
+    },
+    reset() {
+      settled = undefined
+    },
+  }
+}
+
+function nameOf(request: string, attempt: number): string {
+  return attempt === 1 ? request : `${request}.${attempt}`
+}
