@@ -106,11 +106,34 @@ async function judgeModel(list: List, model: Expected['model'], policy: Policy):
     list.fail('evidence.model', 'model-unlisted', 'the subject names no model')
     return false
   }
-  const hash = await modelHash(model.id, model.weights)
-  const listed = policy.allowlist.models.has(hash) && !policy.allowlist.denied.has(hash)
+  const hash = await pairHash(model)
+  const { models, denied } = policy.allowlist
+  const listed = hash !== undefined && models.has(hash) && !denied.has(hash)
   if (policy.models === 'any') list.skip('evidence.model', 'the policy accepts any model')
-  else list.judge('evidence.model', listed, 'model-unlisted', `pair ${hash} is not listed`)
+  else
+    list.judge(
+      'evidence.model',
+      listed,
+      'model-unlisted',
+      `pair ${hash ?? 'of a malformed subject'} is not listed`,
+    )
   return listed
+}
+
+/** Undefined for a subject that names no possible pair: it comes from the other side. */
+async function pairHash({
+  id,
+  weights,
+}: {
+  id: string
+  weights: string
+}): Promise<string | undefined> {
+  try {
+    return await modelHash(id, weights)
+  } catch (cause) {
+    if (cause instanceof RangeError) return undefined
+    throw cause
+  }
 }
 
 async function judgePlatform(

@@ -162,6 +162,13 @@ describe('every common rule fails alone', () => {
     const swapped = { id: MODEL.id, weights: `sha256:${'cd'.repeat(32)}` }
     const codes = await failed({ expected: { ...expected, model: swapped } })
     expect(codes).toEqual(['evidence.model model-unlisted'])
+    for (const bad of [
+      { id: 'a\0b', weights: MODEL.weights },
+      { id: 'a', weights: 'md5:1' },
+    ]) {
+      const malformed = await failed({ expected: { ...expected, model: bad } })
+      expect(malformed).toEqual(['evidence.model model-unlisted'])
+    }
     const none = await failed({ expected: { ...expected, model: undefined } })
     expect(none).toEqual(['evidence.model model-unlisted'])
   })

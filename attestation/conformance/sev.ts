@@ -1,5 +1,5 @@
 import { unixSeconds } from '#base/brand.ts'
-import { type Bytes, base64, fromUtf8 } from '#base/bytes.ts'
+import { type Bytes, base64, equalBytes, fromUtf8 } from '#base/bytes.ts'
 import { anchorCertificate, type SevRoot, type TrustAnchors } from '../anchors.ts'
 import type { Check } from '../checks.ts'
 import { FAILURES, type FailureEntry } from '../codes.ts'
@@ -39,7 +39,7 @@ async function runReport(input: VectorInput): Promise<VectorResult> {
   if (input.vector.verdict === 'parse-only') {
     return { verdict: 'parse-only', classes: [], facts: reportFacts(parseSnpReport(report)) }
   }
-  checkContainer(input, report)
+  await checkContainer(input, report)
   const anchors = sevAnchors(input)
   const now = input.now ?? unixSeconds(0)
   const collateral = crlCollateral(input)
@@ -135,12 +135,16 @@ function required(input: VectorInput, role: string): Bytes {
 }
 
 /** An Azure container must hold this very report, bound to its runtime claims. */
-function checkContainer(input: VectorInput, report: Bytes): void {
+async function checkContainer(input: VectorInput, report: Bytes): Promise<void> {
   const container = input.role('hcl_report')
   if (container === undefined) return
   demand(fromUtf8(container.slice(0, 4)) === 'HCLA', 'parse', 'HCL report has no magic')
   const inner = container.slice(32, 32 + report.length)
-  demand(base64(inner) === base64(report), 'parse', 'HCL report holds another SNP report')
+  demand(equalBytes(inner, report), 'parse', 'HCL report holds another SNP report')
+  const claims = input.role('runtime_claims') ?? new Uint8Array()
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', claims))
+  const bound = equalBytes(digest, report.slice(0x50, 0x70))
+  demand(bound, 'report-data-mismatch', 'report data is not the digest of the runtime claims')
 }
 
 function evidenceChain(input: VectorInput): Bytes[] {
