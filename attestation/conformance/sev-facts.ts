@@ -71,19 +71,8 @@ function tcbFacts({ fmc, bl, tee, snp, ucode }: SevTcb, turin: boolean): Facts {
   return turin ? { fmc, bl, tee, snp, ucode } : { bl, tee, snp, ucode }
 }
 
-const HWID_OID = '1.3.6.1.4.1.3704.1.4'
-/** By the length of the extension's value. */
-const HWID_ENCODINGS: Readonly<Record<number, string>> = {
-  8: 'raw8',
-  10: 'der8',
-  64: 'raw64',
-  66: 'der64',
-}
-
 function certificateFacts(vek: Certificate, facts: VekFacts): Facts {
-  const hwid = vek.extensions.get(HWID_OID)?.value
   return {
-    hwid_encoding: hwid === undefined ? undefined : HWID_ENCODINGS[hwid.length],
     ek_cn: commonName(vek.subject),
     ek_product_name: facts.productName,
     ek_valid: [isoTime(vek.notBefore), isoTime(vek.notAfter)],

@@ -22,7 +22,6 @@ import {
   keyUsage,
   makeSigner,
   type NameFields,
-  octets,
   type Signer,
   type SignerData,
   writeCertificate,
@@ -244,9 +243,7 @@ export function vekExtensions(
     spl(7, 0),
     spl(3, tcb.snp),
     spl(8, tcb.ucode),
-    kind === 'vcek'
-      ? { id: `${BASE}.4`, value: turin ? octets(hwid) : hwid }
-      : { id: `${BASE}.5`, value: ia5(cspId) },
+    kind === 'vcek' ? { id: `${BASE}.4`, value: hwid } : { id: `${BASE}.5`, value: ia5(cspId) },
   ]
 }
 
