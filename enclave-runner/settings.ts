@@ -1,4 +1,16 @@
-import { parseTon } from '#base/nano.ts'
+import {
+  engineUrl,
+  integer,
+  isLocal,
+  listen,
+  matching,
+  oneOf,
+  optional,
+  origins,
+  originUrl,
+  required,
+  tons,
+} from './setting-parsers.ts'
 
 /** Settings by name, as an environment holds them. */
 export type Settings = Readonly<Record<string, string | undefined>>
@@ -22,9 +34,6 @@ const MIN_KEYSET_SECONDS = 600
 const DIGEST = /^sha256:[0-9a-f]{64}$/
 const RAW_ADDRESS = /^(?:0|-1):[0-9a-f]{64}$/
 const MODEL_ID = /^[\x21-\x7e]{1,200}$/
-const LISTEN = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):([0-9]{1,5})$/i
-const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost'])
-const UNIX_PREFIX = 'unix:/'
 
 function setting<T>(entry: Omit<Setting<T>, 'production'>): Setting<T> {
   return { ...entry, production: () => {} }
@@ -202,82 +211,4 @@ export type SettingName = keyof typeof SETTINGS
 
 export type SettingValues = {
   readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['parse']>
-}
-
-function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
-  return (text) => {
-    if (text === undefined) throw new RangeError('is missing')
-    return parse(text)
-  }
-}
-
-function optional<T>(parse: (text: string) => T): (text: string | undefined) => T | undefined {
-  return (text) => (text === undefined ? undefined : parse(text))
-}
-
-function oneOf<const T extends string>(...choices: readonly T[]) {
-  return required((text) => {
-    const choice = choices.find((name) => name === text)
-    if (choice === undefined) throw new RangeError(`must be one of ${choices.join(', ')}`)
-    return choice
-  })
-}
-
-function matching(pattern: RegExp, rule: string): (text: string) => string {
-  return (text) => {
-    if (!pattern.test(text)) throw new RangeError(rule)
-    return text
-  }
-}
-
-function integer(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= min && value <= max)) {
-      throw new RangeError(`must be a whole number from ${min} to ${max}`)
-    }
-    return value
-  }
-}
-
-function tons(text: string) {
-  try {
-    return parseTon(text)
-  } catch {
-    throw new RangeError('must be an amount of TON such as 2.5')
-  }
-}
-
-function listen(text: string): { host: string; port: number } {
-  const [, host, port] = LISTEN.exec(text) ?? []
-  if (host === undefined || Number(port) > 65_535) throw new RangeError('must be host:port')
-  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
-}
-
-function originUrl(text: string): string {
-  const url = URL.parse(text)
-  const isOrigin = url !== null && (url.origin === text || `${url.origin}/` === text)
-  if (!isOrigin || !url.protocol.startsWith('http')) {
-    throw new RangeError('must be an http(s) origin without path')
-  }
-  return url.origin
-}
-
-function origins(text: string): readonly string[] {
-  const list = text.split(',').map((item) => originUrl(item.trim()))
-  return [...new Set(list)]
-}
-
-function engineUrl(text: string): string {
-  if (text.startsWith(UNIX_PREFIX)) return text
-  const url = URL.parse(text)
-  const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === ''
-  if (!isPlain || !url.protocol.startsWith('http')) {
-    throw new RangeError('must be http(s)://host[:port][/path] or unix:/path')
-  }
-  return text
-}
-
-function isLocal(engine: string): boolean {
-  return engine.startsWith(UNIX_PREFIX) || LOOPBACK_HOSTS.has(new URL(engine).hostname)
 }

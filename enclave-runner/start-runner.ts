@@ -1,7 +1,9 @@
 import type { Clock, Random } from '#base/brand.ts'
 import { toSeconds } from '#base/brand.ts'
 import { nodeProvider } from '#protocol/node'
+import type { Attestor } from './attest/attestor.ts'
 import { createAttestor } from './attest/attestor.ts'
+import type { Identities } from './attest/identities.ts'
 import { createIdentities } from './attest/identities.ts'
 import { createIdentity } from './attest/identity.ts'
 import type { ModelConfig, RunnerConfig } from './config.ts'
@@ -9,6 +11,7 @@ import type { Engine } from './engine/engine.ts'
 import { openEngine } from './engine/open-engine.ts'
 import type { VerifyVoucher } from './lease/keep-lease.ts'
 import { keepLease } from './lease/keep-lease.ts'
+import type { Lease } from './lease/lease.ts'
 import { createLeaseTable } from './lease/lease.ts'
 import type { Offer } from './lease/register.ts'
 import { startDelivery } from './outbox/deliver.ts'
@@ -29,11 +32,14 @@ export interface RunnerDeps {
   readonly wait: Wait
 }
 
+/** What a host may read about a lease. */
+export type LeaseView = Pick<Lease, 'gateway' | 'runnerId' | 'sessionId' | 'origin'>
+
 export interface Runner {
   /** `http://host:port` that it listens on. */
   readonly origin: string
   /** What gateways call it, one entry a lease. */
-  leases(): readonly { gateway: string; runnerId: string; sessionId: string; origin: string }[]
+  leases(): readonly LeaseView[]
   /** Lets requests under way end (after `drainMs` they end with an error), then stops. */
   close(drainMs?: number): Promise<void>
 }
@@ -46,46 +52,22 @@ const DRAIN_MS = 30_000
  * 4. the listener  5. a lease at every gateway
  */
 export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promise<Runner> {
-  const { clock, random, log, wait } = deps
+  const { clock, random, log, wait, fetch } = deps
   const now = (): number => toSeconds(clock())
   const { engine, weights } = await openEngine(config.engine, config.model, { clock, random })
   const outbox = openOutbox(config.outboxPath)
-  const delivery = startDelivery({ outbox, fetch: deps.fetch, random, wait, log })
-  const attestor = createAttestor(deps.quoter, {
-    model: config.model.id,
-    contextLength: contextOf(config.model, engine),
-    engine: engine.fingerprint,
-  })
-  const claims = { payee: config.payee, model: config.model.id, weights }
-  const identities = createIdentities(
-    () =>
-      createIdentity({
-        provider: nodeProvider,
-        gpu: attestor.gpu,
-        claims,
-        random,
-        now: now(),
-        lifetimeSeconds: config.keysetSeconds,
-      }),
-    now,
-  )
+  const delivery = startDelivery({ outbox, fetch, random, wait, log })
+  const attestation = createAttestation(config, deps, engine, weights, now)
   const leases = createLeaseTable(now)
-  const shared = { provider: nodeProvider, attestor, identities, leases, outbox, random, log, now }
+  const shared = { provider: nodeProvider, ...attestation, leases, outbox, random, log, now }
+  const { creditLimit, payee, capacity } = config
+  const served = createServedAttempts()
   const server = await startServer(
-    {
-      ...shared,
-      engine,
-      clock,
-      served: createServedAttempts(),
-      creditLimit: config.creditLimit,
-      model: config.model.id,
-      payee: config.payee,
-      capacity: config.capacity,
-    },
+    { ...shared, engine, clock, served, creditLimit, model: config.model.id, payee, capacity },
     config.listen,
   )
   const stop = new AbortController()
-  const { fetch, verifyVoucher } = deps
+  const { verifyVoucher } = deps
   const leaseDeps = { ...shared, fetch, verifyVoucher, wait, inFlight: server.inFlight }
   const offer = makeOffer(config, engine, config.publicUrl ?? server.origin)
   const loops = config.gateways.map((gateway) => keepLease(leaseDeps, gateway, offer, stop.signal))
@@ -100,18 +82,41 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
   }
   return {
     origin: server.origin,
-    leases: () =>
-      leases.live().map(({ gateway, runnerId, sessionId, origin }) => ({
-        gateway,
-        runnerId,
-        sessionId,
-        origin,
-      })),
+    leases: () => leases.live().map(describeLease),
     close(drainMs = DRAIN_MS) {
       closing ??= closeAll(drainMs)
       return closing
     },
   }
+}
+
+function createAttestation(
+  config: RunnerConfig,
+  { quoter, random }: RunnerDeps,
+  engine: Engine,
+  weights: string,
+  now: () => number,
+): { attestor: Attestor; identities: Identities } {
+  const model = config.model.id
+  const attestor = createAttestor(quoter, {
+    model,
+    contextLength: contextOf(config.model, engine),
+    engine: engine.fingerprint,
+  })
+  const make = () =>
+    createIdentity({
+      provider: nodeProvider,
+      gpu: attestor.gpu,
+      claims: { payee: config.payee, model, weights },
+      random,
+      now: now(),
+      lifetimeSeconds: config.keysetSeconds,
+    })
+  return { attestor, identities: createIdentities(make, now) }
+}
+
+function describeLease({ gateway, runnerId, sessionId, origin }: Lease): LeaseView {
+  return { gateway, runnerId, sessionId, origin }
 }
 
 function makeOffer(config: RunnerConfig, engine: Engine, url: string): Offer {

@@ -33,6 +33,7 @@ export interface LeaseDeps extends RegisterDeps {
 
 /** Failed heartbeats in a row after which the gateway may have forgotten us. */
 const MAX_SILENT_HEARTBEATS = 5
+const GOODBYE_MS = 2000
 
 /**
  * Keeps a lease at one gateway until `stop`: registers, sends heartbeats, registers again when the gateway
@@ -54,6 +55,7 @@ export async function keepLease(
       deps.log('info', 'registered', { gateway, runner: runnerId, keyset: identity.digest })
       failures = 0
       await sendHeartbeats(deps, granted, offer, stop)
+      if (stop.aborted) await sayGoodbye(deps, granted.lease)
     } catch (error) {
       if (stop.aborted) return
       failures++
@@ -77,11 +79,12 @@ async function sendHeartbeats(
     await deps.wait(seconds * 1000, stop)
     if (stop.aborted || deps.identities.isDue(granted.lease.identity)) return
     try {
-      const answer = await sendHeartbeat(deps, granted.lease, offer, stop)
+      const answer = await sendHeartbeat(deps, granted.lease, offer.capacity, stop)
       seconds = answer.lease.heartbeat_seconds
       silent = 0
       await takeVoucher(deps, granted.lease, offer, answer.settlement.voucher)
     } catch (error) {
+      if (stop.aborted) return
       seconds = granted.heartbeatSeconds
       const isSilence = error instanceof LeaseError && error.code === 'unreachable'
       if (!isSilence) throw error
@@ -98,7 +101,7 @@ async function sendHeartbeats(
 async function sendHeartbeat(
   deps: LeaseDeps,
   lease: Lease,
-  offer: Offer,
+  capacity: number,
   stop: AbortSignal,
 ): Promise<HeartbeatAnswer> {
   const request = signHeartbeat(
@@ -107,7 +110,7 @@ async function sendHeartbeat(
       runner_id: lease.runnerId,
       sequence: lease.identity.nextSequence(),
       in_flight: deps.inFlight(),
-      capacity: offer.capacity,
+      capacity,
       at: deps.now(),
     },
     lease.identity.signer,
@@ -116,6 +119,14 @@ async function sendHeartbeat(
   const body = request as unknown as Json
   const told = await postJson(deps.fetch, `${lease.gateway}/v1/runners/heartbeat`, body, stop)
   return read(() => parseHeartbeatAnswer(told, 'heartbeat'))
+}
+
+/** A last heartbeat without capacity: the gateway sends nothing new while we finish what is under way. */
+async function sayGoodbye(deps: LeaseDeps, lease: Lease): Promise<void> {
+  const soon = AbortSignal.timeout(GOODBYE_MS)
+  await sendHeartbeat(deps, lease, 0, soon).catch(() => {
+    deps.log('warn', 'goodbye not heard', { gateway: lease.gateway })
+  })
 }
 
 /** Counts a voucher only when it is ours and its signature verifies (H20). */

@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { parseSubject } from '#protocol'
+import { ask } from '../testing/ask.ts'
 import type { TestGateway } from '../testing/test-gateway.ts'
-import { ask, startTestGateway } from '../testing/test-gateway.ts'
+import { startTestGateway } from '../testing/test-gateway.ts'
 import { PAYEE, startTestRunner } from '../testing/test-runner.ts'
 
 const closers: (() => Promise<void>)[] = []

@@ -28,6 +28,9 @@ export interface LeaseTable {
   live(): readonly Lease[]
 }
 
+/** Earlier registrations at one gateway that still admit its requests under way. */
+const MAX_LEASES_PER_GATEWAY = 8
+
 /** @param now unix seconds */
 export function createLeaseTable(now: () => number): LeaseTable {
   let leases: readonly Lease[] = []
@@ -41,10 +44,9 @@ export function createLeaseTable(now: () => number): LeaseTable {
   return {
     live,
     add(lease) {
-      // A registration of the same keys at the same gateway replaces the lease before it.
-      const others = live().filter(
-        (known) => known.gateway !== lease.gateway || known.identity !== lease.identity,
-      )
+      const same = live().filter((known) => known.gateway === lease.gateway)
+      const kept = new Set(same.slice(0, MAX_LEASES_PER_GATEWAY - 1))
+      const others = live().filter((known) => known.gateway !== lease.gateway || kept.has(known))
       leases = [lease, ...others]
     },
   }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock, Random } from '#base/brand.ts'
 import { toSeconds } from '#base/brand.ts'
+import type { Nano } from '#base/nano.ts'
 import type {
   BodyDigests,
   BodySealer,
@@ -92,16 +93,18 @@ export function createExchange(
 }
 
 function issueReceipt(
-  { outbox, payee, model, clock, log }: ExchangeDeps,
-  { allowance, lease, path }: Ticket,
+  deps: ExchangeDeps,
+  ticket: Ticket,
   bodies: { request: BodyDigests; response: BodyDigests },
   { usage, ending, chatId }: Outcome,
 ): Receipt {
-  const { request, attempt, price, ref } = allowance
+  const { payee, model, clock } = deps
+  const { allowance, lease, path } = ticket
+  const { request, attempt, price } = allowance
   const counts = tokenCounts(usage)
   const cost = costOf(counts, price)
   const id = receiptId(request, attempt)
-  const at = toSeconds(clock())
+  const metered = { request, attempt, ...counts, stop_reason: ending, price, cost, payee }
   const receipt = signReceipt(
     {
       receipt_id: id,
@@ -109,19 +112,10 @@ function issueReceipt(
       model,
       workload_keyset_digest: lease.identity.digest,
       endpoint: path,
-      served_at: at,
+      served_at: toSeconds(clock()),
       event_log: [
         { type: 'request.received', body_hash: bodies.request.body_hash },
-        {
-          type: 'usage.metered',
-          request,
-          attempt,
-          ...counts,
-          stop_reason: ending,
-          price,
-          cost,
-          payee,
-        },
+        { type: 'usage.metered', ...metered },
         {
           type: 'plaintext.committed',
           algo: 'hmac-sha256',
@@ -133,15 +127,24 @@ function issueReceipt(
     },
     lease.identity.signer,
   )
+  keep(deps, ticket, receipt, cost)
+  return receipt
+}
+
+function keep(
+  { outbox, log }: ExchangeDeps,
+  { allowance, lease }: Ticket,
+  receipt: Receipt,
+  cost: Nano,
+): void {
+  const { receipt_id: receiptId, served_at: at } = receipt
   const { gateway, runnerId: runner } = lease
+  const { ref } = allowance
   try {
-    outbox.put({ gateway, runner, receiptId: id, ref, cost, at, receipt: receiptJson(receipt) })
+    outbox.put({ gateway, runner, receiptId, ref, cost, at, receipt: receiptJson(receipt) })
   } catch (error) {
     // The receipt still reaches the gateway at the end of the answer; the host must hear of this.
-    log('error', 'receipt not kept', {
-      receipt: id,
-      code: error instanceof Error ? error.name : '',
-    })
+    const code = error instanceof Error ? error.name : 'unknown'
+    log('error', 'receipt not kept', { receipt: receiptId, code })
   }
-  return receipt
 }

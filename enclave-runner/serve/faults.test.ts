@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { receiptEvent } from '#protocol'
 import type { EngineConfig, RunnerConfig } from '../config.ts'
-import type { Answer, Registered, TestGateway } from '../testing/test-gateway.ts'
-import { ask, payloads, prepare, startTestGateway } from '../testing/test-gateway.ts'
+import type { Answer } from '../testing/ask.ts'
+import { ask, payloads, prepare } from '../testing/ask.ts'
+import type { Registered, TestGateway } from '../testing/test-gateway.ts'
+import { startTestGateway } from '../testing/test-gateway.ts'
 import { newOutboxPath, startTestRunner } from '../testing/test-runner.ts'
 
 const sharedPath = newOutboxPath()
@@ -230,8 +232,8 @@ describe('receipts', () => {
   })
 })
 
-test('closing lets a stream under way end, and takes no new request', async () => {
-  const { at, runner } = await start(scripted('c30g10'))
+test('closing lets a stream under way end, says so to the gateway, and takes no new request', async () => {
+  const { gateway, at, runner } = await start(scripted('c30g10'))
   const answering = ask(at, chat({ stream: true }))
   const started = await prepare(at, chat({ stream: true }))
   const response = await fetch(`${at.url}${started.path}`, {
@@ -244,6 +246,7 @@ test('closing lets a stream under way end, and takes no new request', async () =
   expect(payloads(first.text).at(-1)).toBe('[DONE]')
   expect(payloads(second.text).at(-1)).toBe('[DONE]')
   await closing
+  expect(gateway.heartbeats.at(-1)?.heartbeat.capacity).toBe(0)
   await expect(fetch(`${at.url}/health`)).rejects.toThrow()
 })
 

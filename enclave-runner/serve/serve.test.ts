@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { receiptEvent } from '#protocol'
+import type { Leg } from '../testing/ask.ts'
+import { ask, payloads } from '../testing/ask.ts'
 import type { Registered, TestGateway } from '../testing/test-gateway.ts'
-import { ask, type Leg, payloads, startTestGateway } from '../testing/test-gateway.ts'
+import { startTestGateway } from '../testing/test-gateway.ts'
 import { startTestRunner } from '../testing/test-runner.ts'
 
 let gateway: TestGateway

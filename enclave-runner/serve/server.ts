@@ -36,6 +36,10 @@ const MAX_HEADER_BYTES = 32_768
 const NONCE = /^[0-9a-f]{64}$/
 const INFERENCE_PATHS: ReadonlySet<string> = new Set(ENDPOINTS)
 
+const CLOSING = new Refusal('not_ready', 'the runner is closing')
+/** An unread body up to this size is skipped, so that a refusal does not cost the peer its connection. */
+const MAX_SKIPPED_BYTES = 1024 * 1024
+
 type Handler = (deps: ServerDeps, url: URL, response: ServerResponse) => Promise<void>
 
 /** Everything that is not inference: public facts, without a request body. */
@@ -51,6 +55,7 @@ export async function startServer(
   listen: { host: string; port: number },
 ): Promise<RunnerServer> {
   const runs = new Map<ServerResponse, Run>()
+  let isClosing = false
   const options = {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -58,7 +63,8 @@ export async function startServer(
     maxHeaderSize: MAX_HEADER_BYTES,
   }
   const server = createServer(options, (request, response) => {
-    handle(deps, runs, request, response).catch((error: unknown) => refuse(deps, response, error))
+    const work = isClosing ? Promise.reject(CLOSING) : handle(deps, runs, request, response)
+    work.catch((error: unknown) => refuse(deps, request, response, error))
   })
   server.listen(listen.port, listen.host)
   await once(server, 'listening')
@@ -68,7 +74,10 @@ export async function startServer(
   return {
     origin: `http://${host}:${port}`,
     inFlight: () => runs.size,
-    close: (drainMs) => drain(server, runs, drainMs),
+    close: (drainMs) => {
+      isClosing = true
+      return drain(server, runs, drainMs)
+    },
   }
 }
 
@@ -117,7 +126,12 @@ function startRun(response: ServerResponse): Run {
 }
 
 /** The last resort: an answer in plain while nothing was sent, else a visible cut. */
-function refuse(deps: ServerDeps, response: ServerResponse, error: unknown): void {
+function refuse(
+  deps: ServerDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
   const { status, headers, body } = refusalAnswer(error)
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
   deps.log(status === 500 ? 'error' : 'info', 'refused', { status, code })
@@ -126,8 +140,10 @@ function refuse(deps: ServerDeps, response: ServerResponse, error: unknown): voi
     response.destroy()
     return
   }
-  // A body that is still on its way is not read: the connection ends with this answer.
-  response.writeHead(status, { ...headers, connection: 'close' }).end(body)
+  const isShort = Number(request.headers['content-length'] ?? Infinity) <= MAX_SKIPPED_BYTES
+  if (isShort) request.resume()
+  const connection = isShort || request.complete ? {} : { connection: 'close' }
+  response.writeHead(status, { ...headers, ...connection }).end(body)
 }
 
 /** The identity that gateways know: of the newest lease, or the one about to be registered. */
