@@ -1,0 +1,20 @@
+import type { Prices } from '#protocol'
+
+/** A model as the operator sells it. */
+export interface ModelOffer {
+  readonly id: string
+  /** For people. */
+  readonly name: string
+  /** What a host with coefficient 10000 bps asks, nanoTON per million tokens. */
+  readonly base: Prices
+  /** It says of itself that it is a demonstration. */
+  readonly demonstration: boolean
+  /** Unix seconds. */
+  readonly created: number
+}
+
+/** Everything on sale. A model without an offer has no price, so that nothing is relayed for it. */
+export interface Catalog {
+  find(id: string): ModelOffer | undefined
+  all(): readonly ModelOffer[]
+}

@@ -1,0 +1,40 @@
+import type { Clock, Random } from '#base/brand.ts'
+import type { MacKey, Provider } from '#protocol'
+import type { Ledger } from '../ledger/port.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { PendingSettlements } from '../receipts/pending.ts'
+import type { SettleDeps } from '../receipts/settle-receipt.ts'
+import type { Upstream } from '../relay/ports.ts'
+import type { Watchdog } from '../relay/watchdog.ts'
+import type { Directory } from '../runners/directory.ts'
+import type { AccountRefs } from './account-ref.ts'
+import type { Catalog } from './catalog.ts'
+import type { QuoteTerms } from './quote-terms.ts'
+import type { TopUpUrl } from './reserve.ts'
+import type { RunnerSessions } from './runner-sessions.ts'
+
+/** Whether bodies may pass through this gateway unsealed. */
+export type PlaintextRule = 'allow' | 'attested' | 'refuse'
+
+/** What serving a request takes. Built once. */
+export interface InferenceDeps extends SettleDeps {
+  readonly ledger: Ledger
+  readonly provider: Provider<'sync'>
+  readonly directory: Directory
+  readonly catalog: Catalog
+  readonly quoteTerms: QuoteTerms
+  readonly sessions: RunnerSessions
+  readonly refs: AccountRefs
+  readonly pending: PendingSettlements
+  readonly upstream: Upstream
+  readonly watchdog: Watchdog
+  readonly topUpUrl: TopUpUrl
+  /** Keys cache affinity, so that a caller's own cache key means nothing outside. */
+  readonly affinity: MacKey
+  readonly plaintext: PlaintextRule
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+}

@@ -1,0 +1,81 @@
+import { type NanoPerMillion, nanoPerMillion, parseTon } from '#base/nano.ts'
+import { ApiError } from '../errors.ts'
+
+/** The caller's wishes about runners: the part of OpenRouter's `provider` object that has a meaning here. */
+export interface Preferences {
+  /** Runner ids; undefined: any. */
+  readonly only: ReadonlySet<string> | undefined
+  readonly ignore: ReadonlySet<string>
+  /** Tried in this order before all others. */
+  readonly order: readonly string[]
+  readonly allowFallbacks: boolean
+  /** Most that the caller pays, nanoTON per million tokens. */
+  readonly maxPrice: {
+    readonly input: NanoPerMillion | undefined
+    readonly output: NanoPerMillion | undefined
+  }
+}
+
+const NO_IDS: ReadonlySet<string> = new Set()
+
+export const NO_PREFERENCES: Preferences = {
+  only: undefined,
+  ignore: NO_IDS,
+  order: [],
+  allowFallbacks: true,
+  maxPrice: { input: undefined, output: undefined },
+}
+
+const MAX_IDS = 100
+
+/** @param value the body's `provider`; members without a meaning here are ignored. @throws ApiError */
+export function readPreferences(value: unknown): Preferences {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return NO_PREFERENCES
+  // Sound: neither null nor an array, so an object with string keys.
+  const provider = value as Readonly<Record<string, unknown>>
+  const only = ids(provider, 'only')
+  const maxPrice = provider['max_price']
+  return {
+    only: only === undefined ? undefined : new Set(only),
+    ignore: new Set(ids(provider, 'ignore')),
+    order: ids(provider, 'order') ?? [],
+    allowFallbacks: provider['allow_fallbacks'] !== false,
+    maxPrice:
+      typeof maxPrice === 'object' && maxPrice !== null
+        ? // Sound: a non-null object is read by own string keys only.
+          readMaxPrice(maxPrice as Readonly<Record<string, unknown>>)
+        : NO_PREFERENCES.maxPrice,
+  }
+}
+
+function ids(
+  provider: Readonly<Record<string, unknown>>,
+  name: string,
+): readonly string[] | undefined {
+  const value = provider[name] ?? undefined
+  if (value === undefined) return undefined
+  const valid =
+    Array.isArray(value) && value.length <= MAX_IDS && value.every((id) => typeof id === 'string')
+  if (!valid) {
+    throw new ApiError('invalid_request', `provider.${name} must be a list of runner ids`, {
+      param: `provider.${name}`,
+    })
+  }
+  return value
+}
+
+/** Like OpenRouter's, in TON per million tokens: a decimal string, or a number. */
+function readMaxPrice(price: Readonly<Record<string, unknown>>): Preferences['maxPrice'] {
+  const read = (name: string): NanoPerMillion | undefined => {
+    const value = price[name] ?? undefined
+    if (value === undefined) return undefined
+    try {
+      return nanoPerMillion(parseTon(String(value)))
+    } catch {
+      throw new ApiError('invalid_request', `provider.max_price.${name} must be an amount of TON`, {
+        param: `provider.max_price.${name}`,
+      })
+    }
+  }
+  return { input: read('prompt'), output: read('completion') }
+}

@@ -1,0 +1,136 @@
+import { ApiError } from '../errors.ts'
+import { ENDPOINTS, type InferencePath } from './endpoints.ts'
+import { type Preferences, readPreferences } from './preferences.ts'
+
+/** What the gateway must know of a plain request: enough to pick, price and bound it. The rest is the runner's. */
+export interface Ask {
+  readonly path: InferencePath
+  readonly model: string
+  readonly stream: boolean
+  /** Answers that one request makes. */
+  readonly choices: number
+  /** Most tokens of one answer; undefined: the model's most. */
+  readonly maxTokens: number | undefined
+  /** Most prompt tokens of one answer. */
+  readonly promptBound: number
+  /** The caller's own, for cache affinity; never leaves the gateway. */
+  readonly cacheKey: string | undefined
+  readonly preferences: Preferences
+}
+
+/** Chat templates add a preamble of their own. */
+const TEMPLATE_TOKENS = 64
+/** Most tokens that one picture or recording becomes in current models. */
+const MEDIA_TOKENS = 16_384
+const MAX_CHOICES = 128
+const MAX_BATCH = 2_048
+const MAX_MODEL_CHARACTERS = 200
+const MAX_TOKENS = 100_000_000
+const MAX_DEPTH = 64
+
+type Body = Readonly<Record<string, unknown>>
+
+/**
+ * Reads a plain body. Unknown members are nobody's business here; those that move the price are judged at once.
+ * @param text the body as JSON text; @param bytes its length in bytes, a bound of its tokens
+ * @throws ApiError
+ */
+export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
+  const body = parseObject(text)
+  const model = body['model']
+  if (typeof model !== 'string' || model === '' || model.length > MAX_MODEL_CHARACTERS) {
+    throw new ApiError('invalid_request', 'you must provide a model parameter', { param: 'model' })
+  }
+  const cacheKey = body['prompt_cache_key']
+  return {
+    path,
+    model,
+    stream: readStream(body),
+    choices: countChoices(path, body),
+    maxTokens: readMaxTokens(path, body),
+    promptBound: TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body, 0),
+    cacheKey: typeof cacheKey === 'string' && cacheKey !== '' ? cacheKey : undefined,
+    preferences: readPreferences(body['provider']),
+  }
+}
+
+function parseObject(text: string): Body {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    throw new ApiError('invalid_json', 'the request body is not valid JSON')
+  }
+  if (!isObject(body)) {
+    throw new ApiError('invalid_json', 'the request body is not a JSON object')
+  }
+  return body
+}
+
+function isObject(value: unknown): value is Body {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function readStream(body: Body): boolean {
+  const stream = body['stream'] ?? false
+  if (typeof stream !== 'boolean') {
+    throw new ApiError('invalid_request', 'stream must be a boolean', { param: 'stream' })
+  }
+  return stream
+}
+
+function readMaxTokens(path: InferencePath, body: Body): number | undefined {
+  const { limits, fallback } = ENDPOINTS[path]
+  const name = limits.find((member) => (body[member] ?? null) !== null)
+  return name === undefined ? fallback : integer(body, name, 1, MAX_TOKENS)
+}
+
+/** `n`, or a hidden `best_of`, for each prompt of a batch. */
+function countChoices(path: InferencePath, body: Body): number {
+  if (path === '/v1/embeddings') return 1
+  const n = integer(body, 'n', 1, MAX_CHOICES) ?? 1
+  const bestOf = integer(body, 'best_of', 1, MAX_CHOICES) ?? 1
+  const prompt = body['prompt']
+  const batch = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1
+  if (batch > MAX_BATCH) {
+    throw new ApiError('invalid_request', `prompt takes at most ${MAX_BATCH} items`, {
+      param: 'prompt',
+    })
+  }
+  return Math.max(n, bestOf) * Math.max(1, batch)
+}
+
+function integer(body: Body, name: string, min: number, max: number): number | undefined {
+  const value = body[name] ?? undefined
+  if (value === undefined) return undefined
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw new ApiError('invalid_request', `${name} must be an integer from ${min} to ${max}`, {
+      param: name,
+    })
+  }
+  return value
+}
+
+/** Pictures and recordings anywhere in the messages: a small file may hold a large one (M6). */
+function countMedia(value: unknown, depth: number): number {
+  if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return 0
+  if (Array.isArray(value)) {
+    let sum = 0
+    for (const item of value) sum += countMedia(item, depth + 1)
+    return sum
+  }
+  // Sound: neither null nor an array, so an object with string keys.
+  const object = value as Body
+  let sum =
+    object['image_url'] !== undefined ||
+    object['input_audio'] !== undefined ||
+    object['type'] === 'input_image' ||
+    object['type'] === 'image'
+      ? 1
+      : 0
+  for (const member of MEDIA_PARENTS) sum += countMedia(object[member], depth + 1)
+  return sum
+}
+
+/** Members under which the APIs put content parts. */
+const MEDIA_PARENTS = ['messages', 'content', 'input', 'output'] as const

@@ -1,0 +1,18 @@
+import type { UnixMs } from '#base/brand.ts'
+import type { Identity } from '../accounts/authenticator.ts'
+import type { RequestId } from '../db/ids.ts'
+import type { Client } from '../relay/ports.ts'
+import type { InferencePath } from './endpoints.ts'
+
+/** An authenticated inference request, its body read whole. */
+export interface InferenceRequest {
+  readonly client: Client
+  readonly path: InferencePath
+  readonly identity: Identity
+  /** The gateway's own id of it (H21). */
+  readonly id: RequestId
+  readonly body: Uint8Array
+  readonly at: UnixMs
+  /** Headers of every answer: request id, CORS. */
+  readonly headers: Readonly<Record<string, string>>
+}

@@ -1,0 +1,83 @@
+import { toSeconds, unixSeconds, type UnixMs } from '#base/brand.ts'
+import { formatTon, type Nano } from '#base/nano.ts'
+import type { AccountId, KeyId, RequestId } from '../db/ids.ts'
+import { ApiError, type ApiErrorCode } from '../errors.ts'
+import type { Ledger, ReserveRefusal, Terms } from '../ledger/port.ts'
+
+/** A hold lasts until its receipt, or this long (H20). */
+export const HOLD_SECONDS = 6 * 3600
+
+export interface Reservation {
+  readonly account: AccountId
+  readonly key: KeyId
+  readonly request: RequestId
+  readonly attempt: number
+  readonly amount: Nano
+  readonly terms: Terms
+  readonly at: UnixMs
+}
+
+/** Where an account's owner tops up. */
+export type TopUpUrl = (account: AccountId) => string
+
+/**
+ * Holds the amount, giving back the attempt before it in the same transaction: a request never holds twice.
+ * @param failed number of the attempt that this one replaces
+ * @throws ApiError 402 or 403
+ */
+export async function reserve(
+  deps: { readonly ledger: Ledger; readonly topUpUrl: TopUpUrl },
+  reservation: Reservation,
+  failed: number | undefined,
+): Promise<void> {
+  const { account, request, at } = reservation
+  const op = {
+    op: 'reserve',
+    ...reservation,
+    deadline: unixSeconds(toSeconds(at) + HOLD_SECONDS),
+  } as const
+  const result =
+    failed === undefined
+      ? (await deps.ledger.commit([op]))[0]
+      : (await deps.ledger.commit([{ op: 'release', account, request, attempt: failed, at }, op]))[1]
+  if (!result.ok) throw refusal(result.code, result.available, reservation, deps.topUpUrl)
+}
+
+/** Gives a hold back because nothing of the attempt reached the client. */
+export async function release(
+  { ledger }: { readonly ledger: Ledger },
+  attempt: Pick<Reservation, 'account' | 'request' | 'attempt' | 'at'>,
+): Promise<void> {
+  const { account, request, at } = attempt
+  await ledger.commit([{ op: 'release', account, request, attempt: attempt.attempt, at }])
+}
+
+const CODES = {
+  insufficient_credits: 'insufficient_credits',
+  daily_cap: 'daily_cap',
+  cheque_due: 'cheque_due',
+  account_closed: 'account_closed',
+  unknown_account: 'account_closed',
+  duplicate: 'internal_error',
+} as const satisfies Record<ReserveRefusal, ApiErrorCode>
+
+function refusal(
+  code: ReserveRefusal,
+  available: Nano,
+  { account, amount }: Reservation,
+  topUpUrl: TopUpUrl,
+): ApiError {
+  const url = topUpUrl(account)
+  const numbers = { required: amount.toString(), available: available.toString() }
+  const messages = {
+    insufficient_credits: `Insufficient credits: this request may cost up to ${formatTon(amount)} TON and ${formatTon(available)} TON are available. Top up at ${url} or lower max_tokens`,
+    daily_cap: `The account's daily cap on chain is used up; it renews by itself. See ${url}`,
+    cheque_due: 'A sovereign account sends a cheque before more may be used: POST /v1/account/cheques',
+    account_closed: 'This account is being closed: an exit is under way on chain',
+    unknown_account: 'This account is unknown',
+    duplicate: 'The gateway failed to serve this request',
+  } satisfies Record<ReserveRefusal, string>
+  return new ApiError(CODES[code], messages[code], {
+    extra: { ...numbers, account, top_up_url: url },
+  })
+}

@@ -1,0 +1,159 @@
+import { toSeconds } from '#base/brand.ts'
+import { utf8 } from '#base/bytes.ts'
+import {
+  type BodyDigests,
+  HEADER,
+  receiptId,
+  requestDigests,
+  type SessionRequest,
+  Transcript,
+} from '#protocol'
+import type { Terms } from '../ledger/port.ts'
+import { ApiError, errorObject } from '../errors.ts'
+import { type PlainOutcome, runPlainAttempt } from '../relay/plain-attempt.ts'
+import { noteAbsence, noteAnswer, noteFailure } from '../runners/load.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+import type { InferenceDeps } from './deps.ts'
+import { ALLOWANCE_SECONDS, makeAllowance } from './make-allowance.ts'
+import type { InferenceRequest } from './request.ts'
+import type { Bound } from './terms.ts'
+
+/** One attempt at one runner, reserved. */
+export interface PlainTry {
+  readonly number: number
+  readonly runner: LiveRunner
+  readonly terms: Terms
+  readonly bound: Bound
+}
+
+/** The attempt after it ended. */
+export interface SentTry extends PlainTry {
+  readonly outcome: PlainOutcome
+  /** Headers of whatever the client is still to get. */
+  readonly headers: Readonly<Record<string, string>>
+  /** What went to the runner. */
+  readonly digests: BodyDigests
+  /** What came from it. */
+  readonly transcript: Transcript
+}
+
+/**
+ * Seals the body to the runner's attested key, sends it with its allowance, and passes the answer on.
+ * The runner sees its own model id, whatever the caller called it.
+ */
+export async function sendPlain(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  attempt: PlainTry,
+): Promise<SentTry> {
+  const { runner } = attempt
+  const { load } = runner
+  load.inFlight++
+  try {
+    const sealed = await seal(deps, request, attempt)
+    const { provider } = deps
+    const wire = sealed.sealBody(request.body)
+    const headers = clientHeaders(deps, request, attempt, sealed)
+    const transcript = new Transcript(provider.hashes, sealed.commitmentKey)
+    const sentAt = deps.clock()
+    const outcome = await runPlainAttempt(deps, {
+      client: request.client,
+      transcript,
+      headers,
+      lostEvent: LOST_EVENT,
+      opener: (nonce) => sealed.opener(nonce, transcript),
+      onFirstByte: () => {
+        const ms = deps.clock() - sentAt
+        noteAnswer(load, ms)
+        deps.metrics.firstByte(ms / 1000)
+      },
+      request: {
+        target: runner.lease.target,
+        method: 'POST',
+        path: request.path,
+        headers: { ...sealed.headers, ...runnerHeaders(deps, request, attempt, sealed) },
+        body: wire,
+      },
+    })
+    noteOutcome(deps, runner, outcome)
+    const { commitmentKey } = sealed
+    const plaintext = new Uint8Array(request.body)
+    const digests = requestDigests(provider.hashes, { wire, plaintext, commitmentKey })
+    return { ...attempt, outcome, headers, digests, transcript }
+  } finally {
+    load.inFlight--
+  }
+}
+
+async function seal(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  { runner, number, bound }: PlainTry,
+): Promise<SessionRequest<'sync'>> {
+  const { lease } = runner
+  const known = deps.sessions.current(lease)
+  const session = known instanceof Promise ? await known : known
+  const now = toSeconds(deps.clock())
+  return session.next({
+    attempt: number,
+    now,
+    head: {
+      path: request.path,
+      model: runner.model,
+      session: lease.session,
+      maxCost: bound.cost,
+      notAfter: now + ALLOWANCE_SECONDS,
+    },
+  })
+}
+
+function runnerHeaders(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  { number, runner, terms, bound }: PlainTry,
+  { binding }: SessionRequest<'sync'>,
+): Readonly<Record<string, string>> {
+  const allowance = makeAllowance(deps, {
+    account: request.identity.account,
+    request: request.id,
+    number,
+    lease: runner.lease,
+    terms,
+    bound,
+    binding,
+  })
+  return { 'content-type': 'application/octet-stream', [HEADER.allowance]: allowance }
+}
+
+function clientHeaders(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  { number, runner }: PlainTry,
+  { commitmentKey }: SessionRequest<'sync'>,
+): Readonly<Record<string, string>> {
+  return {
+    ...request.headers,
+    'x-receipt-id': receiptId(request.id, number),
+    'x-cocoon-confidentiality': 'gateway',
+    'x-cocoon-attestation': runner.standing.status,
+    'x-cocoon-model': runner.model,
+    'x-cocoon-runner': runner.id,
+    'x-cocoon-session-id': runner.lease.session,
+    [HEADER.commitmentKey]: deps.provider.texts.hex(commitmentKey),
+  }
+}
+
+function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: PlainOutcome): void {
+  const { load } = runner
+  const now = deps.clock()
+  if (outcome.kind === 'answered' || outcome.kind === 'gone') return
+  if (outcome.kind === 'failed' && outcome.how === 'refused') noteAbsence(load, now)
+  else noteFailure(load, now)
+  const code = 'how' in outcome ? outcome.how : (('code' in outcome && outcome.code) || outcome.kind)
+  deps.log('warn', 'runner failed a request', { runner: runner.id, code })
+}
+
+/** A lost runner: an error event that every SDK raises, never a bare end that looks like an answer. */
+const LOST_EVENT = utf8(
+  `data: ${JSON.stringify(errorObject(new ApiError('runner_lost', 'The runner was lost in the middle of its answer')))}\n\n`,
+)

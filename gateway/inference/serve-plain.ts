@@ -1,0 +1,107 @@
+import { fromUtf8 } from '#base/bytes.ts'
+import { ApiError } from '../errors.ts'
+import type { PlainOutcome } from '../relay/plain-attempt.ts'
+import { chooseRunner } from './choose-runner.ts'
+import { concludePlain } from './conclude-plain.ts'
+import type { InferenceDeps } from './deps.ts'
+import type { Candidate } from './pick.ts'
+import { type Ask, readAsk } from './read-ask.ts'
+import type { InferenceRequest } from './request.ts'
+import { release, reserve } from './reserve.ts'
+import { type PlainTry, type SentTry, sendPlain } from './send-plain.ts'
+import { boundOf } from './terms.ts'
+
+/** Runners that one request may try before its first byte. */
+const MAX_ATTEMPTS = 3
+/** Sealed failures that another runner may not have. */
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503])
+
+/**
+ * Serves a plain client: the gateway sees the text in memory, the runner's host never does.
+ * 1. read what the body asks  2. pick a runner and reserve the most that it may cost  3. seal, send, pass the
+ * answer on  4. before the first byte, try another runner  5. conclude: settle by the receipt, or give back
+ * @returns the outcome's name, for metrics
+ * @throws ApiError while nothing has been sent to the client
+ */
+export async function servePlain(deps: InferenceDeps, request: InferenceRequest): Promise<string> {
+  refusePlaintext(deps, request)
+  const ask = readAsk(request.path, textOf(request.body), request.body.length)
+  const tried = new Set<string>()
+  let sent: SentTry | undefined
+  for (let number = 1; number <= MAX_ATTEMPTS; number++) {
+    const next = await begin(deps, request, ask, { tried, number, sent })
+    if (next === undefined) break
+    sent = await sendOrGiveBack(deps, request, next)
+    const { outcome, runner } = sent
+    if (outcome.kind === 'refused' && outcome.code === 'session_gone') {
+      deps.sessions.drop(runner.lease)
+    } else {
+      tried.add(runner.id)
+    }
+    if (!mayRetry(outcome)) break
+  }
+  if (sent === undefined) throw new ApiError('no_runner', 'No runner serves this model')
+  return concludePlain(deps, request, sent)
+}
+
+function refusePlaintext(deps: InferenceDeps, { identity }: InferenceRequest): void {
+  if (identity.sealedOnly) {
+    throw new ApiError('sealed_only', 'This key is for sealed requests only: use cocoon connect')
+  }
+  // `attested` opens once this gateway serves evidence of its own; until then it has none.
+  if (deps.plaintext !== 'allow') {
+    throw new ApiError('plaintext_refused', 'This gateway takes sealed requests only')
+  }
+}
+
+function textOf(body: Uint8Array): string {
+  try {
+    return fromUtf8(body)
+  } catch {
+    throw new ApiError('invalid_json', 'the request body is not UTF-8')
+  }
+}
+
+/** @returns undefined when an earlier attempt failed and no other runner is left */
+async function begin(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  ask: Ask,
+  state: { tried: ReadonlySet<string>; number: number; sent: SentTry | undefined },
+): Promise<PlainTry | undefined> {
+  const { account, key } = request.identity
+  let chosen: Candidate
+  try {
+    chosen = chooseRunner(deps, ask, account, state.tried)
+  } catch (error) {
+    if (state.sent === undefined) throw error
+    return undefined
+  }
+  const { runner, terms } = chosen
+  const { contextLength, maxOutputTokens } = runner.lease
+  const bound = boundOf({ ...ask, contextLength, maxOutputTokens }, terms.price)
+  const hold = { account, key, request: request.id, attempt: state.number, terms }
+  await reserve(deps, { ...hold, amount: bound.cost, at: deps.clock() }, state.sent?.number)
+  return { number: state.number, runner, terms, bound }
+}
+
+/** A hold never outlives an error of our own. */
+async function sendOrGiveBack(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  next: PlainTry,
+): Promise<SentTry> {
+  try {
+    return await sendPlain(deps, request, next)
+  } catch (error) {
+    const { account } = request.identity
+    const at = deps.clock()
+    await release(deps, { account, request: request.id, attempt: next.number, at })
+    throw error
+  }
+}
+
+function mayRetry(outcome: PlainOutcome): boolean {
+  if (outcome.kind === 'failed_sealed') return RETRIED_STATUSES.has(outcome.status)
+  return outcome.kind === 'refused' || outcome.kind === 'failed'
+}

@@ -1,0 +1,204 @@
+import { nano, type Nano } from '#base/nano.ts'
+import {
+  type Envelope,
+  HEADER,
+  type HeaderReader,
+  ProtocolError,
+  readEnvelope,
+  receiptId,
+} from '#protocol'
+import { toSeconds } from '#base/brand.ts'
+import { ApiError, type ApiErrorCode } from '../errors.ts'
+import type { Terms } from '../ledger/port.ts'
+import { runSealedAttempt, type SealedFailure, type SealedOutcome } from '../relay/sealed-attempt.ts'
+import { isTrusted } from '../runners/directory.ts'
+import { noteAbsence, noteFailure } from '../runners/load.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+import type { InferenceDeps } from './deps.ts'
+import { makeAllowance } from './make-allowance.ts'
+import type { InferenceRequest } from './request.ts'
+import { release, reserve } from './reserve.ts'
+import { type Bound, boundOf, shortenTo } from './terms.ts'
+
+/** A body that was sealed to one runner before it came here. */
+export interface SealedRequest extends InferenceRequest {
+  /** The runner of the address that it came to. */
+  readonly runner: LiveRunner
+  readonly header: HeaderReader
+}
+
+/** `end-to-end` may be said only of clients that verified the keyset: ours, by cocoon/1 (H9). */
+const CONFIDENTIALITY = { cocoon: 'end-to-end', ehbp: 'sealed' } as const
+/** Chat templates add a preamble of their own. */
+const TEMPLATE_TOKENS = 64
+const MAX_TOKENS = /^[1-9][0-9]{0,8}$/
+/** A sealed body is padded and framed; the text inside is never longer. */
+const ATTEMPT = 1
+
+/**
+ * Relays a sealed body untouched: the gateway sees sizes, timing and the receipt's numbers.
+ * 1. read the envelope  2. is it for this runner as it is now  3. reserve  4. allowance, send, pass the answer on
+ * 5. give back what no receipt will come for
+ * @returns the outcome's name
+ * @throws ApiError or ProtocolError while nothing has been sent to the client
+ */
+export async function serveSealed(deps: InferenceDeps, request: SealedRequest): Promise<string> {
+  const envelope = openEnvelope(deps, request)
+  checkRunner(deps, request, envelope)
+  const { terms, bound } = boundSealed(deps, request, envelope)
+  const { account, key } = request.identity
+  const hold = { account, key, request: request.id, attempt: ATTEMPT, terms, at: deps.clock() }
+  await reserve(deps, { ...hold, amount: bound.cost }, undefined)
+  const { load } = request.runner
+  load.inFlight++
+  let outcome: SealedOutcome
+  try {
+    outcome = await send(deps, request, { envelope, terms, bound })
+  } catch (error) {
+    await release(deps, hold)
+    throw error
+  } finally {
+    load.inFlight--
+  }
+  noteOutcome(deps, request.runner, outcome)
+  if (outcome.kind === 'failed') {
+    await release(deps, hold)
+    const [code, message] = FAILURES[outcome.how]
+    throw new ApiError(code, message)
+  }
+  // An answer outside the seal means that the runner opened nothing and will sign no receipt.
+  if (outcome.kind === 'answered' && !outcome.sealed) await release(deps, hold)
+  return outcome.kind
+}
+
+type ClientEnvelope = Exclude<Envelope, { kind: 'session' }>
+
+function openEnvelope(deps: InferenceDeps, { header }: SealedRequest): ClientEnvelope {
+  if (header(HEADER.encapsulatedKey) === undefined) {
+    throw new ApiError('seal_required', 'Bodies at this address are sealed to the runner (EHBP)')
+  }
+  const envelope = readEnvelope(header, deps.provider)
+  if (envelope.kind === 'session') {
+    throw new ApiError('seal_invalid', 'Session envelopes are the gateway’s own')
+  }
+  return envelope
+}
+
+function checkRunner(deps: InferenceDeps, request: SealedRequest, envelope: ClientEnvelope): void {
+  const { runner, header } = request
+  if (!isTrusted(runner, toSeconds(deps.clock())) || runner.state !== 'admitted') {
+    throw new ApiError('no_runner', 'This runner takes no requests at the moment')
+  }
+  const model = header('x-cocoon-model')
+  if (typeof model === 'string' && model !== runner.model) {
+    throw new ApiError('model_not_found', 'This runner does not serve that model', {
+      param: 'x-cocoon-model',
+    })
+  }
+  if (envelope.kind !== 'cocoon') return
+  const { head } = envelope.head
+  if (head.path !== request.path || head.model !== runner.model) {
+    throw new ProtocolError('head_mismatch', 'sealed head is for another path or model')
+  }
+  // The runner has been attested anew since: the client must verify that, then seal again.
+  if (head.session !== runner.lease.session) {
+    throw new ProtocolError('key_stale', 'sealed head is for an earlier session of this runner')
+  }
+}
+
+/** The most that this body may cost; the sealer's own maximum shortens the answer. */
+function boundSealed(
+  deps: InferenceDeps,
+  { runner, body, header, path }: SealedRequest,
+  envelope: ClientEnvelope,
+): { terms: Terms; bound: Bound } {
+  const offer = deps.catalog.find(runner.model)
+  if (offer === undefined) throw new ApiError('model_not_found', 'This model is not on sale here')
+  const terms = deps.quoteTerms(runner, offer)
+  const { contextLength, maxOutputTokens } = runner.lease
+  const maxTokens = path === '/v1/embeddings' ? 0 : readMaxTokens(header('x-cocoon-max-tokens'))
+  const promptBound = body.length + TEMPLATE_TOKENS
+  const asked = { promptBound, maxTokens, choices: 1, contextLength, maxOutputTokens }
+  const most: Nano | undefined = envelope.kind === 'cocoon' ? envelope.head.head.maxCost : undefined
+  const whole = boundOf(asked, terms.price)
+  const bound = most === undefined ? whole : shortenTo(whole, most, terms.price)
+  if (bound !== undefined) return { terms, bound }
+  throw new ApiError('cost_above_maximum', 'The prompt alone may cost more than the sealed maxCost', {
+    extra: { required: nano(whole.cost).toString() },
+  })
+}
+
+function readMaxTokens(value: ReturnType<HeaderReader>): number | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'string' && MAX_TOKENS.test(value)) return Number(value)
+  throw new ApiError('invalid_request', 'x-cocoon-max-tokens must be a positive integer', {
+    param: 'x-cocoon-max-tokens',
+  })
+}
+
+function send(
+  deps: InferenceDeps,
+  request: SealedRequest,
+  { envelope, terms, bound }: { envelope: ClientEnvelope; terms: Terms; bound: Bound },
+): Promise<SealedOutcome> {
+  const { runner, client, id } = request
+  const { lease } = runner
+  const allowance = makeAllowance(deps, {
+    account: request.identity.account,
+    request: id,
+    number: ATTEMPT,
+    lease,
+    terms,
+    bound,
+    binding: envelope.binding,
+  })
+  return runSealedAttempt(deps, {
+    client,
+    headers: {
+      ...request.headers,
+      'x-receipt-id': receiptId(id, ATTEMPT),
+      'x-cocoon-confidentiality': CONFIDENTIALITY[envelope.kind],
+      'x-cocoon-attestation': runner.standing.status,
+      'x-cocoon-runner': runner.id,
+    },
+    request: {
+      target: lease.target,
+      method: 'POST',
+      path: request.path,
+      headers: { ...sealHeaders(request.header), [HEADER.allowance]: allowance },
+      body: request.body,
+    },
+  })
+}
+
+const FORWARDED = [HEADER.encapsulatedKey, HEADER.version, HEADER.head] as const
+
+/** What the runner opens the body with; no other header of the client leaves the gateway. */
+function sealHeaders(header: HeaderReader): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = { 'content-type': 'application/octet-stream' }
+  for (const name of FORWARDED) {
+    const value = header(name)
+    if (typeof value === 'string') headers[name] = value
+  }
+  return headers
+}
+
+function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOutcome): void {
+  if (outcome.kind === 'answered' || outcome.kind === 'gone') return
+  const now = deps.clock()
+  if (outcome.how === 'refused') noteAbsence(runner.load, now)
+  else noteFailure(runner.load, now)
+  deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: outcome.how })
+}
+
+const UNREACHABLE = [
+  'runner_unreachable',
+  'The runner could not be reached; nothing was charged',
+] as const
+const FAILURES = {
+  refused: UNREACHABLE,
+  broken: UNREACHABLE,
+  unsafe: UNREACHABLE,
+  timeout: ['runner_timeout', 'The runner did not answer in time'],
+  misbehaved: ['runner_misbehaved', 'The runner’s answer was not one to pass on'],
+} as const satisfies Record<SealedFailure, readonly [ApiErrorCode, string]>

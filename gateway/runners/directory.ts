@@ -1,0 +1,71 @@
+import { toSeconds, type UnixMs, type UnixSeconds } from '#base/brand.ts'
+import type { RunnerId, SessionId } from '../db/ids.ts'
+import type { LiveRunner, RunnerState, Standing } from './live-runner.ts'
+
+/** Heartbeats come this often; a runner that misses three gets no new work. */
+export const HEARTBEAT_SECONDS = 20
+const MISSED_MS = 3 * HEARTBEAT_SECONDS * 1000
+
+/** Every runner with a lease, in memory: the hot path asks no database. */
+export interface Directory {
+  find(id: string): LiveRunner | undefined
+  bySession(session: SessionId): LiveRunner | undefined
+  all(): readonly LiveRunner[]
+  /** Runners that may get a request for the model now. */
+  eligible(model: string, now: UnixMs): readonly LiveRunner[]
+  /** Adds a runner, or replaces it with what a new registration says. */
+  put(runner: LiveRunner): void
+  setState(id: RunnerId, state: RunnerState): void
+  setStanding(id: RunnerId, session: SessionId, standing: Standing): void
+  /** Forgets a runner: its session was cut, or its lease ended. */
+  remove(id: RunnerId): void
+}
+
+export function createDirectory(): Directory {
+  const runners = new Map<string, LiveRunner>()
+  const change = (id: RunnerId, to: (runner: LiveRunner) => LiveRunner): void => {
+    const runner = runners.get(id)
+    if (runner !== undefined) runners.set(id, to(runner))
+  }
+  return {
+    find: (id) => runners.get(id),
+    bySession: (session) => runners.values().find(({ lease }) => lease.session === session),
+    all: () => [...runners.values()],
+    eligible: (model, now) => {
+      const found: LiveRunner[] = []
+      const seconds = toSeconds(now)
+      for (const runner of runners.values()) {
+        if (runner.model === model && mayWork(runner, now, seconds)) found.push(runner)
+      }
+      return found
+    },
+    put: (runner) => {
+      runners.set(runner.id, runner)
+    },
+    setState: (id, state) => change(id, (runner) => ({ ...runner, state })),
+    setStanding: (id, session, standing) =>
+      change(id, (runner) => (runner.lease.session === session ? { ...runner, standing } : runner)),
+    remove: (id) => {
+      runners.delete(id)
+    },
+  }
+}
+
+/** Admitted, attested, fresh, and not resting: nothing else is ever sealed to. */
+export function mayWork(runner: LiveRunner, now: UnixMs, seconds: UnixSeconds): boolean {
+  return (
+    isTrusted(runner, seconds) &&
+    runner.state === 'admitted' &&
+    runner.load.restsUntil <= now &&
+    now - runner.load.seen <= MISSED_MS
+  )
+}
+
+/** Its evidence was appraised lately enough and its keys live. */
+export function isTrusted(runner: LiveRunner, seconds: UnixSeconds): boolean {
+  return (
+    runner.state !== 'denied' &&
+    runner.standing.validUntil > seconds &&
+    runner.lease.expires > seconds
+  )
+}

@@ -1,0 +1,63 @@
+import type { Attested, Claims } from '#attestation'
+import type { UnixMs, UnixSeconds } from '#base/brand.ts'
+import type { Keyset, MacKey } from '#protocol'
+import type { RunnerId, SessionId, TonAddress } from '../db/ids.ts'
+import type { Target } from '../relay/ports.ts'
+
+/** A runner that this gateway knows, and how it stands. */
+export interface LiveRunner {
+  readonly id: RunnerId
+  readonly payee: TonAddress
+  readonly model: string
+  /** Chip and GPU identities. */
+  readonly hardware: string
+  readonly state: RunnerState
+  readonly lease: Lease
+  readonly standing: Standing
+  /** What the gateway itself observes; it outlives leases. */
+  readonly load: Load
+}
+
+/** `admitted`: may get work. `drained`: finishes what it has. `denied`: the operator wants none of it. */
+export type RunnerState = 'admitted' | 'drained' | 'denied'
+
+/** What a registration agreed on. Immutable: a new registration makes a new one. */
+export interface Lease {
+  readonly session: SessionId
+  readonly keyset: Keyset
+  readonly keysetDigest: string
+  readonly target: Target
+  /** The runner's own origin on this gateway. */
+  readonly origin: string
+  readonly contextLength: number
+  readonly maxOutputTokens: number
+  /** Host's price as a share of the base price, basis points. */
+  readonly coefficientBps: number
+  /** Requests at once. */
+  readonly capacity: number
+  readonly allowances: MacKey
+  readonly expires: UnixSeconds
+}
+
+/** The latest appraisal of a session. */
+export interface Standing {
+  readonly status: 'verified' | 'simulated'
+  readonly claims: Claims
+  readonly attested: Attested
+  readonly appraised: UnixSeconds
+  /** Nothing is sealed to the runner after this time, until it is appraised again. */
+  readonly validUntil: UnixSeconds
+}
+
+/** Mutable, by the hot path. */
+export interface Load {
+  inFlight: number
+  /** Decaying mean of the time to the first byte, ms. */
+  latencyMs: number
+  /** Decaying share of failed requests, 0 to 1. */
+  failures: number
+  /** Circuit breaker: no work before this time. */
+  restsUntil: UnixMs
+  /** Last heartbeat or registration. */
+  seen: UnixMs
+}
