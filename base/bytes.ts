@@ -14,7 +14,8 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function utf8(text: string): Bytes {
-  return encoder.encode(text)
+  // Sound: encode allocates its own ArrayBuffer, which not every platform's types say.
+  return encoder.encode(text) as Bytes
 }
 
 /** Decodes UTF-8 and refuses ill-formed sequences: replacement characters would change what was signed. */

@@ -159,7 +159,7 @@ export async function makeSigner(kind: SignerKind): Promise<Signer> {
 }
 
 export async function exportSigner({ kind, privateKey, spki }: Signer): Promise<SignerData> {
-  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey))
+  const pkcs8 = await exportBytes('pkcs8', privateKey)
   return { kind, pkcs8, spki }
 }
 
@@ -170,6 +170,11 @@ export async function importSigner({ kind, pkcs8, spki }: SignerData): Promise<S
   return buildSigner(kind, privateKey, publicKey)
 }
 
+async function exportBytes(format: 'pkcs8' | 'raw' | 'spki', key: CryptoKey): Promise<Bytes> {
+  // Sound: only the format "jwk" gives an object, which not every platform's types say.
+  return new Uint8Array((await crypto.subtle.exportKey(format, key)) as ArrayBuffer)
+}
+
 async function buildSigner(
   kind: SignerKind,
   privateKey: CryptoKey,
@@ -177,13 +182,13 @@ async function buildSigner(
 ): Promise<Signer> {
   const { keys, sign: parameters, identifier } = SIGNATURES[kind]
   const ecdsa = keys.name === 'ECDSA'
-  const point = ecdsa ? await crypto.subtle.exportKey('raw', publicKey) : new ArrayBuffer(0)
+  const point = ecdsa ? await exportBytes('raw', publicKey) : new Uint8Array()
   const signRaw = async (message: Uint8Array): Promise<Bytes> =>
     new Uint8Array(await crypto.subtle.sign(parameters, privateKey, new Uint8Array(message)))
   return {
     kind,
-    spki: new Uint8Array(await crypto.subtle.exportKey('spki', publicKey)),
-    point: new Uint8Array(point),
+    spki: await exportBytes('spki', publicKey),
+    point,
     identifier,
     sign: async (message) => (ecdsa ? ecdsaDer(await signRaw(message)) : signRaw(message)),
     signRaw,
