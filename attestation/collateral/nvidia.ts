@@ -1,0 +1,254 @@
+import type { Random } from '#base/brand.ts'
+import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import { type Bytes, base64, equalBytes, hex, utf8 } from '#base/bytes.ts'
+import type { Certificate } from '../der/certificate.ts'
+import { parseCrl } from '../der/crl.ts'
+import { commonName } from '../der/names.ts'
+import { demand } from '../errors.ts'
+import type { GpuEvidenceBytes } from '../evidence.ts'
+import { gpuEvidenceDigest } from '../hashes.ts'
+import { findKey } from '../nras/keys.ts'
+import { keySetName, kidOfAnswer, tokenName } from '../nras/names.ts'
+import { parseDetachedEat } from '../nras/token.ts'
+import { deviceIdentity } from '../nvidia/device.ts'
+import { type NvidiaEvidence, parseNvidiaEvidence } from '../nvidia/evidence.ts'
+import { rimName } from '../nvidia/references.ts'
+import { parseOcspResponse } from '../nvidia/revocation/ocsp.ts'
+import { ocspRequest } from '../nvidia/revocation/request.ts'
+import { nvidiaCrlName, ocspName } from '../nvidia/revocation/status.ts'
+import { distinctSubjects, type RevocationSubject } from '../nvidia/revocation/subjects.ts'
+import { rimReferences } from '../nvidia/rim/ids.ts'
+import { parseRimManifest } from '../nvidia/rim/manifest.ts'
+import { parseRimAnswer } from '../nvidia/rim/service.ts'
+import type { Collateral, CollateralLifetime, CollateralRequest } from './entry.ts'
+
+export interface NvidiaSettings {
+  /** Base URLs without a slash at the end. */
+  readonly rim: string
+  readonly ocsp: string
+  readonly crl: string
+  readonly nras: string
+  /** Who judges reference values; as in the policy. */
+  readonly references: 'local' | 'nras' | 'both'
+  /** Whether revocation lists are fetched beside OCSP answers, for bundles. */
+  readonly revocationLists: boolean
+  /** NVIDIA's service key; sent to the RIM and attestation services only. */
+  readonly serviceKey: string | undefined
+  /** For OCSP nonces. */
+  readonly random: Random
+}
+
+export const DEFAULT_NVIDIA_SETTINGS: Omit<NvidiaSettings, 'random'> = {
+  rim: 'https://rim.attestation.nvidia.com',
+  ocsp: 'https://ocsp.ndis.nvidia.com',
+  crl: 'https://crl.ndis.nvidia.com',
+  nras: 'https://nras.attestation.nvidia.com',
+  references: 'local',
+  revocationLists: false,
+  serviceKey: undefined,
+}
+
+const MAX_RIM_ANSWER_BYTES = 524_288
+const MAX_OCSP_BYTES = 65_536
+const MAX_CRL_BYTES = 1_048_576
+const MAX_TOKEN_BYTES = 262_144
+const MAX_KEY_SET_BYTES = 262_144
+const DAY_SECONDS = 86_400
+const KEY_SET_SECONDS = 21_600
+const NONCE_BYTES = 32
+const CLAIMS_VERSION = '3.0'
+
+/**
+ * What NVIDIA's services must still supply for this evidence: the manifests that it names, revocation answers for its
+ * own certificates and (once they are at hand) for the manifests' signers, and the attestation service's answer with
+ * its key set if the settings ask for them.
+ */
+export async function nvidiaRequests(
+  gpu: GpuEvidenceBytes,
+  have: Collateral,
+  settings: NvidiaSettings,
+): Promise<readonly CollateralRequest[]> {
+  const evidence = parseNvidiaEvidence(gpu)
+  const judged = evidence.devices.filter(({ chain }) => {
+    return settings.references !== 'nras' || deviceIdentity(chain).kind === 'switch'
+  })
+  const manifests = rimIds({ ...evidence, devices: judged })
+  const subjects = distinctSubjects([
+    ...judged.flatMap(({ chain }) => linksOf(chain).slice(1)),
+    ...manifests.flatMap((id) => signerLinks(have.get(rimName(id))?.body)),
+  ])
+  const requests = [
+    ...manifests.map((id) => rimRequest(id, settings)),
+    ...(await Promise.all(subjects.map((subject) => revocationRequests(subject, settings)))).flat(),
+    ...(settings.references === 'local'
+      ? []
+      : await serviceRequests(gpu, evidence, have, settings)),
+  ]
+  return requests.filter(({ name }) => !have.has(name))
+}
+
+function rimIds({ devices }: NvidiaEvidence): readonly string[] {
+  const ids = devices.flatMap(({ chain, transcript }) =>
+    rimReferences(deviceIdentity(chain), transcript.opaque).map(({ id }) => id),
+  )
+  return [...new Set(ids)]
+}
+
+/** Certificates with the issuers that stand next to them; unverified, which only matters for what is asked. */
+function linksOf(chain: readonly Certificate[]): RevocationSubject[] {
+  return chain.slice(0, -1).flatMap((certificate, i) => {
+    const issuer = chain[i + 1]
+    return issuer === undefined ? [] : [{ certificate, issuer }]
+  })
+}
+
+function signerLinks(answer: Bytes | undefined): RevocationSubject[] {
+  if (answer === undefined) return []
+  return linksOf(parseRimManifest(parseRimAnswer(answer).xml).signature.chain)
+}
+
+function rimRequest(id: string, { rim, serviceKey }: NvidiaSettings): CollateralRequest {
+  return {
+    name: rimName(id),
+    url: `${rim}/v1/rim/${encodeURIComponent(id)}`,
+    method: 'GET',
+    ...authorization(serviceKey),
+    keep: [],
+    maxBytes: MAX_RIM_ANSWER_BYTES,
+    // Manifests are signed again from time to time; one whose signer ended is no use.
+    lifetime: ({ body, fetchedAt }): CollateralLifetime => {
+      const answer = parseRimAnswer(body)
+      demand(answer.id === id, 'rim-mismatch', 'RIM service answered for another id')
+      const { chain } = parseRimManifest(answer.xml).signature
+      const expires = Math.min(...chain.map(({ notAfter }) => notAfter))
+      return { expires: unixSeconds(expires), refresh: after(fetchedAt, DAY_SECONDS) }
+    },
+  }
+}
+
+async function revocationRequests(
+  subject: RevocationSubject,
+  settings: NvidiaSettings,
+): Promise<CollateralRequest[]> {
+  const list = settings.revocationLists ? crlRequest(subject.issuer, settings) : undefined
+  return [await ocspExchange(subject, settings), ...(list === undefined ? [] : [list])]
+}
+
+async function ocspExchange(
+  subject: RevocationSubject,
+  { ocsp, random }: NvidiaSettings,
+): Promise<CollateralRequest> {
+  const nonce = random(NONCE_BYTES)
+  return {
+    name: ocspName(subject),
+    url: ocsp,
+    method: 'POST',
+    body: await ocspRequest(subject.certificate, subject.issuer, nonce),
+    send: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
+    keep: [],
+    maxBytes: MAX_OCSP_BYTES,
+    lifetime: ({ body }): CollateralLifetime => {
+      const { statements } = parseOcspResponse(body)
+      const expires = Math.min(...statements.map(({ nextUpdate }) => nextUpdate))
+      const from = Math.max(...statements.map(({ thisUpdate }) => thisUpdate))
+      const half = unixSeconds(Math.floor((from + expires) / 2))
+      return { expires: unixSeconds(expires), refresh: half }
+    },
+    // Only a fresh answer can repeat our nonce; a kept one lives by its own dates.
+    accept: ({ body }) => {
+      const repeated = parseOcspResponse(body).nonce
+      const same = repeated !== undefined && equalBytes(repeated, nonce)
+      demand(same, 'ocsp', 'OCSP answer does not repeat the nonce')
+    },
+  }
+}
+
+/** Lists by their issuers' common names; authorities without one answer by OCSP only. */
+const CRL_PATHS: readonly (readonly [RegExp, string])[] = [
+  [/^NVIDIA Device Identity CA$/, '/crl/l1-root.crl'],
+  [/^NVIDIA (\w+) Identity$/, '/crl/l2-$1.crl'],
+  [/^NVIDIA CoRIM signing Root CA$/, '/crl-corim/l1-corim'],
+]
+
+function crlRequest(issuer: Certificate, { crl }: NvidiaSettings): CollateralRequest | undefined {
+  const name = commonName(issuer.subject) ?? ''
+  const known = CRL_PATHS.find(([pattern]) => pattern.test(name))
+  if (known === undefined) return undefined
+  return {
+    name: nvidiaCrlName(issuer),
+    url: `${crl}${name.replace(...known).toLowerCase()}`,
+    method: 'GET',
+    keep: [],
+    maxBytes: MAX_CRL_BYTES,
+    lifetime: ({ body, fetchedAt }): CollateralLifetime => {
+      const { nextUpdate, number } = parseCrl(body)
+      const refresh = after(fetchedAt, DAY_SECONDS)
+      return { expires: nextUpdate, refresh, ...(number === undefined ? {} : { sequence: number }) }
+    },
+  }
+}
+
+async function serviceRequests(
+  gpu: GpuEvidenceBytes,
+  evidence: NvidiaEvidence,
+  have: Collateral,
+  settings: NvidiaSettings,
+): Promise<CollateralRequest[]> {
+  const gpus = evidence.devices.filter(({ chain }) => deviceIdentity(chain).kind === 'gpu')
+  const [first] = gpus
+  if (first === undefined) return []
+  const token = tokenName(await gpuEvidenceDigest(gpu.devices))
+  const answer = have.get(token)?.body
+  if (answer !== undefined) return [keySetRequest(kidOfAnswer(answer), settings)]
+  const body = {
+    nonce: hex(first.transcript.requestNonce),
+    arch: gpu.arch,
+    claims_version: CLAIMS_VERSION,
+    evidence_list: gpus.map(({ bytes }) => ({
+      evidence: base64(bytes.evidence),
+      certificate: base64(bytes.certificate),
+    })),
+  }
+  return [
+    {
+      name: token,
+      url: `${settings.nras}/v4/attest/gpu`,
+      method: 'POST',
+      body: utf8(JSON.stringify(body)),
+      send: { 'content-type': 'application/json', ...authorization(settings.serviceKey).send },
+      keep: [],
+      maxBytes: MAX_TOKEN_BYTES,
+      lifetime: tokenLifetime,
+    },
+  ]
+}
+
+/** Tokens say when they end; how old they may be is policy. */
+function tokenLifetime({ body }: { readonly body: Bytes }): CollateralLifetime {
+  const expires = parseDetachedEat(body).overall.payload['exp']
+  demand(typeof expires === 'number', 'token-expired', 'token has no end')
+  return { expires: unixSeconds(expires), refresh: undefined }
+}
+
+function keySetRequest(kid: string, { nras }: NvidiaSettings): CollateralRequest {
+  return {
+    name: keySetName(kid),
+    url: `${nras}/.well-known/jwks.json`,
+    method: 'GET',
+    keep: [],
+    maxBytes: MAX_KEY_SET_BYTES,
+    lifetime: ({ body, fetchedAt }): CollateralLifetime => {
+      const known = findKey(body, kid) !== undefined
+      demand(known, 'token-key', 'key set does not have the key of the token')
+      return { expires: undefined, refresh: after(fetchedAt, KEY_SET_SECONDS) }
+    },
+  }
+}
+
+function authorization(key: string | undefined): { readonly send?: Record<string, string> } {
+  return key === undefined ? {} : { send: { authorization: `Bearer ${key}` } }
+}
+
+function after(time: UnixSeconds, seconds: number): UnixSeconds {
+  return unixSeconds(time + seconds)
+}
