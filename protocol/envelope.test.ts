@@ -69,6 +69,13 @@ describe('envelope', () => {
     expect(code).toBe('header_invalid')
   })
 
+  test('a repetition is named as such, not as a malformed value', () => {
+    for (const value of [`${ENC}, ${ENC}`, [ENC, ENC]]) {
+      const headers = { 'ehbp-encapsulated-key': value }
+      expect(() => readEnvelope(reader(headers), nodeProvider)).toThrow('is repeated')
+    }
+  })
+
   test.each([0, 31, 33, 1119, 1121, 1216])('refuses a key of %d bytes', async (length) => {
     const headers = { 'ehbp-encapsulated-key': hex(random(length)) }
     const code = await codeOf(() => readEnvelope(reader(headers), nodeProvider))

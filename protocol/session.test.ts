@@ -117,6 +117,17 @@ describe('session', () => {
     expect(await codeOf(() => request.sealBody(utf8('other')))).toBe('bad_input')
   })
 
+  test('a session body without its END, or with bytes after it, is refused', async () => {
+    const { keys, session } = await pair()
+    const [cut, long] = [next(session), next(session)]
+    const wire = cut.sealBody(BODY)
+    expect(await codeOf(() => deliver(keys, cut, wire.subarray(0, wire.length - 20)))).toBe(
+      'end_missing',
+    )
+    const more = concat(long.sealBody(BODY), new Uint8Array(4))
+    expect(await codeOf(() => deliver(keys, long, more))).toBe('end_trailing')
+  })
+
   test('another counter, attempt or head than the sealed one does not open', async () => {
     const { keys, session } = await pair()
     const a = next(session, 2)

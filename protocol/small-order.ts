@@ -2,7 +2,7 @@ import { hex } from '#base/bytes.ts'
 
 /**
  * Encodings of Ed25519 points of order 1, 2, 4 and 8, canonical or not: under such a key anyone can make a
- * signature that some verifiers accept (C1). Listed with the sign bit cleared.
+ * signature that some verifiers accept (C1). OpenSSL refuses them by itself; not every runtime does. Listed with the sign bit cleared.
  * @see https://eprint.iacr.org/2020/1244 table 1
  */
 const SMALL_ORDER: ReadonlySet<string> = new Set([
