@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { unixSeconds } from '#base/brand.ts'
-import { type Bytes, base64 } from '#base/bytes.ts'
+import { type Bytes, base64, equalBytes, fromBase64 } from '#base/bytes.ts'
 import { type AmdForge, forgeAmd } from '#dev/forge/amd.ts'
 import type { TrustAnchors } from './anchors.ts'
 import type { Expected } from './appraise.ts'
@@ -103,6 +104,37 @@ describe('a verdict', () => {
       expect(verdict.status).toBe('refused')
       expect(verdict.checks.map(({ id }) => id)).toEqual(['evidence.form'])
     }
+  })
+})
+
+describe('hostile evidence', () => {
+  test('of any kind is refused by a named check, and nothing in us breaks', async () => {
+    // Sound: the fixture above has these members.
+    const wire = structuredClone(evidence) as { tee: Record<'report' | 'vek', string> }
+    const parts = { report: fromBase64(wire.tee.report), vek: fromBase64(wire.tee.vek) }
+    const edit = fc.record({
+      part: fc.constantFrom('report' as const, 'vek' as const),
+      at: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      flip: fc.integer({ min: 1, max: 255 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
+        const altered = { report: parts.report.slice(), vek: parts.vek.slice() }
+        for (const { part, at, flip } of edits) {
+          const bytes = altered[part]
+          const index = Math.floor(at * bytes.length)
+          bytes[index] = (bytes[index] ?? 0) ^ flip
+        }
+        const same = (['report', 'vek'] as const).every((part) =>
+          equalBytes(altered[part], parts[part]),
+        )
+        const tee = { ...wire.tee, report: base64(altered.report), vek: base64(altered.vek) }
+        const verdict = await verify({ evidence: { tee } })
+        expect(verdict.status).toBe(same ? 'simulated' : 'refused')
+        expect(failures(verdict.checks).map(({ code }) => code)).not.toContain('internal')
+      }),
+      { numRuns: 1_000 },
+    )
   })
 })
 
