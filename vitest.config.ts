@@ -1,3 +1,4 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -8,6 +9,17 @@ export default defineConfig({
           name: 'node',
           include: ['**/*.test.ts'],
           exclude: ['node_modules/**', '**/*.worker.test.ts', '**/*.deep.test.ts', '.cocoon/**'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // The same rules inside workerd, over a Durable Object's SQLite.
+        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        test: {
+          name: 'worker',
+          include: ['**/*.worker.test.ts'],
+          exclude: ['node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,4 +1,4 @@
-import { unixMs } from '#base/brand.ts'
+import { unixMs, unixSeconds } from '#base/brand.ts'
 import { accountId } from '../db/ids.ts'
 import { numberIn, textIn } from '../db/row.ts'
 import type { Books } from './books.ts'
@@ -22,6 +22,7 @@ export function prepareMaintain(books: Books): (op: Maintain) => MaintainResult 
     'UPDATE accounts SET available = available + ?, held = held - ? WHERE no = ?',
   )
   const forget = store.prepare("DELETE FROM holds WHERE state <> 'open' AND deadline <= ?")
+  const earliest = store.prepare("SELECT MIN(deadline) FROM holds WHERE state = 'open'")
   const repay = prepareRepayDebt(books)
 
   return ({ now }) => {
@@ -36,6 +37,8 @@ export function prepareMaintain(books: Books): (op: Maintain) => MaintainResult 
     forget.run(now - LATE_RECEIPT_S)
     // 3. The indexes of what was settled since.
     books.tail.index()
-    return { ok: true, lapsed: overdue.reduce((n, [, , , count]) => n + numberIn(count), 0) }
+    const lapsed = overdue.reduce((n, [, , , count]) => n + numberIn(count), 0)
+    const [next] = earliest.get() ?? []
+    return { ok: true, lapsed, next: next == null ? null : unixSeconds(numberIn(next)) }
   }
 }

@@ -210,7 +210,12 @@ export interface Maintain {
   readonly op: 'maintain'
   readonly now: UnixSeconds
 }
-export type MaintainResult = { readonly ok: true; readonly lapsed: number }
+export type MaintainResult = {
+  readonly ok: true
+  readonly lapsed: number
+  /** The earliest deadline of an open hold. */
+  readonly next: UnixSeconds | null
+}
 
 /** A settlement as its account may see it. */
 export interface SettledRequest extends Omit<Terms, 'commissionBps'> {

@@ -1,0 +1,33 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { migrate } from '../db/migrate.ts'
+import { createCore } from '../ledger/core.ts'
+import { groupCommit } from '../ledger/group-commit.ts'
+import { describeLedger } from '../ledger/testing/conformance.ts'
+import { openSqlite } from './open-sqlite.ts'
+
+const INIT = {
+  name: '0000_init',
+  sql: readFileSync(join(import.meta.dirname, '../../migrations/0000_init.sql'), 'utf8'),
+}
+const folder = mkdtempSync(join(tmpdir(), 'cocoon-ledger-'))
+let files = 0
+const opened: { close(): void }[] = []
+
+afterAll(() => {
+  for (const store of opened) store.close()
+  rmSync(folder, { recursive: true })
+})
+
+describeLedger('better-sqlite3', async (options) => {
+  const path = join(folder, `${files++}.db`)
+  const start = () => {
+    const store = openSqlite(path)
+    opened.push(store)
+    migrate(store, [INIT])
+    return groupCommit(createCore(store, options), setImmediate)
+  }
+  return { ledger: start(), restart: async () => start() }
+})

@@ -1,0 +1,34 @@
+import { LedgerError } from '../ledger/errors.ts'
+import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
+import type { LedgerRpc } from './ledger-object.ts'
+
+/**
+ * The port over one Durable Object per account and one per host: the operations themselves say where they belong, so
+ * nothing global is on the way.
+ */
+export function routeLedger(stub: (name: string) => LedgerRpc | AsyncRpc): Ledger {
+  return {
+    async commit<const Ops extends readonly Op[]>(ops: Ops): Promise<ResultsOf<Ops>> {
+      const names = new Set(ops.map(storeOf))
+      const [name] = names
+      if (name === undefined || names.size > 1) {
+        throw new LedgerError('misrouted', `one call is for one store, not ${names.size}`)
+      }
+      // Sound: the object answers each operation with its own kind of result, in order.
+      return (await stub(name).commit(ops)) as ResultsOf<Ops>
+    },
+  }
+}
+
+interface AsyncRpc {
+  commit(ops: readonly Op[]): Promise<unknown>
+}
+
+/** The name of the object that holds what an operation is about. */
+export function storeOf(op: Op): string {
+  if ('account' in op) return `acct:${op.account}`
+  if ('payee' in op) return `host:${op.payee}`
+  const [entry] = op.op === 'apply_outbox' ? op.entries : []
+  if (entry !== undefined) return `host:${entry.payee}`
+  throw new LedgerError('misrouted', `${op.op} belongs to a whole store`)
+}
