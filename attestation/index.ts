@@ -20,7 +20,7 @@ export {
 export {
   type CollateralSettings,
   collateralRequests,
-  DEFAULT_COLLATERAL_SETTINGS,
+  defaultCollateralSettings,
 } from './collateral/requests.ts'
 export {
   type CollateralSource,

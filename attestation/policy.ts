@@ -1,5 +1,6 @@
 import type { UnixSeconds } from '#base/brand.ts'
 import { unixSeconds } from '#base/brand.ts'
+import { DEFAULT_NVIDIA_POLICY, type NvidiaPolicy } from './nvidia/policy.ts'
 import { DEFAULT_SEV_POLICY, type SevPolicy } from './sev/policy.ts'
 import type { GpuBinding } from './verdict.ts'
 
@@ -56,6 +57,7 @@ export interface Policy {
   /** Longest life of a verdict, in seconds, whatever its collateral says. */
   readonly maxVerdictSeconds: number
   readonly sev: SevPolicy
+  readonly nvidia: NvidiaPolicy
 }
 
 /** Closed by default: an empty allowlist denies everything. */
@@ -67,4 +69,5 @@ export const DEFAULT_POLICY: Policy = {
   gpu: { presence: 'required', count: undefined, minBinding: 'cpu-report' },
   maxVerdictSeconds: 600,
   sev: DEFAULT_SEV_POLICY,
+  nvidia: DEFAULT_NVIDIA_POLICY,
 }

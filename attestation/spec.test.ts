@@ -5,6 +5,8 @@ import { describe, expect, test } from 'vitest'
 import { COMMON_CHECKS } from './appraise.ts'
 import type { CheckTable } from './checks.ts'
 import { FAILURES, type FailureEntry } from './codes.ts'
+import { NRAS_CHECKS } from './nras/checks.ts'
+import { NVIDIA_CHECKS } from './nvidia/checks.ts'
 import { SEV_CHECKS } from './sev/checks.ts'
 
 const FILE = join(import.meta.dirname, 'SPEC.md')
@@ -12,6 +14,8 @@ const FILE = join(import.meta.dirname, 'SPEC.md')
 const TABLES: readonly (readonly [string, CheckTable])[] = [
   ['Common', COMMON_CHECKS],
   ['AMD SEV-SNP', SEV_CHECKS],
+  ['NVIDIA GPUs', NVIDIA_CHECKS],
+  ['NVIDIA’s attestation service', NRAS_CHECKS],
 ]
 
 function render(): string {

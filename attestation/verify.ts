@@ -6,10 +6,18 @@ import { type Check, prove } from './checks.ts'
 import type { Collateral } from './collateral/entry.ts'
 import { type Evidence, parseEvidence } from './evidence.ts'
 import { imageHash } from './hashes.ts'
+import { type GpuOutcome, verifyGpus } from './nvidia/verify-gpus.ts'
 import type { Policy } from './policy.ts'
 import { PINNED_ANCHORS } from './roots.ts'
 import { previewTee, type TeeSummary, verifyTee } from './tee.ts'
-import { type Attested, type Claims, refused, type Verdict } from './verdict.ts'
+import {
+  type Attested,
+  type AttestedGpu,
+  type Claim,
+  type Claims,
+  refused,
+  type Verdict,
+} from './verdict.ts'
 
 export interface VerifyInput {
   /** The `evidence` member of an attestation report, as parsed JSON. */
@@ -34,28 +42,58 @@ export async function verifyEvidence(input: VerifyInput): Promise<Verdict> {
     list.step('evidence.form', () => parseEvidence(input.evidence)),
   )
   if (!parsed.proven) return refused(parsed.checks)
-  const { tee: teeEvidence } = parsed.facts
-  const tee = await verifyTee(teeEvidence, { collateral, now, anchors, policy })
+  const evidence = parsed.facts
+  const tee = await verifyTee(evidence.tee, { collateral, now, anchors, policy })
   if (!tee.proven) return refused([...parsed.checks, ...tee.checks])
+  const gpu = await verifyGpu(evidence.gpu, input, anchors)
+  const proofs = [...parsed.checks, ...tee.checks, ...(gpu?.checks ?? [])]
+  if (gpu?.proven === false) return refused(proofs)
   const { summary } = tee
-  const appraisal = await appraise({ tee: summary, gpu: undefined, expected, policy, now })
-  const checks = [...parsed.checks, ...tee.checks, ...appraisal.checks]
+  const appraisal = await appraise({ tee: summary, gpu: gpu?.summary, expected, policy, now })
+  const checks = [...proofs, ...appraisal.checks]
   if (checks.some(({ status }) => status === 'fail')) return refused(checks)
   return {
     status: anchors === PINNED_ANCHORS ? 'verified' : 'simulated',
-    claims: claimsOf(summary, appraisal),
-    attested: attestedOf(summary, appraisal),
+    claims: claimsOf(summary, appraisal, gpuClaim(gpu !== undefined, policy)),
+    attested: attestedOf(summary, appraisal, gpu?.summary.gpus ?? []),
     checks,
-    validUntil: validUntil([tee.validUntil], now, policy),
+    validUntil: validUntil([tee.validUntil, gpu?.validUntil], now, policy),
   }
 }
 
-function claimsOf(tee: TeeSummary, { image, modelListed, ...appraisal }: Appraisal): Claims {
+/** Undefined when there is no GPU evidence; whether that will do is judged with the rest. */
+async function verifyGpu(
+  gpu: Evidence['gpu'],
+  { collateral, now, expected, policy }: VerifyInput,
+  anchors: TrustAnchors,
+): Promise<GpuOutcome | undefined> {
+  if (gpu === undefined) return undefined
+  return verifyGpus(gpu, {
+    collateral,
+    now,
+    anchors,
+    policy: policy.nvidia,
+    nonce: expected.gpuNonce,
+  })
+}
+
+/** The attestation service's word is NVIDIA's and not the hardware's. */
+function gpuClaim(present: boolean, policy: Policy): Claim {
+  if (!present) return { status: 'unknown', source: null }
+  const source = policy.nvidia.references === 'nras' ? 'provider_asserted' : 'hardware_proven'
+  return { status: 'asserted', source }
+}
+
+function claimsOf(
+  tee: TeeSummary,
+  { image, modelListed, ...appraisal }: Appraisal,
+  gpu: Claim,
+): Claims {
   const derived = { status: 'asserted', source: 'verifier_derived' } as const
   const enforced = image?.enforcesWeights === true
   return {
     tee_attested: { status: 'asserted', source: 'hardware_proven' },
-    gpu_attested: { status: 'unknown', source: null },
+    gpu_attested: gpu,
     tcb_up_to_date: { ...derived, status: tee.tcbUpToDate ? 'asserted' : 'refuted' },
     os_known_good: derived,
     serving_software_known_good: derived,
@@ -68,7 +106,8 @@ function claimsOf(tee: TeeSummary, { image, modelListed, ...appraisal }: Apprais
   }
 }
 
-function attestedOf(tee: TeeSummary, appraisal: Appraisal): Attested {
+function attestedOf(tee: TeeSummary, appraisal: Appraisal, gpus: readonly AttestedGpu[]): Attested {
+  const processor = tee.hardware === undefined ? [] : [tee.hardware]
   return {
     technology: tee.image.technology,
     imageHash: appraisal.imageHash,
@@ -76,8 +115,8 @@ function attestedOf(tee: TeeSummary, appraisal: Appraisal): Attested {
     reportData: hex(tee.reportData),
     tcb: tee.tcb,
     advisories: tee.advisories,
-    hardware: tee.hardware === undefined ? [] : [tee.hardware],
-    gpus: [],
+    hardware: [...processor, ...gpus.map(({ hardware }) => hardware)],
+    gpus,
   }
 }
 

@@ -1,19 +1,30 @@
+import type { Random } from '#base/brand.ts'
 import { AttestationError } from '../errors.ts'
 import type { Evidence } from '../evidence.ts'
 import { type AmdSettings, amdRequests, DEFAULT_AMD_SETTINGS } from '../sev/requests.ts'
 import type { Collateral, CollateralRequest } from './entry.ts'
+import { DEFAULT_NVIDIA_SETTINGS, type NvidiaSettings, nvidiaRequests } from './nvidia.ts'
 import type { SourceSettings } from './source.ts'
 
 /** Where each vendor's collateral comes from, and how hard to ask. */
 export interface CollateralSettings extends SourceSettings {
   readonly amd: AmdSettings
+  readonly nvidia: NvidiaSettings
 }
 
-export const DEFAULT_COLLATERAL_SETTINGS: CollateralSettings = {
-  origins: [DEFAULT_AMD_SETTINGS.kds],
-  timeoutMs: 10_000,
-  requestsPerMinute: 30,
-  amd: DEFAULT_AMD_SETTINGS,
+/**
+ * The vendors' own services.
+ * @param random for OCSP nonces
+ */
+export function defaultCollateralSettings(random: Random): CollateralSettings {
+  const { rim, ocsp, crl, nras } = DEFAULT_NVIDIA_SETTINGS
+  return {
+    origins: [DEFAULT_AMD_SETTINGS.kds, rim, ocsp, crl, nras],
+    timeoutMs: 10_000,
+    requestsPerMinute: 60,
+    amd: DEFAULT_AMD_SETTINGS,
+    nvidia: { ...DEFAULT_NVIDIA_SETTINGS, random },
+  }
 }
 
 /**
@@ -25,8 +36,21 @@ export async function collateralRequests(
   have: Collateral,
   settings: CollateralSettings,
 ): Promise<readonly CollateralRequest[]> {
+  const { tee, gpu } = evidence
+  const asked = await Promise.all([
+    unlessMalformed(async () => amdRequests(tee, have, settings.amd)),
+    unlessMalformed(async () =>
+      gpu === undefined ? [] : nvidiaRequests(gpu, have, settings.nvidia),
+    ),
+  ])
+  return asked.flat()
+}
+
+async function unlessMalformed(
+  ask: () => Promise<readonly CollateralRequest[]>,
+): Promise<readonly CollateralRequest[]> {
   try {
-    return amdRequests(evidence.tee, have, settings.amd)
+    return await ask()
   } catch (cause) {
     if (cause instanceof AttestationError) return []
     throw cause

@@ -5,12 +5,13 @@ import { type AmdForge, forgeAmd, forgedVcekName } from '#dev/forge/amd.ts'
 import { type Evidence, parseEvidence } from '../evidence.ts'
 import { encodeBundle, parseBundle } from './bundle.ts'
 import type { Collateral, CollateralEntry } from './entry.ts'
-import { collateralRequests, DEFAULT_COLLATERAL_SETTINGS } from './requests.ts'
+import { collateralRequests, defaultCollateralSettings } from './requests.ts'
 import { createCollateralSource } from './source.ts'
 import { type CollateralStore, memoryStore } from './store.ts'
 
 const NOW = 1_764_000_000
 const DAY_MS = 86_400_000
+const SETTINGS = defaultCollateralSettings((length) => new Uint8Array(length))
 const KDS = 'https://kdsintf.amd.com'
 const random = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length))
 
@@ -43,11 +44,8 @@ function service(answers: Readonly<Record<string, Answer>>) {
     init?.signal?.throwIfAborted()
     return answer === undefined ? new Response('', { status: 404 }) : answer()
   }
-  const build = (
-    change: Partial<typeof DEFAULT_COLLATERAL_SETTINGS> = {},
-    store?: CollateralStore,
-  ) => {
-    const settings = { ...DEFAULT_COLLATERAL_SETTINGS, ...change }
+  const build = (change: Partial<typeof SETTINGS> = {}, store?: CollateralStore) => {
+    const settings = { ...SETTINGS, ...change }
     const source = createCollateralSource(settings, {
       fetch: fakeFetch,
       clock: () => now,
@@ -101,7 +99,7 @@ describe('AMD’s key distribution service', () => {
     const turin = await forgeAmd({ random, now: NOW, product: 'Turin' })
     const report = base64(await turin.report())
     const item = parseEvidence({ tee: { type: 'sev-snp', report } })
-    const [, request] = await collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)
+    const [, request] = await collateralRequests(item, new Map(), SETTINGS)
     expect(request?.url).toMatch(
       /\/vcek\/v1\/Turin\/[0-9a-f]{16}\?fmcSPL=1&blSPL=1&teeSPL=1&snpSPL=4&ucodeSPL=74$/,
     )
@@ -110,7 +108,7 @@ describe('AMD’s key distribution service', () => {
   test('is asked nothing about a processor that it does not know', async () => {
     const report = base64(await forge.report({ cpuid: [1, 1, 1] }))
     const item = parseEvidence({ tee: { type: 'sev-snp', report } })
-    expect(await collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)).toEqual([])
+    expect(await collateralRequests(item, new Map(), SETTINGS)).toEqual([])
   })
 
   test('is not asked for a certificate that came with the evidence, and never for a VLEK', async () => {
@@ -121,7 +119,7 @@ describe('AMD’s key distribution service', () => {
       tee: { type: 'sev-snp', report: base64(await forge.report({ kind: 'vlek' })) },
     })
     const names = async (item: Evidence): Promise<string[]> => {
-      const requests = await collateralRequests(item, new Map(), DEFAULT_COLLATERAL_SETTINGS)
+      const requests = await collateralRequests(item, new Map(), SETTINGS)
       return requests.map(({ name }) => name)
     }
     expect(await names(shipped)).toEqual(['amd/crl/vcek/Genoa'])
@@ -236,7 +234,7 @@ describe('the source', () => {
       new Promise((_resolve, reject) => {
         init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))
       })
-    const settings = { ...DEFAULT_COLLATERAL_SETTINGS, timeoutMs: 20 }
+    const settings = { ...SETTINGS, timeoutMs: 20 }
     const source = createCollateralSource(settings, {
       fetch: hanging,
       clock: () => unixMs(NOW * 1000),
@@ -252,7 +250,7 @@ describe('the source', () => {
     const source = kds.build()
     let judged = 0
     const next = async (have: Collateral) => {
-      const requests = await collateralRequests(evidence, have, DEFAULT_COLLATERAL_SETTINGS)
+      const requests = await collateralRequests(evidence, have, SETTINGS)
       return requests.map((request) => ({ ...request, accept: () => void judged++ }))
     }
     await source.collect(next)
