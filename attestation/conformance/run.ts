@@ -4,6 +4,8 @@ import { type Json, jcs } from '#base/jcs.ts'
 import { AttestationError, demand } from '../errors.ts'
 import { decodeFile } from './decode.ts'
 import { parseClock, parseManifest } from './manifest.ts'
+import { runNrasVector } from './nras.ts'
+import { runNvidiaVector } from './nvidia.ts'
 import { runSevVector } from './sev.ts'
 import {
   type Vector,
@@ -16,6 +18,8 @@ import {
 /** Technology → runner through the public entry points. */
 const RUNNERS: Readonly<Record<string, VectorRunner>> = Object.assign(Object.create(null), {
   'sev-snp': runSevVector,
+  nvidia: runNvidiaVector,
+  nras: runNrasVector,
 } satisfies Record<string, VectorRunner>)
 
 export interface VectorOutcome {
@@ -139,12 +143,27 @@ function differences(vector: Vector, result: VectorResult): string[] {
   }
   for (const [key, value] of Object.entries(vector.expect)) {
     const fact = result.facts[key]
-    // Sound: both come out of JSON or are built from JSON values.
-    if (fact !== undefined && jcs(fact as Json) !== jcs(value as Json)) {
-      found.push(`${key} is ${jcs(fact as Json)}`)
-    }
+    // Sound: built from JSON values.
+    if (!agrees(fact, value)) found.push(`${key} is ${jcs(fact as Json)}`)
   }
   return found
+}
+
+/** Whether a fact says the same as the manifest, wherever both say something. */
+function agrees(fact: unknown, expected: unknown): boolean {
+  if (fact === undefined || expected === undefined) return true
+  if (Array.isArray(fact) && Array.isArray(expected)) {
+    return fact.length === expected.length && fact.every((item, i) => agrees(item, expected[i]))
+  }
+  if (isObject(fact) && isObject(expected)) {
+    return Object.entries(expected).every(([key, value]) => agrees(fact[key], value))
+  }
+  // Sound: both come out of JSON or are built from JSON values.
+  return jcs(fact as Json) === jcs(expected as Json)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function textOf({ verdict, classes }: VectorResult): string {

@@ -107,7 +107,8 @@ async function runCrl(input: VectorInput): Promise<VectorResult> {
   })
 }
 
-async function judged(run: () => Promise<VectorResult['facts']>): Promise<VectorResult> {
+/** A part of verification run alone: valid with its facts, or invalid by its first failure. */
+export async function judged(run: () => Promise<VectorResult['facts']>): Promise<VectorResult> {
   try {
     return { verdict: 'valid', classes: [], facts: await run() }
   } catch (cause) {
