@@ -1,15 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { unixSeconds } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
-import {
-  type AmdForge,
-  amdName,
-  FORGED_TCBS,
-  forgeAmd,
-  forgedVcekName,
-  type VekOptions,
-} from '#dev/forge/amd.ts'
+import { type AmdForge, FORGED_TCBS, forgeAmd, forgedVcekName } from '#dev/forge/amd.ts'
 import { type SnpReportFields, tcbBytes } from '#dev/forge/amd-report.ts'
+import { amdName, type VekOptions } from '#dev/forge/amd-vek.ts'
 import {
   basicConstraints,
   bits,

@@ -10,18 +10,15 @@ import type { Random } from '#base/brand.ts'
 import { unixSeconds } from '#base/brand.ts'
 import { type Bytes, hex } from '#base/bytes.ts'
 import { type SnpReportFields, writeSnpReport } from './amd-report.ts'
+import { amdName, forgeVek, type VekOptions } from './amd-vek.ts'
 import {
   basicConstraints,
-  type CertificateFields,
   type CrlFields,
   type ExtensionFields,
   exportSigner,
-  ia5,
   importSigner,
-  int,
   keyUsage,
   makeSigner,
-  type NameFields,
   type Signer,
   type SignerData,
   writeCertificate,
@@ -64,19 +61,6 @@ export interface AmdForgeData {
   readonly keys: Readonly<Record<AmdKey, SignerData>>
 }
 
-export interface VekOptions {
-  readonly kind?: VekKind
-  readonly tcb?: SevTcb
-  readonly hwid?: Uint8Array
-  readonly cspId?: string
-  readonly productName?: string
-  /** Edits the extension list before signing. */
-  readonly extensions?: (fields: readonly ExtensionFields[]) => readonly ExtensionFields[]
-  /** Overrides any certificate field. */
-  readonly fields?: Partial<CertificateFields>
-  readonly signer?: Signer
-}
-
 const YEAR_SECONDS = 31_536_000
 const DAY_SECONDS = 86_400
 const SERIALS = { ark: 0x10001, ask: 0x20001, asvk: 0x30001 } as const
@@ -86,17 +70,6 @@ export const FORGED_TCBS: Readonly<Record<SevProduct, SevTcb>> = {
   Milan: { fmc: 0, bl: 4, tee: 0, snp: 27, ucode: 222 },
   Genoa: { fmc: 0, bl: 10, tee: 0, snp: 25, ucode: 84 },
   Turin: { fmc: 1, bl: 1, tee: 1, snp: 4, ucode: 74 },
-}
-
-export function amdName(commonName: string): NameFields {
-  return [
-    ['OU', 'Engineering'],
-    ['C', 'US'],
-    ['L', 'Santa Clara'],
-    ['ST', 'CA'],
-    ['O', 'Advanced Micro Devices'],
-    ['CN', commonName],
-  ]
 }
 
 export async function forgeAmd(options: {
@@ -217,57 +190,6 @@ async function forgedCollateral(forge: AmdForge, now: number): Promise<Collatera
     entry(`amd/crl/vcek/${forge.product}`, await forge.crl()),
     entry(`amd/crl/vlek/${forge.product}`, await forge.crl({ kind: 'vlek' })),
   ])
-}
-
-const BASE = '1.3.6.1.4.1.3704.1'
-
-/** AMD's extensions in AMD's order. @see AMD 57230 */
-export function vekExtensions(
-  product: SevProduct,
-  options: Required<Pick<VekOptions, 'kind' | 'tcb' | 'hwid' | 'cspId' | 'productName'>>,
-): ExtensionFields[] {
-  const { kind, tcb, hwid, cspId, productName } = options
-  const turin = product === 'Turin'
-  const spl = (suffix: number, value: number): ExtensionFields => {
-    return { id: `${BASE}.3.${suffix}`, value: int(value) }
-  }
-  return [
-    { id: `${BASE}.1`, value: int(turin ? 1 : 0) },
-    { id: `${BASE}.2`, value: ia5(productName) },
-    ...(turin ? [spl(9, tcb.fmc)] : []),
-    spl(1, tcb.bl),
-    spl(2, tcb.tee),
-    ...(turin ? [] : [spl(4, 0)]),
-    spl(5, 0),
-    spl(6, 0),
-    spl(7, 0),
-    spl(3, tcb.snp),
-    spl(8, tcb.ucode),
-    kind === 'vcek' ? { id: `${BASE}.4`, value: hwid } : { id: `${BASE}.5`, value: ia5(cspId) },
-  ]
-}
-
-async function forgeVek(
-  { product, now }: Omit<AmdForgeData, 'keys'>,
-  signers: Readonly<Record<AmdKey, Signer>>,
-  options: VekOptions & { readonly tcb: SevTcb; readonly hwid: Uint8Array },
-): Promise<Bytes> {
-  const { kind = 'vcek', tcb, hwid } = options
-  const { cspId = 'CN=cc-forged.example', productName = product } = options
-  const extensions = vekExtensions(product, { kind, tcb, hwid, cspId, productName })
-  return writeCertificate(
-    {
-      serial: 0,
-      issuer: amdName(kind === 'vcek' ? `SEV-${product}` : `SEV-VLEK-${product}`),
-      subject: amdName(kind === 'vcek' ? 'SEV-VCEK' : 'SEV-VLEK'),
-      notBefore: now - DAY_SECONDS,
-      notAfter: now + 7 * YEAR_SECONDS,
-      spki: signers[kind].spki,
-      extensions: options.extensions?.(extensions) ?? extensions,
-      ...options.fields,
-    },
-    options.signer ?? signers[kind === 'vcek' ? 'ask' : 'asvk'],
-  )
 }
 
 /** The VCEK's collateral name, for tests that leave it out of the evidence. */

@@ -1,6 +1,7 @@
 import type { Bytes } from '#base/bytes.ts'
 import { utf8 } from '#base/bytes.ts'
-import { type AmdForge, amdName, FORGED_TCBS, forgeAmd, type VekOptions } from '../amd.ts'
+import { type AmdForge, FORGED_TCBS, forgeAmd } from '../amd.ts'
+import { amdName, type VekOptions } from '../amd-vek.ts'
 import type { SnpReportFields } from '../amd-report.ts'
 import { type CrlFields, makeSigner, pem, type Signer } from '../der.ts'
 import type { ForgedVectors, ManifestVector } from './vector-set.ts'
