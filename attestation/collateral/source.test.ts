@@ -245,6 +245,21 @@ describe('the source', () => {
     expect(missing.map(({ code }) => code)).toEqual(['timeout', 'timeout'])
   })
 
+  test('uses what came along, unless it has ended', async () => {
+    const kds = service(answers())
+    const source = kds.build()
+    const next = (have: Collateral) => collateralRequests(evidence, have, SETTINGS)
+    const { collateral } = await source.collect(next)
+    const before = kds.asked.length
+    await kds.build().collect(next, collateral)
+    expect(kds.asked).toHaveLength(before)
+    const name = 'amd/crl/vcek/Genoa'
+    const ended = await forge.crl({ nextUpdate: NOW - 1 })
+    const old = { name, body: ended, headers: {}, fetchedAt: unixSeconds(NOW) }
+    const again = await kds.build().collect(next, new Map([...collateral, [name, old]]))
+    expect(again.collateral.get(name)?.body).toEqual(crl)
+  })
+
   test('judges a fresh answer once, and not again when it is kept', async () => {
     const kds = service(answers())
     const source = kds.build()

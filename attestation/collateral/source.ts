@@ -94,7 +94,7 @@ export function createCollateralSource(
   }
 
   async function collect(next: NextRequests, given: Collateral = new Map()): Promise<Collected> {
-    const have = new Map(given)
+    const have = await withoutEnded(given, next)
     const missing = new Map<string, CollateralErrorCode>()
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const requests = (await next(have)).filter(
@@ -112,6 +112,22 @@ export function createCollateralSource(
       )
     }
     return { collateral: have, missing: [...missing].map(([name, code]) => ({ name, code })) }
+  }
+
+  /** What came along spares a fetch only while it holds: an ended list must not hide a current one. */
+  async function withoutEnded(
+    given: Collateral,
+    next: NextRequests,
+  ): Promise<Map<string, CollateralEntry>> {
+    const have = new Map(given)
+    if (have.size === 0) return have
+    const now = toSeconds(clock())
+    for (const request of await next(new Map())) {
+      const entry = have.get(request.name)
+      const lifetime = entry === undefined ? undefined : lifetimeOf(request, entry)
+      if (lifetime === undefined || isOver(lifetime, now)) have.delete(request.name)
+    }
+    return have
   }
 
   async function refreshDue(): Promise<number> {
