@@ -1,0 +1,96 @@
+import type { Clock, UnixMs } from '#base/brand.ts'
+import { type Bytes, hex, utf8 } from '#base/bytes.ts'
+import type { Hashes } from '#protocol'
+import type { AccountId, KeyId } from '../db/ids.ts'
+import type { AccountMode, Ledger, StoredKey } from '../ledger/port.ts'
+import { readApiKey } from './api-key.ts'
+import { AccountError } from './errors.ts'
+
+/** For so long a key may work after another process revoked it; this process forgets it at once. */
+const CACHE_MS = 5_000
+const CACHE_ENTRIES = 50_000
+
+/** Who is calling. */
+export interface Identity {
+  readonly account: AccountId
+  readonly mode: AccountMode
+  readonly key: KeyId
+  /** The key takes sealed requests only. */
+  readonly sealedOnly: boolean
+}
+
+export interface Authenticator {
+  /**
+   * At once when the key was seen in the last seconds, else after one look-up in its account's store.
+   * @throws AccountError `invalid_key`, `revoked_key`, `expired_key`
+   */
+  authenticate(text: string): Identity | Promise<Identity>
+  /** After a change of its keys. */
+  forget(account: AccountId): void
+}
+
+export interface AuthenticatorOptions {
+  readonly ledger: Ledger
+  readonly hashes: Hashes
+  /** The secret under which keys carry their MAC. */
+  readonly secret: Bytes
+  readonly clock: Clock
+}
+
+interface Known {
+  readonly identity: Identity
+  readonly until: UnixMs
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { ledger, hashes, clock } = options
+  const mac = hashes.macKey(options.secret)
+  const known = new Map<string, Known>()
+
+  async function lookUp(account: AccountId, hash: string): Promise<Identity> {
+    const [found] = await ledger.commit([{ op: 'find_key', account, hash }])
+    if (!found.ok) throw new AccountError('invalid_key', 'no such key')
+    const { key, mode } = found
+    const now = clock()
+    assertUsable(key, now)
+    const identity = { account, mode, key: key.id, sealedOnly: key.sealedOnly }
+    // Sound: the sum of a time and a positive interval is a time.
+    const until = Math.min(now + CACHE_MS, key.expires ?? Number.POSITIVE_INFINITY) as UnixMs
+    remember(hash, { identity, until })
+    return identity
+  }
+
+  function remember(hash: string, entry: Known): void {
+    if (known.size >= CACHE_ENTRIES) {
+      for (const oldest of known.keys()) {
+        known.delete(oldest)
+        break
+      }
+    }
+    known.set(hash, entry)
+  }
+
+  return {
+    authenticate(text) {
+      const hash = hex(hashes.sha256(utf8(text)))
+      const entry = known.get(hash)
+      if (entry !== undefined && clock() < entry.until) return entry.identity
+      known.delete(hash)
+      const account = readApiKey(text, mac)
+      if (account === undefined) throw new AccountError('invalid_key', 'no such key')
+      return lookUp(account, hash)
+    },
+    forget(account) {
+      for (const [hash, { identity }] of known) {
+        if (identity.account === account) known.delete(hash)
+      }
+    },
+  }
+}
+
+function assertUsable(key: StoredKey, now: UnixMs): void {
+  if (key.revoked !== null) throw new AccountError('revoked_key', `${key.id} was revoked`)
+  if (key.expires !== null && key.expires <= now) {
+    throw new AccountError('expired_key', `${key.id} has expired`)
+  }
+}
