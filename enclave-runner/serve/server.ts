@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { HPKE_KEYS_PATH, HPKE_KEYS_TYPE, marshalKeyConfig } from '#protocol'
 import type { Attestor } from '../attest/attestor.ts'
 import type { Identities } from '../attest/identities.ts'
@@ -33,6 +33,9 @@ const HEADERS_TIMEOUT_MS = 30_000
 /** From the first byte of a request to the last of its body. */
 const REQUEST_TIMEOUT_MS = 120_000
 const MAX_HEADER_BYTES = 32_768
+const IDLE_SWEEP_MS = 50
+/** For error events and receipts after the engines were stopped. */
+const LAST_WORDS_MS = 2000
 const NONCE = /^[0-9a-f]{64}$/
 const INFERENCE_PATHS: ReadonlySet<string> = new Set(ENDPOINTS)
 
@@ -66,6 +69,7 @@ export async function startServer(
     const work = isClosing ? Promise.reject(CLOSING) : handle(deps, runs, request, response)
     work.catch((error: unknown) => refuse(deps, request, response, error))
   })
+  const unused = trackUnused(server)
   server.listen(listen.port, listen.host)
   await once(server, 'listening')
   // Sound: a server that listens on TCP has an address object.
@@ -76,7 +80,7 @@ export async function startServer(
     inFlight: () => runs.size,
     close: (drainMs) => {
       isClosing = true
-      return drain(server, runs, drainMs)
+      return drain(server, runs, unused, drainMs)
     },
   }
 }
@@ -181,17 +185,33 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
 async function drain(
   server: Server,
   runs: ReadonlyMap<ServerResponse, Run>,
+  unused: ReadonlySet<Socket>,
   drainMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  const closeIdle = (): void => {
+    server.closeIdleConnections()
+    for (const socket of unused) socket.destroy()
+  }
+  closeIdle()
+  const idle = setInterval(closeIdle, IDLE_SWEEP_MS)
   const cut = setTimeout(() => {
     for (const run of runs.values()) run.stopEngine()
   }, drainMs)
-  const kill = setTimeout(() => server.closeAllConnections(), drainMs + 2000)
+  const kill = setTimeout(() => server.closeAllConnections(), drainMs + LAST_WORDS_MS)
   await closed
   clearInterval(idle)
   clearTimeout(cut)
   clearTimeout(kill)
+}
+
+/** Connections that never carried a request: Node does not count them as idle. */
+function trackUnused(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>()
+  server.on('connection', (socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  server.on('request', (request) => unused.delete(request.socket))
+  return unused
 }
