@@ -29,7 +29,14 @@ const CSP = 'CN=cc-forged.example'
 function recipes(stranger: Signer): readonly Recipe[] {
   const higher = { ...FORGED_TCBS.Genoa, ucode: FORGED_TCBS.Genoa.ucode + 1 }
   return [
-    { id: 'good-milan', what: 'Milan version 3, VCEK', product: 'Milan', report: { version: 3 } },
+    {
+      id: 'good-milan',
+      what: 'Milan version 3, VCEK',
+      product: 'Milan',
+      report: { version: 3 },
+      waive: ['tcb-floor'],
+    },
+    { id: 'milan-without-floor', what: 'Milan has no default floor', product: 'Milan', reject: 'tcb-floor' },
     { id: 'good-genoa', what: 'Genoa version 5, VCEK' },
     { id: 'good-turin', what: 'Turin version 5: FMC, 8-byte chip id', product: 'Turin' },
     { id: 'good-genoa-vlek', what: 'VLEK on Genoa', kind: 'vlek', waive: ['vlek-csp'] },
