@@ -10,9 +10,13 @@ import {
 } from './fields.ts'
 import { parseSevEvidence, type SevEvidence } from './sev/evidence.ts'
 import { SNP_REPORT_BYTES } from './sev/report.ts'
+import { parseTdxEvidence, type TdxEvidence } from './tdx/evidence.ts'
+import { MAX_QUOTE_BYTES } from './tdx/quote.ts'
 
 /** Evidence of a confidential VM, parsed and not yet believed. */
-export type TeeEvidence = { readonly technology: 'sev-snp' } & SevEvidence
+export type TeeEvidence =
+  | ({ readonly technology: 'sev-snp' } & SevEvidence)
+  | ({ readonly technology: 'tdx' } & TdxEvidence)
 
 /** Evidence of GPUs as it travels; each technology's parser reads it further. */
 export interface GpuEvidenceBytes {
@@ -36,7 +40,10 @@ const MAX_LABEL_CHARS = 32
 /** Technology → parser of its wire form. A null prototype, so that "__proto__" finds nothing. */
 const PARSERS: Readonly<Record<string, (tee: JsonObject) => TeeEvidence>> = Object.assign(
   Object.create(null),
-  { 'sev-snp': parseSevWire } satisfies Record<string, (tee: JsonObject) => TeeEvidence>,
+  { 'sev-snp': parseSevWire, tdx: parseTdxWire } satisfies Record<
+    string,
+    (tee: JsonObject) => TeeEvidence
+  >,
 )
 
 /**
@@ -67,6 +74,11 @@ function parseSevWire(tee: JsonObject): TeeEvidence {
     ),
   }
   return { technology: 'sev-snp', ...parseSevEvidence(bytes) }
+}
+
+function parseTdxWire(tee: JsonObject): TeeEvidence {
+  const quote = base64Field(tee['quote'], 'TDX quote', MAX_QUOTE_BYTES)
+  return { technology: 'tdx', ...parseTdxEvidence({ quote, eventLog: tee['event_log'] }) }
 }
 
 function parseGpuWire(value: unknown): GpuEvidenceBytes {

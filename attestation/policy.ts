@@ -2,6 +2,7 @@ import type { UnixSeconds } from '#base/brand.ts'
 import { unixSeconds } from '#base/brand.ts'
 import { DEFAULT_NVIDIA_POLICY, type NvidiaPolicy } from './nvidia/policy.ts'
 import { DEFAULT_SEV_POLICY, type SevPolicy } from './sev/policy.ts'
+import { DEFAULT_TDX_POLICY, type TdxPolicy } from './tdx/policy.ts'
 import type { GpuBinding } from './verdict.ts'
 
 /** What an allowed image does beyond being itself; from the Registry entry's `meta` bits. */
@@ -57,6 +58,7 @@ export interface Policy {
   /** Longest life of a verdict, in seconds, whatever its collateral says. */
   readonly maxVerdictSeconds: number
   readonly sev: SevPolicy
+  readonly tdx: TdxPolicy
   readonly nvidia: NvidiaPolicy
 }
 
@@ -69,5 +71,6 @@ export const DEFAULT_POLICY: Policy = {
   gpu: { presence: 'required', count: undefined, minBinding: 'cpu-report' },
   maxVerdictSeconds: 600,
   sev: DEFAULT_SEV_POLICY,
+  tdx: DEFAULT_TDX_POLICY,
   nvidia: DEFAULT_NVIDIA_POLICY,
 }

@@ -8,12 +8,14 @@ import { FAILURES, type FailureEntry } from './codes.ts'
 import { NRAS_CHECKS } from './nras/checks.ts'
 import { NVIDIA_CHECKS } from './nvidia/checks.ts'
 import { SEV_CHECKS } from './sev/checks.ts'
+import { TDX_CHECKS } from './tdx/checks.ts'
 
 const FILE = join(import.meta.dirname, 'SPEC.md')
 
 const TABLES: readonly (readonly [string, CheckTable])[] = [
   ['Common', COMMON_CHECKS],
   ['AMD SEV-SNP', SEV_CHECKS],
+  ['Intel TDX', TDX_CHECKS],
   ['NVIDIA GPUs', NVIDIA_CHECKS],
   ['NVIDIA’s attestation service', NRAS_CHECKS],
 ]
@@ -30,7 +32,9 @@ function render(): string {
   return `# Checks and failure codes
 
 Written by \`UPDATE_SPEC=1 npx vitest run attestation/spec\`. ABI is AMD 56860 (SEV-SNP firmware ABI), KDS is AMD 57230
-(VCEK certificates and key distribution service). A failed check has an id (where) and a code (what); programs act on the code.
+(VCEK certificates and key distribution service); QUOTE is Intel's TDX DCAP Quoting Library API, PCK the Intel SGX PCK
+Certificate and CRL Profile, PCS the Intel PCS API version 4, QVL Intel's Quote Verification Library, TDX the Intel TDX Module
+ABI. A failed check has an id (where) and a code (what); programs act on the code.
 
 ${tables.join('\n\n')}
 

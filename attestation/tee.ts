@@ -10,6 +10,10 @@ import { appraiseSev } from './sev/appraise.ts'
 import type { SevEvidence } from './sev/evidence.ts'
 import { proveSev } from './sev/prove.ts'
 import { tcbText } from './sev/tcb.ts'
+import { appraiseTdx } from './tdx/appraise.ts'
+import type { TdxEvidence } from './tdx/evidence.ts'
+import { proveTdx } from './tdx/prove.ts'
+import { registersOf, type TdReport } from './tdx/reports.ts'
 
 /** What every technology's proof comes down to for the common rules. */
 export interface TeeSummary {
@@ -41,11 +45,15 @@ export interface TeeInput {
 
 /** Proves and appraises TEE evidence by the verifier of its technology. */
 export function verifyTee(evidence: TeeEvidence, input: TeeInput): Promise<TeeOutcome> {
-  return verifySev(evidence, input)
+  return evidence.technology === 'tdx' ? verifyTdx(evidence, input) : verifySev(evidence, input)
 }
 
 /** The image and the report data as the evidence claims them, before any proof: for cheap refusals (M7). */
 export function previewTee(evidence: TeeEvidence): Pick<TeeSummary, 'image' | 'reportData'> {
+  if (evidence.technology === 'tdx') {
+    const { report } = evidence.quote
+    return { image: tdxImage(report), reportData: report.reportData }
+  }
   const { measurement, reportData } = evidence.report
   return { image: { technology: 'sev-snp', measurement }, reportData }
 }
@@ -69,4 +77,28 @@ async function verifySev(evidence: SevEvidence, input: TeeInput): Promise<TeeOut
   }
   const checks = [...proof.checks, ...appraisal]
   return { proven: true, checks, summary, validUntil: proof.validUntil }
+}
+
+async function verifyTdx(evidence: TdxEvidence, input: TeeInput): Promise<TeeOutcome> {
+  const { collateral, now, anchors, policy } = input
+  const proof = await proveTdx({ evidence, collateral, now, anchors: anchors.intel })
+  if (!proof.proven) return proof
+  const { facts } = proof
+  const { report, tcb, evaluationNumbers } = facts
+  const summary: TeeSummary = {
+    image: tdxImage(report),
+    registers: registersOf(report),
+    reportData: report.reportData,
+    tcb: `${tcb.status} (evaluation ${evaluationNumbers.tcbInfo})`,
+    tcbUpToDate: tcb.status === 'UpToDate',
+    advisories: tcb.advisories,
+    hardware: facts.platform,
+  }
+  const checks = [...proof.checks, ...appraiseTdx(facts, policy.tdx)]
+  return { proven: true, checks, summary, validUntil: proof.validUntil }
+}
+
+/** RTMR0 holds what the host chose (memory size, tables) and RTMR3 what ran later: neither is the image. */
+function tdxImage({ mrtd, rtmr1, rtmr2 }: TdReport): TeeSummary['image'] {
+  return { technology: 'tdx', mrtd, rtmr1, rtmr2 }
 }

@@ -7,6 +7,7 @@ import { parseClock, parseManifest } from './manifest.ts'
 import { runNrasVector } from './nras.ts'
 import { runNvidiaVector } from './nvidia.ts'
 import { runSevVector } from './sev.ts'
+import { runTdxVector } from './tdx.ts'
 import {
   type Vector,
   type VectorInput,
@@ -18,6 +19,8 @@ import {
 /** Technology → runner through the public entry points. */
 const RUNNERS: Readonly<Record<string, VectorRunner>> = Object.assign(Object.create(null), {
   'sev-snp': runSevVector,
+  tdx: runTdxVector,
+  sgx: runTdxVector,
   nvidia: runNvidiaVector,
   nras: runNrasVector,
 } satisfies Record<string, VectorRunner>)
