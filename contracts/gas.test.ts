@@ -29,6 +29,11 @@ function table(usual: readonly GasRow[], worst: readonly GasRow[]): string {
   ].join('\n')
 }
 
+/** The formatter aligns columns; numbers are what counts. */
+function unaligned(markdown: string): string {
+  return markdown.replace(/[ -]+/g, '')
+}
+
 describe('gas', async () => {
   const usual = await measureGas(0)
   const worst = await measureGas(WORST_DEPTH)
@@ -38,10 +43,13 @@ describe('gas', async () => {
   test('the README’s table is what was measured', () => {
     const readme = readFileSync(README, 'utf8')
     const [head = '', rest = ''] = readme.split(START)
-    const tail = rest.split(END)[1] ?? ''
-    const updated = `${head}${START}\n${table(usual, worst)}\n${END}${tail}`
-    if (process.env['UPDATE_GAS'] === '1') writeFileSync(README, updated)
-    expect(updated).toBe(readFileSync(README, 'utf8'))
+    const [written = '', tail = ''] = rest.split(END)
+    const measured = `\n${table(usual, worst)}\n`
+    if (process.env['UPDATE_GAS'] === '1') {
+      writeFileSync(README, `${head}${START}${measured}${END}${tail}`)
+    } else {
+      expect(unaligned(written)).toBe(unaligned(measured))
+    }
   })
 
   test('the fee of a deposit pays for its gas on every path that chance makes', () => {
