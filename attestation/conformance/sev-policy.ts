@@ -16,7 +16,11 @@ import type { SevTcb } from '../sev/tcb.ts'
 import type { VectorInput } from './vector.ts'
 
 const NO_TCB: SevTcb = { fmc: 0, bl: 0, tee: 0, snp: 0, ucode: 0 }
-const NO_FLOOR: SevFloor = { tcb: NO_TCB, firmware: { major: 0, minor: 0, build: 0 } }
+const NO_FLOOR: SevFloor = {
+  tcb: NO_TCB,
+  ucodeBySilicon: 'any',
+  firmware: { major: 0, minor: 0, build: 0 },
+}
 
 /** The default policy minus the vector's waivers, plus the pins of its `input_policy`. */
 export async function sevVectorExpectation(

@@ -1,7 +1,7 @@
 import { hex } from '#base/bytes.ts'
 import { type Check, Checklist } from '../checks.ts'
 import { SEV_CHECKS } from './checks.ts'
-import { PERMISSIONS, PLATFORM, RESTRICTIONS, type SevPolicy } from './policy.ts'
+import { PERMISSIONS, PLATFORM, RESTRICTIONS, type SevFloor, type SevPolicy } from './policy.ts'
 import type { SevFacts } from './prove.ts'
 import { type SevVersion, versionText } from './report.ts'
 import { partsBelow, type SevTcb, tcbText } from './tcb.ts'
@@ -63,15 +63,24 @@ function judgeTcb(list: List, { report, tcb, product }: SevFacts, policy: SevPol
     list.fail('sev.firmware-floor', 'tcb-floor', `the policy has no floor for ${product}`)
     return
   }
+  const least = floorOf(floor, report)
   const below = (['reported', 'committed', 'launch'] as const).flatMap((which) =>
-    partsBelow(tcb[which], floor.tcb).map((part) => {
-      return `${which} ${part} ${tcb[which][part]}, at least ${floor.tcb[part]} demanded`
+    partsBelow(tcb[which], least).map((part) => {
+      return `${which} ${part} ${tcb[which][part]}, at least ${least[part]} demanded`
     }),
   )
   list.judge('sev.tcb-floor', below.length === 0, 'tcb-floor', below.join('; '))
   const firmware = compareVersions(report.committed, floor.firmware) >= 0
   const wanted = `${versions}, at least ${versionText(floor.firmware)} demanded`
   list.judge('sev.firmware-floor', firmware, 'tcb-floor', wanted)
+}
+
+/** The floor for this very silicon; one that is not listed gets a floor that nothing reaches. */
+function floorOf({ tcb, ucodeBySilicon }: SevFloor, { cpuid }: SevFacts['report']): SevTcb {
+  if (ucodeBySilicon === 'any') return tcb
+  const silicon = cpuid === undefined ? '' : `${cpuid.model.toString(16)}.${cpuid.stepping}`
+  const listed = Object.hasOwn(ucodeBySilicon, silicon) ? ucodeBySilicon[silicon] : undefined
+  return { ...tcb, ucode: Math.max(tcb.ucode, listed ?? Number.POSITIVE_INFINITY) }
 }
 
 function compareVersions(a: SevVersion, b: SevVersion): number {

@@ -29,6 +29,11 @@ export const PLATFORM = {
 export interface SevFloor {
   /** Least security versions of reported, committed and launch TCB. */
   readonly tcb: SevTcb
+  /**
+   * Least microcode version by silicon, since each has its own count: CPUID model and stepping in hex ("11.1").
+   * Silicon that is not listed is refused. `any`: only `tcb.ucode` counts.
+   */
+  readonly ucodeBySilicon: Readonly<Record<string, number>> | 'any'
   /** Least committed firmware version. */
   readonly firmware: SevVersion
 }

@@ -24,8 +24,9 @@ import type { Collateral, CollateralEntry } from '../collateral/entry.ts'
 import { AttestationError } from '../errors.ts'
 import { appraiseSev } from './appraise.ts'
 import { crlName, parseSevEvidence } from './evidence.ts'
-import { DEFAULT_SEV_POLICY, type SevPolicy } from './policy.ts'
+import { DEFAULT_SEV_POLICY, type SevFloor, type SevPolicy } from './policy.ts'
 import { proveSev } from './prove.ts'
+import type { SevTcb } from './tcb.ts'
 import type { VekKind } from './vek.ts'
 
 const NOW = 1_764_000_000
@@ -63,7 +64,17 @@ interface Case {
   readonly collateral?: readonly CollateralEntry[]
 }
 
-const POLICY: SevPolicy = { ...DEFAULT_SEV_POLICY, cspIds: ['CN=cc-forged.example'] }
+const NO_TCB: SevTcb = { fmc: 0, bl: 0, tee: 0, snp: 0, ucode: 0 }
+const ANY: SevFloor = {
+  tcb: NO_TCB,
+  ucodeBySilicon: 'any',
+  firmware: { major: 0, minor: 0, build: 0 },
+}
+const POLICY: SevPolicy = {
+  ...DEFAULT_SEV_POLICY,
+  floors: { ...DEFAULT_SEV_POLICY.floors, Milan: ANY },
+  cspIds: ['CN=cc-forged.example'],
+}
 
 /** Forges one piece of evidence and judges it; the checks of proof and appraisal in order. */
 async function judge(item: Case): Promise<readonly Check[]> {
@@ -116,8 +127,9 @@ describe('good evidence', () => {
   test.each(rows.filter(({ product, version }) => product !== 'Turin' || version > 2))(
     '$product $kind, report version $version: every check passes',
     async ({ product, kind, version }) => {
-      // Version 2 cannot show the alias check, so a policy that takes it must waive that.
-      const policy: Partial<SevPolicy> = version === 2 ? { demandedPlatform: [] } : {}
+      // Version 2 shows neither the alias check nor the silicon: a policy that takes it must say so.
+      const floors = { Milan: ANY, Genoa: ANY }
+      const policy: Partial<SevPolicy> = version === 2 ? { demandedPlatform: [], floors } : {}
       expect(await failuresOf({ product, kind, report: { version }, policy })).toEqual([])
     },
   )
@@ -389,7 +401,7 @@ describe('each step of the proof fails alone, with its code', () => {
   })
 
   test('the TCB is matched to reported, not to current (vector dstack)', async () => {
-    const reported = { ...FORGED_TCBS.Genoa, ucode: 80 }
+    const reported = { ...FORGED_TCBS.Genoa, snp: 24 }
     const report = { reportedTcb: reported }
     expect(await failuresOf({ report, vek: { tcb: reported } })).toEqual([])
     expect(await failuresOf({ report })).toEqual(['sev.vek-tcb tcb-binding'])
@@ -518,7 +530,8 @@ describe('each rule of the policy fails alone, with its code', () => {
   const floor = (part: string, value: number): Partial<SevPolicy> => ({
     floors: {
       Genoa: {
-        tcb: { fmc: 0, bl: 0, tee: 0, snp: 0, ucode: 0, [part]: value },
+        tcb: { ...NO_TCB, [part]: value },
+        ucodeBySilicon: 'any',
         firmware: { major: 1, minor: 55, build: 0 },
       },
     },
@@ -568,7 +581,11 @@ describe('each rule of the policy fails alone, with its code', () => {
       { report: { platformInfo: 0x05n } },
       'sev.alias-check alias-check',
     ],
-    ['a version that cannot show it', { report: { version: 2 } }, 'sev.alias-check alias-check'],
+    [
+      'a version that cannot show it',
+      { report: { version: 2 }, policy: { floors: { Genoa: ANY } } },
+      'sev.alias-check alias-check',
+    ],
     [
       'TSME demanded and off',
       { policy: { demandedPlatform: ['aliasCheckComplete', 'tsme'] } },
@@ -641,6 +658,25 @@ describe('each rule of the policy fails alone, with its code', () => {
       ? [failure, 'sev.firmware-floor tcb-floor']
       : [failure]
     expect(failures).toEqual(expected)
+  })
+
+  test('Milan, whose reports can be forged by software, unless a policy gives it a floor', async () => {
+    const item: Case = { product: 'Milan', policy: { floors: DEFAULT_SEV_POLICY.floors } }
+    const detail = ['sev.tcb-floor tcb-floor', 'sev.firmware-floor tcb-floor']
+    expect(await failuresOf(item)).toEqual(detail)
+  })
+
+  test('microcode by silicon: Genoa-X and Bergamo count from elsewhere, unknown silicon is refused', async () => {
+    const at = async (cpuid: [number, number, number], ucode: number): Promise<string[]> => {
+      const tcb = { ...FORGED_TCBS.Genoa, ucode }
+      return failuresOf({ report: { cpuid, tcb }, vek: { tcb } })
+    }
+    const below = ['sev.tcb-floor tcb-floor']
+    expect(await at([0x19, 0x11, 1], 0x53)).toEqual(below)
+    expect(await at([0x19, 0x11, 2], 0x4f)).toEqual([])
+    expect(await at([0x19, 0xa0, 2], 0x19)).toEqual([])
+    expect(await at([0x19, 0xa0, 2], 0x18)).toEqual(below)
+    expect(await at([0x19, 0x1f, 9], 0xff)).toEqual(below)
   })
 
   test('committed firmware below the floor', async () => {
