@@ -1,6 +1,7 @@
 import { type Bytes, equalBytes, fromHex } from '#base/bytes.ts'
 import { AttestationError, demand } from '../errors.ts'
 import { type Curve, ecdsaRawFromDer } from './ecdsa.ts'
+import { verifyOnce } from './once.ts'
 import { type DerNode, DerReader, TAG } from './reader.ts'
 import { oid, unsignedBytes, wholeBits } from './values.ts'
 
@@ -151,6 +152,17 @@ async function importFresh(key: PublicKey, algorithm: SignatureAlgorithm): Promi
  * @returns false for a wrong signature; throws for a malformed one
  */
 export async function verifySignature(
+  key: PublicKey,
+  algorithm: SignatureAlgorithm,
+  message: Bytes,
+  signature: Bytes,
+): Promise<boolean> {
+  return verifyOnce(algorithm.name, [key.spki, message, signature], () =>
+    verifyFresh(key, algorithm, message, signature),
+  )
+}
+
+async function verifyFresh(
   key: PublicKey,
   algorithm: SignatureAlgorithm,
   message: Bytes,

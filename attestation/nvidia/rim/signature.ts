@@ -1,6 +1,7 @@
 import { type Bytes, base64, fromBase64, utf8 } from '#base/bytes.ts'
 import { type Certificate, parseCertificate } from '../../der/certificate.ts'
 import { verifyEcdsaRaw } from '../../der/ecdsa.ts'
+import { verifyOnce } from '../../der/once.ts'
 import { demand, parsing } from '../../errors.ts'
 import { canonicalize } from './canonicalize.ts'
 import {
@@ -122,12 +123,10 @@ export async function verifyXmlSignature(root: XmlElement, xml: XmlSignature): P
   const [signer] = xml.chain
   const key = signer?.key
   demand(key?.kind === 'ec' && key.curve === 'P-384', 'rim-signature', 'signer has no P-384 key')
-  const good = await verifyEcdsaRaw({
-    curve: 'P-384',
-    hash: 'SHA-384',
-    point: key.point,
-    message: utf8(canonicalize(xml.signedInfo)),
-    signature: xml.signature,
-  })
+  const { point } = key
+  const message = utf8(canonicalize(xml.signedInfo))
+  const good = await verifyOnce('xml', [point, message, xml.signature], () =>
+    verifyEcdsaRaw({ curve: 'P-384', hash: 'SHA-384', point, message, signature: xml.signature }),
+  )
   demand(good, 'rim-signature', 'XML signature is bad')
 }
