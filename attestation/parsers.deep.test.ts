@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
-import { fuzz, fuzzTargets } from './parsers.fuzz.ts'
+import { fuzz, fuzzTargets } from './testing/fuzz-parsers.ts'
 
 const targets = await fuzzTargets()
 

@@ -20,21 +20,27 @@ const TABLES: readonly (readonly [string, CheckTable])[] = [
   ['NVIDIA’s attestation service', NRAS_CHECKS],
 ]
 
+/** A Markdown table as the formatter writes it: columns padded to their widest cell. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]?.length ?? 0)))
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
+
 function render(): string {
-  const tables = TABLES.map(([title, table]) => {
-    const rows = Object.entries(table).map(([id, spec]) => `| \`${id}\` | ${spec} |`)
-    return [`## ${title}`, '', '| check | demanded by |', '|---|---|', ...rows].join('\n')
+  const tables = TABLES.map(([title, checks]) => {
+    const rows = Object.entries(checks).map(([id, spec]) => [`\`${id}\``, spec])
+    return `## ${title}\n\n${table(['check', 'demanded by'], rows)}`
   })
   const failures: [string, FailureEntry][] = Object.entries(FAILURES)
   const codes = failures.map(([code, { remedy, class: name = code }]) => {
-    return `| \`${code}\` | \`${name}\` | ${remedy} |`
+    return [`\`${code}\``, `\`${name}\``, remedy]
   })
   return `# Checks and failure codes
 
 Written by \`UPDATE_SPEC=1 npx vitest run attestation/spec\`. ABI is AMD 56860 (SEV-SNP firmware ABI), KDS is AMD 57230
-(VCEK certificates and key distribution service); QUOTE is Intel's TDX DCAP Quoting Library API, PCK the Intel SGX PCK
-Certificate and CRL Profile, PCS the Intel PCS API version 4, QVL Intel's Quote Verification Library, TDX the Intel TDX Module
-ABI. A failed check has an id (where) and a code (what); programs act on the code.
+(VCEK certificates and key distribution service). A failed check has an id (where) and a code (what); programs act on the code.
 
 ${tables.join('\n\n')}
 
@@ -42,9 +48,7 @@ ${tables.join('\n\n')}
 
 The class is that of the vectors schema \`attestation-vectors/2\`.
 
-| code | class | remedy |
-|---|---|---|
-${codes.join('\n')}
+${table(['code', 'class', 'remedy'], codes)}
 `
 }
 
