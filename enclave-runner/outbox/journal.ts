@@ -8,6 +8,7 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { OutboxError } from './outbox-error.ts'
 
@@ -17,17 +18,16 @@ export interface Journal {
   readonly size: number
   /**
    * Appends lines. They are in the operating system's hands when this returns, so that they survive a
-   * kill of this process; the disk follows within one sync.
+   * kill of this process; the disk follows some 20 ms later.
    */
   append(lines: readonly string[]): void
   /** Replaces the whole file by these lines, atomically. */
   rewrite(lines: readonly string[]): void
-  /** Resolves when everything appended so far is on the disk. */
-  synced(): Promise<void>
   close(): Promise<void>
 }
 
 const OWNER_ONLY = 0o600
+const SYNC_EVERY_MS = 20
 const sync = promisify(fdatasync)
 
 /**
@@ -41,6 +41,7 @@ export function openJournal(path: string): { journal: Journal; lines: readonly s
   let size = Buffer.byteLength(complete)
   ftruncateSync(fd, size)
   let isClosed = false
+  let isClosing = false
   let syncing: Promise<void> | undefined
   let isDirty = false
 
@@ -48,11 +49,15 @@ export function openJournal(path: string): { journal: Journal; lines: readonly s
     while (isDirty && !isClosed) {
       isDirty = false
       await sync(fd)
+      // Lines that come meanwhile share the next sync.
+      if (!isClosing) await wait(SYNC_EVERY_MS)
     }
   }
   const schedule = (): Promise<void> => {
     syncing ??= flush().finally(() => {
       syncing = undefined
+      // A line may have come after the last look and before this one.
+      if (isDirty && !isClosed) void schedule().catch(() => {})
     })
     return syncing
   }
@@ -78,8 +83,8 @@ export function openJournal(path: string): { journal: Journal; lines: readonly s
       fd = replacement
       closeSync(old)
     },
-    synced: () => schedule(),
     async close() {
+      isClosing = true
       await schedule()
       isClosed = true
       closeSync(fd)
