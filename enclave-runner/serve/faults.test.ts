@@ -98,6 +98,13 @@ describe('an engine that', () => {
   })
 })
 
+test('tokens that come fast share frames, so that frames do not show single tokens', async () => {
+  const { at } = await start(scripted('c500g-1'))
+  const answer = await ask(at, chat({ stream: true }))
+  expect(payloads(answer.text)).toHaveLength(502)
+  expect(answer.frames.length).toBeLessThan(100)
+})
+
 test('a client that leaves stops the engine, and the receipt tells what was produced', async () => {
   const { gateway, at } = await start(scripted('c5000g20'))
   const controller = new AbortController()

@@ -49,6 +49,8 @@ export interface Answer {
   readonly text: string | undefined
   readonly plain: string | undefined
   readonly receipt: Receipt | undefined
+  /** Plaintext bytes of each frame before the receipt's. */
+  readonly frames: readonly number[]
   readonly sent: Sent
   readonly request: string
 }
@@ -105,7 +107,7 @@ export async function prepare(at: Registered, body: object | string, options: As
     const base = { status: response.status, headers: response.headers, sent, request }
     if (nonce === null) {
       const plain = new TextDecoder().decode(wire)
-      return { ...base, text: undefined, receipt: undefined, plain }
+      return { ...base, text: undefined, receipt: undefined, frames: [], plain }
     }
     const transcript = new Transcript(provider.hashes, sealed.commitmentKey)
     const opener = sealed.opener(nonce, transcript)
@@ -124,7 +126,14 @@ export async function prepare(at: Registered, body: object | string, options: As
       checkReceiptBodies(receipt, { request: digests, response: transcript.digests() })
     }
     const text = new TextDecoder().decode(Buffer.concat(frames))
-    return { ...base, text, receipt, plain: undefined }
+    const content = last === undefined ? frames : frames.slice(0, -1)
+    return {
+      ...base,
+      text,
+      receipt,
+      frames: content.map((frame) => frame.length),
+      plain: undefined,
+    }
   }
   return { sent, read, request, path }
 }
