@@ -1,8 +1,6 @@
-import { beginCell } from '@ton/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  type AccountId,
   accountIdFromNumber,
   accountMode,
   accountNumber,
@@ -10,7 +8,6 @@ import {
   parseAccountId,
   parseMemo,
 } from './account-id.ts'
-import { TillWorld } from './testing/till-world.ts'
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const numbers = fc.bigInt({ min: 0n, max: (1n << 152n) - 1n })
@@ -64,56 +61,5 @@ describe('memo', () => {
     expect(accountMode(accountIdFromNumber((1n << 151n) | 1n))).toBe('sovereign')
     expect(() => accountIdFromNumber(1n << 152n)).toThrow()
     expect(() => accountIdFromNumber(-1n)).toThrow()
-  })
-})
-
-describe('the Till reads memos exactly as this code does', () => {
-  const mutations: readonly ((id: AccountId) => string)[] = [
-    (id) => id,
-    formatMemo,
-    (id) => id.toLowerCase(),
-    (id) => ` ${formatMemo(id)} `,
-    (id) => id.replaceAll('0', 'O').replaceAll('1', 'l'),
-    (id) => `${id}0`,
-    (id) => id.slice(1),
-    (id) => id.replace(/.$/, 'U'),
-    (id) => `${id.slice(0, 31)}${id[31] === '7' ? '8' : '7'}`,
-    (id) => `${id}\u0000`,
-    (id) => id.replace(/.$/, '\u00e9'),
-    (id) => `${'-'.repeat(17)}${id}`,
-    (id) => `${'-'.repeat(16)}${id}`,
-    () => '',
-    () => '-'.repeat(32),
-    () => '\u{1F600}'.repeat(8),
-    () => '0'.repeat(32),
-  ]
-
-  test('on memos and near-memos', async () => {
-    const { till } = await TillWorld.create()
-    const ids = fc.sample(numbers, { numRuns: 3, seed: 7 }).map(accountIdFromNumber)
-    for (const id of ids) {
-      for (const mutate of mutations) {
-        const text = mutate(id)
-        const ours = parseMemo(text)
-        const number = ours === undefined ? undefined : accountNumber(ours)
-        expect([text, await till.getMemoId(text)]).toEqual([text, number])
-      }
-    }
-  })
-
-  test('on every single byte in place of a character', async () => {
-    const { chain, till } = await TillWorld.create()
-    const id = accountIdFromNumber(0x1234567890abcdefn << 40n)
-    for (let byte = 0; byte < 256; byte++) {
-      const bytes = Buffer.from(id, 'latin1')
-      bytes[10] = byte
-      const cell = beginCell().storeBuffer(bytes).endCell()
-      const { stackReader } = await chain.runGetMethod(till.address, 'memo_id', [
-        { type: 'slice', cell },
-      ])
-      const ours = parseMemo(bytes.toString('latin1'))
-      const theirs = stackReader.readBigNumber()
-      expect([byte, theirs]).toEqual([byte, ours === undefined ? -1n : accountNumber(ours)])
-    }
   })
 })

@@ -1,9 +1,7 @@
-import { keyPairFromSeed } from '@ton/crypto'
-import { SendMode, TonClient, WalletContractV5R1 } from '@ton/ton'
+import { TonClient } from '@ton/ton'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
-import { devRpc } from '#dev/chain/dev-rpc.ts'
 import { type DevChain, startDevChain } from '#dev/chain/start-dev-chain.ts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import { formatMemo } from './account-id.ts'
@@ -18,7 +16,7 @@ import { sha256, testKey, ton } from './testing/keys.ts'
 import { CONFIG, START } from './testing/till-world.ts'
 import { Till } from './till.ts'
 import { DEPOSIT_FEE, OPENING_FEE, TILL_VALUE } from './till-constants.ts'
-import { chargeBodyOf, plainBody, redeemBody } from './till-messages.ts'
+import { chargeBodyOf, redeemBody } from './till-messages.ts'
 
 let dev: DevChain
 beforeAll(async () => {
@@ -26,54 +24,16 @@ beforeAll(async () => {
 })
 afterAll(() => dev.close())
 
-/** A wallet that sends through @ton/ton alone, as the gateway's gas wallet does. */
-async function gasWallet(client: TonClient) {
-  const { publicKey, secretKey } = keyPairFromSeed(Buffer.alloc(32, 4))
-  const wallet = client.open(WalletContractV5R1.create({ workchain: 0, publicKey }))
-  const address = wallet.address.toString({ bounceable: false })
-  await devRpc(dev.endpoint, fetch).faucet({ address, amount: '100' })
-  const sender = {
-    address: wallet.address,
-    send: async (args: Parameters<ReturnType<typeof wallet.sender>['send']>[0]) => {
-      const { timestampt } = await client.getContractState(wallet.address)
-      await wallet.sendTransfer({
-        seqno: await wallet.getSeqno(),
-        timeout: timestampt + 60,
-        secretKey,
-        sendMode: SendMode.PAY_GAS_SEPARATELY,
-        messages: [
-          {
-            info: {
-              type: 'internal',
-              ihrDisabled: true,
-              bounce: args.bounce ?? true,
-              bounced: false,
-              dest: args.to,
-              value: { coins: args.value },
-              ihrFee: 0n,
-              forwardFee: 0n,
-              createdLt: 0n,
-              createdAt: 0,
-            },
-            ...(args.init ? { init: args.init } : {}),
-            body: args.body ?? plainBody('topUp'),
-          },
-        ],
-      })
-    },
-  }
-  return { wallet, sender }
-}
-
 describe('the wrappers over an unmodified TonClient', () => {
   test('deploy, deposit from a plain wallet, charge, redeem, and every view', async () => {
     const client = new TonClient({ endpoint: dev.endpoint })
-    const { wallet, sender } = await gasWallet(client)
+    const wallet = openDevWallet(dev.endpoint, 'gas')
+    await wallet.fund('100')
     const meter = testKey('meter')
     const admin = wallet.address.toRawString()
     const config = { ...CONFIG, admin, meterKey: meter.publicKey, holdDays: 0 }
     const till = client.open(Till.createFromConfig(config))
-    await till.sendDeploy(sender, ton('2'))
+    await till.sendDeploy(wallet.sender, ton('2'))
 
     const keys = { owner: admin, ownerKey: null, spendKey: null, salt: new Uint8Array(16).fill(1) }
     const account = await accountIdOf(keys, 'managed', sha256)
@@ -87,12 +47,15 @@ describe('the wrappers over an unmodified TonClient', () => {
     const items = new Map([[account, ton('3')]])
     const batch = chargeBatchCell({ till: address, feeBps: 1000, items })
     const body = chargeBodyOf(batch, await meter.sign(cellHash(batch)))
-    await till.sendBody(sender, { value: TILL_VALUE.charge(1), body })
+    await till.sendBody(wallet.sender, { value: TILL_VALUE.charge(1), body })
     const host = openDevWallet(dev.endpoint, 'host')
     const payee = host.address.toRawString()
     const voucher = { till: address, payee, cumulative: ton('2') }
     const signature = await meter.signBits(voucherBits(voucher))
-    await till.sendBody(sender, { value: TILL_VALUE.redeem, body: redeemBody(voucher, signature) })
+    await till.sendBody(wallet.sender, {
+      value: TILL_VALUE.redeem,
+      body: redeemBody(voucher, signature),
+    })
     expect(await host.balance()).toBe(ton('2'))
     expect(await till.getPayeePaid(payee)).toBe(ton('2'))
     expect(await till.getTotals()).toMatchObject({ pool: ton('0.7'), fees: ton('0.3') })
@@ -123,13 +86,17 @@ describe('the wrappers over an unmodified TonClient', () => {
 
   test('the registry’s list, roles and uri', async () => {
     const client = new TonClient({ endpoint: dev.endpoint })
-    const { wallet, sender } = await gasWallet(client)
+    const wallet = openDevWallet(dev.endpoint, 'gas')
+    await wallet.fund('100')
     const owner = wallet.address.toRawString()
     const registry = client.open(Registry.createFromConfig({ owner, guardian: null, delay: 60 }))
-    await registry.sendDeploy(sender, ton('1'))
+    await registry.sendDeploy(wallet.sender, ton('1'))
     expect((await registry.getSnapshot()).version).toBe(0)
     const [hash, meta] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
-    await registry.sendBody(sender, { value: ton('0.05'), body: addBody('image', hash, meta) })
+    await registry.sendBody(wallet.sender, {
+      value: ton('0.05'),
+      body: addBody('image', hash, meta),
+    })
     const { version, entries } = await registry.getSnapshot()
     expect(version).toBe(1)
     expect(entries.image.get('01'.repeat(32))).toEqual({

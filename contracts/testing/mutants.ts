@@ -11,7 +11,9 @@ export interface Mutant {
 /** The checks: every `assert`, and every guard that refuses a deposit or leaves early. */
 const CHECKS = [
   /^\s*assert \(.*\) throw Err\.\w+;$/,
-  /^\s*if \(.*\) \{ return (?:self\.refuse\(.*\)|0|false|-1|); \}$/,
+  /^\s*(?:\w+\.)?assert[A-Z]\w+\(.*\);$/,
+  /^\s*if \(.*\) \{ return(?: self\.refuse\(.*\)| 0| false| -1)?; \}$/,
+  /^\s*if \(.*\) \{ amount = .* \}$/,
 ]
 
 /** Statements that keep the books or limits; without one the contract still compiles. */

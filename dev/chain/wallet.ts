@@ -5,6 +5,7 @@ import {
   type Cell,
   comment,
   internal,
+  type Sender,
   SendMode,
   type StateInit,
   TonClient,
@@ -28,6 +29,8 @@ export interface WalletTransfer {
 /** A plain V5 wallet over the JSON-RPC, as any user has one; its key comes from a name, so it holds play money only. */
 export interface DevWallet {
   readonly address: Address
+  /** For `client.open(contract).sendX(wallet.sender, …)`. */
+  readonly sender: Sender
   /** Takes `amount` TON ("10") from the faucet. */
   fund(amount: string): Promise<void>
   /** Signs and sends one transfer; the wallet is deployed with its first. Resolves when the chain took it. */
@@ -41,30 +44,36 @@ export function openDevWallet(endpoint: string, name: string): DevWallet {
   const client = new TonClient({ endpoint })
   const wallet = client.open(WalletContractV5R1.create({ workchain: 0, publicKey }))
   const dev = devRpc(endpoint, fetch)
+
+  const send = async (message: Omit<WalletTransfer, 'comment'>): Promise<void> => {
+    // The chain judges the expiry by its own clock, which a test may have moved.
+    const { timestampt } = await client.getContractState(wallet.address)
+    await wallet.sendTransfer({
+      seqno: await wallet.getSeqno(),
+      timeout: timestampt + EXPIRY_SECONDS,
+      secretKey,
+      sendMode: SendMode.PAY_GAS_SEPARATELY,
+      messages: [internal({ bounce: true, ...message })],
+    })
+  }
+
   return {
     address: wallet.address,
+    sender: {
+      address: wallet.address,
+      send: ({ to, value, bounce, init, body }) =>
+        send({
+          to,
+          value,
+          bounce: bounce ?? true,
+          ...(init ? { init } : {}),
+          ...(body ? { body } : {}),
+        }),
+    },
     fund: (amount) =>
       dev.faucet({ address: wallet.address.toString({ bounceable: false }), amount }),
-    transfer: async ({ to, value, bounce, init, ...content }) => {
-      const body = content.comment === undefined ? content.body : comment(content.comment)
-      // The chain judges the expiry by its own clock, which a test may have moved.
-      const { timestampt } = await client.getContractState(wallet.address)
-      await wallet.sendTransfer({
-        seqno: await wallet.getSeqno(),
-        timeout: timestampt + EXPIRY_SECONDS,
-        secretKey,
-        sendMode: SendMode.PAY_GAS_SEPARATELY,
-        messages: [
-          internal({
-            to,
-            value,
-            bounce: bounce ?? true,
-            ...(body ? { body } : {}),
-            ...(init ? { init } : {}),
-          }),
-        ],
-      })
-    },
+    transfer: ({ comment: text, ...message }) =>
+      send(text === undefined ? message : { ...message, body: comment(text) }),
     balance: () => client.getBalance(wallet.address),
   }
 }

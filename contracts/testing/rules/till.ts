@@ -2,11 +2,13 @@ import { ATTACK_RULES } from './attacks.ts'
 import { CHARGE_RULES, CHEQUE_RULES } from './charges.ts'
 import { DEPOSIT_RULES } from './deposits.ts'
 import { EXIT_RULES, FAST_EXIT_RULES } from './exits.ts'
+import { MEMO_RULES } from './memos.ts'
 import { FEE_RULES, FREEZE_RULES, ORPHAN_RULES, ROTATION_RULES } from './operator.ts'
 import type { Rule } from './rule.ts'
 import { VOUCHER_RULES } from './vouchers.ts'
 
 export const TILL_RULES_BY_TOPIC: Readonly<Record<string, readonly Rule[]>> = {
+  memos: MEMO_RULES,
   deposits: DEPOSIT_RULES,
   charges: CHARGE_RULES,
   cheques: CHEQUE_RULES,
@@ -19,5 +21,3 @@ export const TILL_RULES_BY_TOPIC: Readonly<Record<string, readonly Rule[]>> = {
   freeze: FREEZE_RULES,
   attacks: ATTACK_RULES,
 }
-
-export const TILL_RULES: readonly Rule[] = Object.values(TILL_RULES_BY_TOPIC).flat()
