@@ -1,0 +1,78 @@
+import { Hono } from 'hono'
+import { newRequestId } from '#protocol'
+import type { AppDeps } from './deps.ts'
+import { ApiError } from './errors.ts'
+import { anyErrorAnswer } from './http/any-error.ts'
+import { CORS_HEADERS, preflightHeaders } from './http/cors.ts'
+import type { AppEnv } from './http/env.ts'
+import { apiPath } from './http/api-path.ts'
+import { methodsAt } from './http/methods-at.ts'
+import { codeOf } from './log.ts'
+import { accountRoutes } from './routes/account.ts'
+import { aciRoutes } from './routes/aci.ts'
+import { adminRoutes } from './routes/admin.ts'
+import { chainRoutes } from './routes/chain.ts'
+import { modelRoutes } from './routes/models.ts'
+import { operationRoutes } from './routes/operations.ts'
+import { runnerRoutes } from './routes/runners.ts'
+
+/** Parts of OpenAI's API that this gateway does not have: told apart from a misspelt URL. */
+const NOT_IMPLEMENTED =
+  /^\/v1\/(?:assistants|audio|batches|containers|conversations|evals|files|fine_tuning|images|moderations|realtime|threads|uploads|vector_stores|videos)(?:\/|$)/
+const MAX_SHOWN_PATH = 200
+
+/** Everything but inference, which `gateway/node` takes before it reaches Hono. */
+export function createApp(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>({ getPath: (request) => apiPath(new URL(request.url).pathname) })
+
+  app.use(async function identify(context, next) {
+    const id = newRequestId(deps.inference.random)
+    context.set('requestId', id)
+    // Preflights come without a key: answered before anything else.
+    if (context.req.method === 'OPTIONS') {
+      const asked = context.req.header('access-control-request-headers')
+      return new Response(null, { status: 204, headers: preflightHeaders(asked) })
+    }
+    await next()
+    context.header('x-request-id', id)
+    for (const [name, value] of Object.entries(CORS_HEADERS)) context.header(name, value)
+    return undefined
+  })
+
+  app.route('/', operationRoutes(deps))
+  app.route('/', modelRoutes(deps))
+  app.route('/', accountRoutes(deps))
+  app.route('/', runnerRoutes(deps))
+  app.route('/', aciRoutes(deps))
+  app.route('/', chainRoutes(deps))
+  app.route('/', adminRoutes(deps))
+
+  app.notFound((context) => {
+    const { method } = context.req
+    const path = context.req.path.replace(/[^\x21-\x7e]/g, '').slice(0, MAX_SHOWN_PATH)
+    const allowed = methodsAt(app.routes, context.req.path)
+    if (allowed.length > 0) {
+      const headers = { allow: allowed.join(', ') }
+      const message = `${path} takes ${allowed.join(', ')} only`
+      throw new ApiError('method_not_allowed', message, { headers })
+    }
+    if (NOT_IMPLEMENTED.test(path)) {
+      throw new ApiError('not_implemented', `This gateway does not offer ${method} ${path}`)
+    }
+    throw new ApiError('not_found', `Invalid URL (${method} ${path})`)
+  })
+
+  app.onError((error, context) => {
+    const answer = anyErrorAnswer(error)
+    const request = context.get('requestId')
+    if (answer.status >= 500) {
+      const cause = error instanceof ApiError ? (error.cause ?? error) : error
+      deps.inference.log('error', 'request failed', { request, code: codeOf(cause) })
+    }
+    return new Response(answer.body, {
+      status: answer.status,
+      headers: { ...CORS_HEADERS, 'x-request-id': request, ...answer.headers },
+    })
+  })
+  return app
+}

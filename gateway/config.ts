@@ -1,0 +1,125 @@
+import type { Bytes } from '#base/bytes.ts'
+import { CodedError } from '#base/coded-error.ts'
+import { type TonAddress, tonAddress } from './db/ids.ts'
+import type { PlaintextRule } from './inference/deps.ts'
+import type { LogLevel } from './log.ts'
+import { type ModelSeed, SETTINGS, type Settings, type SettingValues } from './settings.ts'
+
+/** Everything that a gateway is told from outside. Plain data: it crosses process borders as it is. */
+export interface GatewayConfig {
+  readonly production: boolean
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Its origin for the world, and its name in signed messages; undefined takes the listener's address (development). */
+  readonly publicUrl: string | undefined
+  readonly runnerDomain: string | undefined
+  /** Loopback ports for runners' origins, when there is no domain. */
+  readonly runnerOriginPorts: readonly number[]
+  readonly databasePath: string
+  /** 32 bytes. */
+  readonly secret: Bytes
+  readonly chain: {
+    readonly endpoint: string
+    readonly apiKey: string | undefined
+    readonly registry: TonAddress
+    readonly till: TonAddress | undefined
+    /** Ed25519 seed. */
+    readonly meterSeed: Bytes | undefined
+  }
+  readonly models: readonly ModelSeed[]
+  readonly commissionBps: number
+  readonly maxCoefficientBps: number
+  readonly plaintext: PlaintextRule
+  readonly gpu: 'required' | 'optional'
+  readonly denials: readonly string[]
+  readonly adminKey: string | undefined
+  readonly metricsToken: string | undefined
+  readonly maxBodyBytes: number
+  readonly logLevel: LogLevel
+}
+
+/** `invalid`: the message names every bad setting; fix them. */
+export class ConfigError extends CodedError<'invalid'> {
+  override readonly name = 'ConfigError'
+}
+
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
+
+/**
+ * Reads settings by name, applies defaults, checks each and then all of them together.
+ * @throws ConfigError that names every bad setting at once
+ */
+export function readGatewayConfig(env: Settings): GatewayConfig {
+  const problems: string[] = []
+  const values = readSettings(env, problems)
+  if (values !== undefined) problems.push(...crossChecks(values))
+  if (values === undefined || problems.length > 0) {
+    throw new ConfigError('invalid', problems.join('; '))
+  }
+  return {
+    production: values.GATEWAY_ENV === 'production',
+    listen: { host: values.HOST, port: values.PORT },
+    publicUrl: values.PUBLIC_URL,
+    runnerDomain: values.RUNNER_DOMAIN,
+    runnerOriginPorts: values.RUNNER_ORIGIN_PORTS,
+    databasePath: values.DATABASE_PATH,
+    secret: values.GATEWAY_SECRET,
+    chain: {
+      endpoint: values.TON_ENDPOINT,
+      apiKey: values.TON_API_KEY,
+      registry: tonAddress(values.REGISTRY_ADDRESS),
+      till: values.TILL_ADDRESS === undefined ? undefined : tonAddress(values.TILL_ADDRESS),
+      meterSeed: values.METER_KEY,
+    },
+    models: values.MODELS,
+    commissionBps: values.COMMISSION_BPS,
+    maxCoefficientBps: values.MAX_PRICE_COEFFICIENT_BPS,
+    plaintext: values.PLAINTEXT,
+    gpu: values.GPU,
+    denials: values.DENIED_HASHES,
+    adminKey: values.ADMIN_KEY,
+    metricsToken: values.METRICS_TOKEN,
+    maxBodyBytes: values.MAX_BODY_BYTES,
+    logLevel: values.LOG_LEVEL,
+  }
+}
+
+function readSettings(env: Settings, problems: string[]): SettingValues | undefined {
+  const values: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const text = env[name] === '' ? undefined : env[name]
+    try {
+      values[name] = setting.parse(text ?? setting.fallback)
+    } catch (error) {
+      problems.push(`${name} ${error instanceof RangeError ? error.message : 'is malformed'}`)
+    }
+  }
+  // Sound: without problems every name of the table was parsed by its own parser.
+  return problems.length === 0 ? (values as SettingValues) : undefined
+}
+
+/** Rules over several settings; production refuses what only a developer's machine may do. */
+function crossChecks(values: SettingValues): readonly string[] {
+  const problems: string[] = []
+  if (values.METER_KEY !== undefined && values.TILL_ADDRESS === undefined) {
+    problems.push('METER_KEY needs TILL_ADDRESS')
+  }
+  if (values.GATEWAY_ENV === 'development') {
+    if (!isLoopback(values.HOST)) problems.push('HOST must be loopback in development')
+    return problems
+  }
+  if (values.PUBLIC_URL?.startsWith('https:') !== true) {
+    problems.push('PUBLIC_URL must be an https origin in production')
+  }
+  if (values.RUNNER_DOMAIN === undefined) problems.push('RUNNER_DOMAIN is missing')
+  return problems
+}
+
+/** Whether only this machine reaches the address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK_HOSTS.has(host)
+}
+
+/** Whether an endpoint is on this machine. */
+export function isLocalUrl(url: string): boolean {
+  return URL.canParse(url) && isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))
+}

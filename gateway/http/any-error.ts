@@ -1,0 +1,36 @@
+import { ProtocolError, toProblem } from '#protocol'
+import { fromAccountError } from './authenticate.ts'
+import { ApiError, errorAnswer, errorObject } from '../errors.ts'
+import { LedgerError } from '../ledger/errors.ts'
+
+export interface PlainErrorAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/**
+ * The answer to anything thrown while a request was served. What is wrong with a sealed envelope is told as EHBP
+ * demands (a problem document), with OpenAI's error object inside, so that both kinds of clients can read it.
+ */
+export function anyErrorAnswer(thrown: unknown): PlainErrorAnswer {
+  if (thrown instanceof ProtocolError) return problemAnswer(thrown)
+  if (thrown instanceof LedgerError) {
+    return errorAnswer(new ApiError('overloaded', 'The ledger is not available', { cause: thrown }))
+  }
+  return errorAnswer(fromAccountError(thrown))
+}
+
+function problemAnswer(error: ProtocolError): PlainErrorAnswer {
+  const problem = toProblem(error)
+  const told = errorObject(new ApiError('seal_invalid', error.message))
+  return {
+    status: problem.status,
+    headers: {
+      'content-type': problem.contentType,
+      'cache-control': 'no-store',
+      'x-should-retry': 'false',
+    },
+    body: JSON.stringify({ ...told, ...problem.body }),
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Any page may call this API with a key of its own; no cookie means anything here, so that credentials are never
+ * allowed. A `*` would not cover `authorization`, so that a preflight's wishes are repeated.
+ */
+const EXPOSED = [
+  'x-request-id',
+  'x-receipt-id',
+  'x-should-retry',
+  'retry-after',
+  'ehbp-response-nonce',
+  'x-cocoon-attestation',
+  'x-cocoon-commitment-key',
+  'x-cocoon-confidentiality',
+  'x-cocoon-model',
+  'x-cocoon-runner',
+  'x-cocoon-session-id',
+].join(', ')
+
+export const CORS_HEADERS: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': EXPOSED,
+}
+
+const PREFLIGHT_SECONDS = '86400'
+const MAX_HEADER_LIST = 4_096
+
+/** Headers of the answer (204) to a preflight. @param asked `access-control-request-headers` */
+export function preflightHeaders(asked: string | undefined): Readonly<Record<string, string>> {
+  const list = asked !== undefined && /^[A-Za-z0-9, _-]*$/.test(asked) ? asked : ''
+  return {
+    ...CORS_HEADERS,
+    'access-control-allow-methods': 'GET, POST, PATCH, DELETE, OPTIONS',
+    'access-control-allow-headers': list.slice(0, MAX_HEADER_LIST),
+    'access-control-max-age': PREFLIGHT_SECONDS,
+    vary: 'access-control-request-headers',
+  }
+}

@@ -1,0 +1,40 @@
+import type { Context } from 'hono'
+import { fromUtf8 } from '#base/bytes.ts'
+import { ApiError } from '../errors.ts'
+
+/**
+ * Reads a JSON body of a bounded size.
+ * @throws ApiError `request_too_large`, `invalid_json`
+ */
+export async function readJson(context: Context, maxBytes: number): Promise<unknown> {
+  const announced = Number(context.req.header('content-length') ?? 0)
+  if (announced > maxBytes) throw tooLarge(maxBytes)
+  const bytes = new Uint8Array(await readAll(context, maxBytes))
+  try {
+    const value: unknown = JSON.parse(fromUtf8(bytes))
+    return value
+  } catch {
+    throw new ApiError('invalid_json', 'the request body is not valid JSON')
+  }
+}
+
+async function readAll(context: Context, maxBytes: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of context.req.raw.body ?? []) {
+    length += part.length
+    if (length > maxBytes) throw tooLarge(maxBytes)
+    parts.push(part)
+  }
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+function tooLarge(maxBytes: number): ApiError {
+  return new ApiError('request_too_large', `The request body may have at most ${maxBytes} bytes`)
+}

@@ -1,0 +1,125 @@
+import { type Clock, toSeconds } from '#base/brand.ts'
+import type { Json } from '#base/jcs.ts'
+import {
+  ProtocolError,
+  parseReceipt,
+  parseReceiptBatch,
+  type Receipt,
+  receiptEvent,
+  type Signer,
+  signRefusal,
+} from '#protocol'
+import { type AccountId, type RunnerId, requestId, runnerId } from '../db/ids.ts'
+import { ApiError } from '../errors.ts'
+import type { AccountRefs } from '../inference/account-ref.ts'
+import { codeOf, type Log } from '../log.ts'
+import type { KeysetOf } from './keyset-of.ts'
+import type { PendingSettlements } from './pending.ts'
+import { type ReceiptRefusal, type SettleDeps, settleReceipt } from './settle-receipt.ts'
+
+export interface DeliverDeps extends SettleDeps {
+  readonly refs: AccountRefs
+  readonly keysetOf: KeysetOf
+  readonly pending: PendingSettlements
+  /** Signs refusals (H20); undefined while this gateway has no meter key. */
+  readonly signer: Signer | undefined
+  readonly gatewayName: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * `malformed`: not a receipt. `ref_unknown`: its reference is not this gateway's or of another request.
+ * `keyset_unknown`: no attested session of this runner had that keyset. The others as in settle-receipt.ts.
+ */
+type Refused = ReceiptRefusal | 'malformed' | 'ref_unknown' | 'keyset_unknown'
+
+/** What a runner is told of one receipt. Without a result it keeps the receipt and tries again later. */
+export type ItemResult = { readonly [member: string]: Json }
+
+/**
+ * Takes receipts out of a runner's outbox: each is settled once however often it comes. Nobody is authenticated
+ * here: a receipt proves itself, by its signature and its reference.
+ * @throws ApiError `invalid_request` for a malformed batch
+ */
+export async function takeBatch(deps: DeliverDeps, body: unknown): Promise<readonly ItemResult[]> {
+  let batch: ReturnType<typeof parseReceiptBatch>
+  try {
+    batch = parseReceiptBatch(body, 'batch')
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    throw new ApiError('invalid_request', cause.message, { cause })
+  }
+  const runner = runnerId(batch.runner)
+  const results = await Promise.all(
+    batch.receipts.map(({ receipt, ref }) => takeOne(deps, runner, receipt, ref)),
+  )
+  return results.filter((result) => result !== undefined)
+}
+
+async function takeOne(
+  deps: DeliverDeps,
+  runner: RunnerId,
+  document: Json,
+  ref: string,
+): Promise<ItemResult | undefined> {
+  let receipt: Receipt
+  try {
+    receipt = parseReceipt(document, 'receipt')
+  } catch {
+    const named = idOf(document)
+    return named === undefined ? undefined : refuse(deps, runner, named, 'malformed')
+  }
+  const id = receipt.receipt_id
+  const known = deps.recent.find(id)
+  if (known !== undefined && known.signature === receipt.signature) {
+    return { receipt_id: id, status: 'duplicate', host: known.share.toString() }
+  }
+  const account = accountOf(deps, receipt, ref)
+  if (account === undefined) return refuse(deps, runner, id, 'ref_unknown')
+  const keyset = deps.keysetOf(runner, receipt.workload_keyset_digest)
+  if (keyset === undefined) return refuse(deps, runner, id, 'keyset_unknown')
+  try {
+    const settled = await settleReceipt(deps, { receipt, account, runner, keyset })
+    if (settled.ok) {
+      const status = settled.duplicate ? 'duplicate' : 'settled'
+      return { receipt_id: id, status, host: settled.share.toString() }
+    }
+    // It may be paid for after the next deposit: the runner keeps it.
+    if (settled.code === 'late_insufficient') return undefined
+    return refuse(deps, runner, id, settled.code)
+  } catch (error) {
+    deps.log('error', 'receipt not settled', { receipt: id, runner, code: codeOf(error) })
+    return undefined
+  }
+}
+
+function accountOf({ refs }: DeliverDeps, receipt: Receipt, ref: string): AccountId | undefined {
+  try {
+    const usage = receiptEvent(receipt, 'usage.metered')
+    return usage === undefined ? undefined : refs.open(ref, requestId(usage.request))
+  } catch {
+    return undefined
+  }
+}
+
+const RECEIPT_ID = /^[\x21-\x7e]{1,64}$/
+
+function idOf(document: Json): string | undefined {
+  if (typeof document !== 'object' || document === null || !('receipt_id' in document)) {
+    return undefined
+  }
+  const id = document['receipt_id']
+  return typeof id === 'string' && RECEIPT_ID.test(id) ? id : undefined
+}
+
+/** A final no, signed, so that a host can show what it was told (H20). */
+function refuse(deps: DeliverDeps, runner: RunnerId, id: string, reason: Refused): ItemResult {
+  deps.log('warn', 'receipt refused', { receipt: id, runner, code: reason })
+  const answer = { receipt_id: id, status: 'refused' }
+  if (deps.signer === undefined) return answer
+  const at = toSeconds(deps.clock())
+  const said = { gateway: deps.gatewayName, runner, receipt_id: id, reason, at }
+  const { refusal, signature } = signRefusal(said, deps.signer)
+  return { ...answer, refusal: { ...refusal }, signature }
+}

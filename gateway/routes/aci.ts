@@ -1,0 +1,60 @@
+import { Hono } from 'hono'
+import { requestId, sessionId } from '../db/ids.ts'
+import type { AppDeps } from '../deps.ts'
+import { ApiError } from '../errors.ts'
+import type { AppEnv } from '../http/env.ts'
+import { identityOf, requireAccount } from '../http/require-account.ts'
+import type { SessionRow } from '../runners/runner-store.ts'
+
+const RECEIPT_ID = /^(req_[0-9a-f]{32})(?:\.([1-9][0-9]{0,2}))?$/
+const SESSION_ID = /^[0-9a-f]{64}$/
+const MAX_LISTED = 200
+
+/** ACI: sessions for everybody, receipts for their account. @see aci/1, sections 9 and 10 */
+export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const { store, ledger } = deps.runners
+
+  app.get('/v1/aci/sessions', (context) =>
+    context.json({
+      object: 'list',
+      data: store.listSessions(MAX_LISTED).map((row) => ({
+        session_id: row.id,
+        upstream_name: row.runner,
+        keyset_digest: row.keyset_digest,
+        established_at: Math.floor(row.at / 1000),
+        appraised_at: Math.floor(row.appraised / 1000),
+        cut: row.cut,
+      })),
+    }),
+  )
+
+  app.get('/v1/aci/sessions/:id', (context) => {
+    const id = context.req.param('id')
+    const row = SESSION_ID.test(id) ? store.findSession(sessionId(id)) : undefined
+    if (row === undefined) throw new ApiError('not_found', 'No such session')
+    return context.body(sessionBody(row), 200, { 'content-type': 'application/json' })
+  })
+
+  app.get('/v1/aci/receipts/:id', requireAccount(deps), async (context) => {
+    const match = RECEIPT_ID.exec(context.req.param('id'))
+    if (match === null) throw new ApiError('not_found', 'No such receipt')
+    const { account } = identityOf(context)
+    const request = requestId(match[1] ?? '')
+    const attempt = Number(match[2] ?? '1')
+    const [found] = await ledger.commit([{ op: 'find_settlement', account, request, attempt }])
+    if (!found.ok) throw new ApiError('not_found', 'No such receipt')
+    return context.body(found.receipt, 200, { 'content-type': 'application/json' })
+  })
+  return app
+}
+
+/** The document as stored: its bytes are what the id is the hash of, in canonical form. */
+function sessionBody(row: SessionRow): string {
+  const about = {
+    session_id: row.id,
+    appraised_at: Math.floor(row.appraised / 1000),
+    cut: row.cut,
+  }
+  return `${JSON.stringify(about).slice(0, -1)},"document":${row.document}}`
+}

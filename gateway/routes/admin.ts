@@ -1,0 +1,59 @@
+import { Hono, type MiddlewareHandler } from 'hono'
+import { equalBytes, utf8 } from '#base/bytes.ts'
+import { runnerId } from '../db/ids.ts'
+import type { AppDeps } from '../deps.ts'
+import { ApiError } from '../errors.ts'
+import type { AppEnv } from '../http/env.ts'
+import type { RunnerState } from '../runners/live-runner.ts'
+
+const ACTIONS: Readonly<Record<string, RunnerState>> = {
+  admit: 'admitted',
+  drain: 'drained',
+  deny: 'denied',
+}
+
+/** The operator's own routes, behind one key. */
+export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const { directory, store, ledger, log } = deps.runners
+  app.use('/admin/*', requireAdmin(deps.adminKey))
+
+  app.post('/admin/runners/:id/:action', (context) => {
+    const { id: text, action } = context.req.param()
+    const state = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined
+    if (state === undefined) throw new ApiError('not_found', 'takes admit, drain or deny')
+    const id = /^run_[0-9a-z]{1,60}$/.test(text) ? runnerId(text) : undefined
+    if (id === undefined || !store.setState(id, state)) {
+      throw new ApiError('runner_not_found', 'No such runner')
+    }
+    directory.setState(id, state)
+    log('info', 'runner state set', { runner: id, code: state })
+    return context.json({ id, state })
+  })
+
+  app.get('/admin/audit', async (context) => {
+    const [report] = await ledger.commit([{ op: 'audit' }])
+    return context.json({
+      accounts: report.accounts,
+      available: report.available.toString(),
+      held: report.held.toString(),
+      clearing: report.clearing.toString(),
+      hosts: report.hosts.toString(),
+      fees: report.fees.toString(),
+      broken: report.broken,
+    })
+  })
+  return app
+}
+
+function requireAdmin(adminKey: string | undefined): MiddlewareHandler<AppEnv> {
+  return async function admin(context, next) {
+    // Without a key there is no such place.
+    if (adminKey === undefined) throw new ApiError('not_found', 'Invalid URL')
+    const sent = context.req.header('authorization') ?? ''
+    if (!equalBytes(utf8(sent), utf8(`Bearer ${adminKey}`))) {
+      throw new ApiError('invalid_admin_key', 'The operator’s key is required')
+    }
+    await next()
+  }
+}

@@ -1,0 +1,102 @@
+import { Hono } from 'hono'
+import { formatTon, nano } from '#base/nano.ts'
+import type { Prices } from '#protocol'
+import type { AppDeps } from '../deps.ts'
+import { ApiError } from '../errors.ts'
+import type { AppEnv } from '../http/env.ts'
+import type { ModelOffer } from '../inference/catalog.ts'
+import { developerPrices } from '../inference/terms.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+
+const BASE_COEFFICIENT_BPS = 10_000
+const TOKENS = 1_000_000n
+const SUPPORTED_PARAMETERS = [
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'stop',
+  'seed',
+  'tools',
+  'tool_choice',
+  'response_format',
+  'logprobs',
+]
+
+/** What is on sale. */
+export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const { catalog } = deps.inference
+
+  app.get('/v1/models', (context) =>
+    context.json({
+      object: 'list',
+      data: catalog.all().map((offer) => describe(deps, offer)),
+    }),
+  )
+
+  // Ids hold slashes, raw or encoded.
+  app.get('/v1/models/:id{.+}', (context) => {
+    const offer = catalog.find(decodeURIComponent(context.req.param('id')))
+    if (offer === undefined) {
+      throw new ApiError('model_not_found', 'The model does not exist or is not offered here', {
+        param: 'model',
+      })
+    }
+    return context.json(describe(deps, offer))
+  })
+  return app
+}
+
+function describe(deps: AppDeps, offer: ModelOffer) {
+  const { directory, clock, quoteTerms, plaintext } = deps.inference
+  const runners = directory.eligible(offer.id, clock())
+  const prices = runners.map((runner) => quoteTerms(runner, offer).price)
+  const cheapest =
+    prices.toSorted((a, b) => Number(a.output - b.output))[0] ??
+    developerPrices(offer.base, BASE_COEFFICIENT_BPS, deps.commissionBps)
+  return {
+    id: offer.id,
+    object: 'model' as const,
+    created: offer.created,
+    owned_by: 'cocoon',
+    name: offer.name,
+    demonstration: offer.demonstration,
+    context_length: most(runners, ({ lease }) => lease.contextLength),
+    max_output_tokens: most(runners, ({ lease }) => lease.maxOutputTokens),
+    pricing: pricingOf(cheapest),
+    commission_bps: deps.commissionBps,
+    confidentiality: {
+      modes: ['end-to-end', 'sealed', ...(plaintext === 'allow' ? ['gateway'] : [])],
+      attestation: [...new Set(runners.map(({ standing }) => standing.status))],
+      tee: [...new Set(runners.map(({ standing }) => standing.attested.technology))],
+    },
+    runners: runners.length,
+    supported_parameters: SUPPORTED_PARAMETERS,
+  }
+}
+
+function most(runners: readonly LiveRunner[], of: (runner: LiveRunner) => number): number | null {
+  return runners.length === 0 ? null : Math.max(...runners.map(of))
+}
+
+/** nanoTON per million tokens, and OpenRouter's members: TON per token. */
+function pricingOf(prices: Prices) {
+  return {
+    input_nano_per_million: prices.input.toString(),
+    cached_nano_per_million: prices.cached.toString(),
+    output_nano_per_million: prices.output.toString(),
+    prompt: perToken(prices.input),
+    input_cache_read: perToken(prices.cached),
+    completion: perToken(prices.output),
+  }
+}
+
+const PER_TOKEN_DIGITS = 15
+
+/** TON per token, exactly: nanoTON per million tokens is 10^-15 TON. */
+function perToken(price: bigint): string {
+  const whole = price / (TOKENS * 1_000_000_000n)
+  const rest = price % (TOKENS * 1_000_000_000n)
+  const digits = rest.toString().padStart(PER_TOKEN_DIGITS, '0').replace(/0+$/, '')
+  return digits === '' ? formatTon(nano(whole * 1_000_000_000n)) : `${whole}.${digits}`
+}

@@ -1,0 +1,43 @@
+import { Hono } from 'hono'
+import { toSeconds } from '#base/brand.ts'
+import { equalBytes, utf8 } from '#base/bytes.ts'
+import type { AppDeps } from '../deps.ts'
+import { ApiError } from '../errors.ts'
+import type { AppEnv } from '../http/env.ts'
+import { isTrusted } from '../runners/directory.ts'
+
+const YAML = 'application/yaml; charset=utf-8'
+
+/** Health for balancers, metrics for the operator, the description for everybody. */
+export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const { directory, clock, metrics } = deps.inference
+
+  app.get('/health', (context) => {
+    const now = toSeconds(clock())
+    const runners = directory.all().filter((runner) => isTrusted(runner, now)).length
+    if (deps.closing.aborted) return context.json({ status: 'closing', runners }, 503)
+    return context.json({ status: 'ok', runners })
+  })
+
+  app.get('/metrics', async (context) => {
+    const sent = context.req.header('authorization') ?? ''
+    const { metricsToken } = deps
+    const allowed =
+      metricsToken === undefined
+        ? context.env?.isLocal === true
+        : equalBytes(utf8(sent), utf8(`Bearer ${metricsToken}`))
+    // Not even its existence is anybody else's business (M17).
+    if (!allowed) throw new ApiError('not_found', 'Invalid URL (GET /metrics)')
+    const known = directory.all()
+    const eligible = known.filter((runner) => isTrusted(runner, toSeconds(clock()))).length
+    metrics.runners({ eligible, known: known.length })
+    const { registry } = metrics
+    return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
+  })
+
+  app.get('/openapi.yaml', (context) =>
+    context.body(deps.openapi, 200, { 'content-type': YAML, 'cache-control': 'no-cache' }),
+  )
+  return app
+}

@@ -1,0 +1,98 @@
+import { type Context, Hono } from 'hono'
+import { toSeconds } from '#base/brand.ts'
+import type { AppDeps } from '../deps.ts'
+import { ApiError } from '../errors.ts'
+import type { AppEnv } from '../http/env.ts'
+import { readJson } from '../http/json-body.ts'
+import { takeBatch } from '../receipts/take-batch.ts'
+import { mayWork } from '../runners/directory.ts'
+import { heartbeat } from '../runners/heartbeat.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+import { register } from '../runners/register.ts'
+
+/** Evidence with GPUs has about 300 KB per device. */
+const MAX_REGISTER_BYTES = 8 * 1024 * 1024
+const MAX_HEARTBEAT_BYTES = 16 * 1024
+const MAX_BATCH_BYTES = 2 * 1024 * 1024
+
+/** What hosts' runners call, and who they are. */
+export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const { directory, challenges, clock, gatewayName } = deps.runners
+
+  app.post('/v1/runners/challenge', (context) => {
+    const { challenge, expiresAt } = challenges.issue(toSeconds(clock()))
+    return context.json({ challenge, gateway: gatewayName, expires_at: expiresAt })
+  })
+
+  app.post('/v1/runners/register', async (context) =>
+    context.json(await register(deps.runners, await readJson(context, MAX_REGISTER_BYTES))),
+  )
+
+  app.post('/v1/runners/heartbeat', async (context) =>
+    context.json(await heartbeat(deps.runners, await readJson(context, MAX_HEARTBEAT_BYTES))),
+  )
+
+  app.post('/v1/receipts', async (context) =>
+    context.json({
+      results: await takeBatch(deps.receipts, await readJson(context, MAX_BATCH_BYTES)),
+    }),
+  )
+
+  app.get('/v1/runners', (context) =>
+    context.json({
+      object: 'list',
+      data: directory.all().map((runner) => describe(deps, runner)),
+    }),
+  )
+
+  app.get('/v1/runners/:id', (context: Context<AppEnv, '/v1/runners/:id'>) => {
+    const runner = directory.find(context.req.param('id'))
+    if (runner === undefined) {
+      throw new ApiError('runner_not_found', 'No runner has a lease under this id')
+    }
+    return context.json(describe(deps, runner))
+  })
+  return app
+}
+
+function describe(deps: AppDeps, runner: LiveRunner) {
+  const { catalog, quoteTerms, clock } = deps.inference
+  const { lease, standing } = runner
+  const now = clock()
+  const offer = catalog.find(runner.model)
+  const price = offer === undefined ? undefined : quoteTerms(runner, offer).price
+  return {
+    id: runner.id,
+    object: 'runner' as const,
+    model: runner.model,
+    origin: lease.origin,
+    payee: runner.payee,
+    state: runner.state,
+    available: mayWork(runner, now, toSeconds(now)),
+    session_id: lease.session,
+    keyset_digest: lease.keysetDigest,
+    expires_at: lease.expires,
+    attestation: {
+      status: standing.status,
+      technology: standing.attested.technology,
+      image: standing.attested.imageHash,
+      tcb: standing.attested.tcb,
+      gpus: standing.attested.gpus,
+      claims: standing.claims,
+      appraised_at: standing.appraised,
+      valid_until: standing.validUntil,
+    },
+    context_length: lease.contextLength,
+    max_output_tokens: lease.maxOutputTokens,
+    capacity: lease.capacity,
+    pricing:
+      price === undefined
+        ? null
+        : {
+            input_nano_per_million: price.input.toString(),
+            cached_nano_per_million: price.cached.toString(),
+            output_nano_per_million: price.output.toString(),
+          },
+  }
+}

@@ -1,0 +1,74 @@
+import { toSeconds } from '#base/brand.ts'
+import { parseReport, parseSubject, type Report } from '#protocol'
+import { ApiError } from '../errors.ts'
+import { codeOf } from '../log.ts'
+import type { RunnersDeps } from './deps.ts'
+import { type Judgement, judgeEvidence } from './judge-evidence.ts'
+import { toLiveRunner } from './live-from-rows.ts'
+import { newLoad } from './load.ts'
+import type { LeaseRow, RunnerRow, SessionRow } from './runner-store.ts'
+import { standingOf } from './standing.ts'
+
+interface Leased {
+  readonly runner: RunnerRow
+  readonly lease: LeaseRow
+  readonly session: SessionRow
+}
+
+/**
+ * Judges every leased runner again by today's Registry and collateral, at start and at least every ten minutes:
+ * an immutable session does not outlive a revocation (M8). A refusal cuts the session for good; what could not
+ * be judged stays as it is until its last verdict ends.
+ */
+export async function appraiseLeases(deps: RunnersDeps): Promise<void> {
+  for (const leased of deps.store.leased()) {
+    const { runner, lease, session } = leased
+    if (lease.expires <= toSeconds(deps.clock())) {
+      deps.store.endLease(runner.id)
+      deps.directory.remove(runner.id)
+      continue
+    }
+    try {
+      await appraise(deps, leased)
+    } catch (error) {
+      const isRefusal = error instanceof ApiError && error.code === 'evidence_refused'
+      const check = isRefusal ? (error.param ?? 'unknown') : codeOf(error)
+      deps.log('warn', 'appraisal failed', { runner: runner.id, session: session.id, check })
+      if (isRefusal) cut(deps, leased, check)
+    }
+  }
+}
+
+async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): Promise<void> {
+  const { report, challenge } = readEvidence(session)
+  const keyset = report.attestation.workload_keyset
+  const judgement: Judgement = await judgeEvidence(deps, {
+    evidence: report.attestation.evidence,
+    keyset,
+    keysetDigest: report.workload_keyset_digest,
+    subject: parseSubject(keyset.subject),
+    nonce: challenge,
+  })
+  const at = deps.clock()
+  const standing = standingOf(judgement, toSeconds(at))
+  deps.store.noteAppraisal(session.id, at, '')
+  const live = deps.directory.find(runner.id)
+  if (live === undefined) {
+    const made = { keyset, standing, load: newLoad(runner.seen), hashes: deps.provider.hashes }
+    deps.directory.put(toLiveRunner({ runner, lease }, made))
+  } else {
+    deps.directory.setStanding(runner.id, session.id, standing)
+  }
+}
+
+function readEvidence({ evidence }: SessionRow): { report: Report; challenge: string } {
+  // Sound: the row was written by register.ts from a parsed report; the parser runs over it again.
+  const stored = JSON.parse(evidence) as { report: unknown; challenge: string }
+  return { report: parseReport(stored.report, 'report'), challenge: stored.challenge }
+}
+
+function cut(deps: RunnersDeps, { runner, session }: Leased, check: string): void {
+  deps.store.cutSession(session.id, check)
+  deps.store.endLease(runner.id)
+  if (deps.directory.find(runner.id)?.lease.session === session.id) deps.directory.remove(runner.id)
+}

@@ -1,0 +1,43 @@
+import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import { hex } from '#base/bytes.ts'
+import type { Random } from '#base/brand.ts'
+import { ApiError } from '../errors.ts'
+
+/** Registration challenges: random, single-use, short-lived. They are also the nonces of quotes (H7). */
+export interface Challenges {
+  /** @throws ApiError `rate_limit_exceeded` while too many are open */
+  issue(now: UnixSeconds): { readonly challenge: string; readonly expiresAt: UnixSeconds }
+  /** Uses a challenge up. @throws ApiError `invalid_challenge` */
+  take(challenge: string, now: UnixSeconds): void
+}
+
+const CHALLENGE_BYTES = 32
+const LIFE_SECONDS = 300
+const MAX_OPEN = 10_000
+
+export function createChallenges(random: Random): Challenges {
+  const open = new Map<string, UnixSeconds>()
+  return {
+    issue(now) {
+      for (const [challenge, expires] of open) {
+        // Oldest first: the first one alive ends the sweep.
+        if (expires > now) break
+        open.delete(challenge)
+      }
+      if (open.size >= MAX_OPEN) {
+        throw new ApiError('rate_limit_exceeded', 'Too many registrations are under way')
+      }
+      const challenge = hex(random(CHALLENGE_BYTES))
+      const expiresAt = unixSeconds(now + LIFE_SECONDS)
+      open.set(challenge, expiresAt)
+      return { challenge, expiresAt }
+    },
+    take(challenge, now) {
+      const expires = open.get(challenge)
+      open.delete(challenge)
+      if (expires === undefined || expires <= now) {
+        throw new ApiError('invalid_challenge', 'The challenge is unknown, used or expired: ask anew')
+      }
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clock, Random } from '#base/brand.ts'
+import type { CryptoMode, Provider } from '#protocol'
+import type { RunnerId, TonAddress } from '../db/ids.ts'
+import type { RunnerSessions } from '../inference/runner-sessions.ts'
+import type { Ledger } from '../ledger/port.ts'
+import type { Log } from '../log.ts'
+import type { AllowlistSource } from './allowlist-source.ts'
+import type { Challenges } from './challenges.ts'
+import type { Directory } from './directory.ts'
+import type { JudgeDeps } from './judge-evidence.ts'
+import type { RunnerStore } from './runner-store.ts'
+import type { UrlRules } from './runner-url.ts'
+
+/** The newest voucher of a host, as the runner verifies it. */
+export interface Voucher {
+  readonly till: string
+  readonly payee: string
+  readonly cumulative: string
+  /** Hex Ed25519 by the meter key. */
+  readonly signature: string
+}
+
+/** Gives runners addresses of their own on this gateway (H9). */
+export interface Origins {
+  /** @param previous the origin of an earlier lease, kept when it still can be */
+  assign(runner: RunnerId, previous: string | undefined): Promise<string>
+}
+
+export interface RunnersDeps extends JudgeDeps {
+  readonly provider: Provider<'sync'>
+  readonly verifier: Pick<Provider<CryptoMode>, 'verify'>
+  readonly directory: Directory
+  readonly store: RunnerStore
+  readonly sessions: RunnerSessions
+  readonly challenges: Challenges
+  readonly allowlist: AllowlistSource
+  readonly origins: Origins
+  readonly ledger: Ledger
+  readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
+  readonly urlRules: UrlRules
+  /** What this gateway calls itself in signed messages: its public origin. */
+  readonly gatewayName: string
+  /** Most that a host may ask, as a share of the base price. */
+  readonly maxCoefficientBps: number
+  /** Raw address of the Till; undefined while this gateway has none. */
+  readonly till: TonAddress | undefined
+  /** Public meter key, hex. */
+  readonly meterKey: string | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}

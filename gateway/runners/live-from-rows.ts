@@ -1,0 +1,42 @@
+import type { Hashes, Keyset } from '#protocol'
+import type { LiveRunner, Load, Standing } from './live-runner.ts'
+import type { LeaseRow, RunnerRow } from './runner-store.ts'
+
+/** A runner as the hot path needs it, from what is stored. */
+export function toLiveRunner(
+  rows: { readonly runner: RunnerRow; readonly lease: LeaseRow },
+  made: {
+    readonly keyset: Keyset
+    readonly standing: Standing
+    readonly load: Load
+    readonly hashes: Hashes
+  },
+): LiveRunner {
+  const { runner, lease } = rows
+  const { keyset, standing, load } = made
+  return {
+    id: runner.id,
+    payee: runner.payee,
+    model: runner.model,
+    hardware: runner.hardware,
+    state: runner.state,
+    standing,
+    load,
+    lease: {
+      session: lease.session,
+      keyset,
+      keysetDigest: lease.keyset_digest,
+      target: {
+        url: lease.transport,
+        pins: keyset.tls_public_keys.map(({ spki_sha256 }) => spki_sha256),
+      },
+      origin: lease.origin,
+      contextLength: lease.context_length,
+      maxOutputTokens: lease.max_output_tokens,
+      coefficientBps: lease.price_coefficient_bps,
+      capacity: lease.capacity,
+      allowances: made.hashes.macKey(lease.allowance_key),
+      expires: lease.expires,
+    },
+  }
+}

@@ -1,0 +1,251 @@
+import { toSeconds, type UnixMs, unixSeconds } from '#base/brand.ts'
+import { type Bytes, hex, utf8 } from '#base/bytes.ts'
+import {
+  type Keyset,
+  openAllowanceContext,
+  ProtocolError,
+  parseRegisterRequest,
+  type RegisterAnswer,
+  type RegisterRequest,
+  type Subject,
+  sealingKeyOf,
+  verifyRegistration,
+} from '#protocol'
+import { type RunnerId, runnerId, type TonAddress, tonAddress } from '../db/ids.ts'
+import { ApiError } from '../errors.ts'
+import type { RunnersDeps } from './deps.ts'
+import { HEARTBEAT_SECONDS } from './directory.ts'
+import { type Judgement, judgeEvidence } from './judge-evidence.ts'
+import { toLiveRunner } from './live-from-rows.ts'
+import { newLoad } from './load.ts'
+import type { RunnerRow } from './runner-store.ts'
+import { runnerOrigin } from './runner-url.ts'
+import { type SessionDocument, sessionDocument } from './session-document.ts'
+import { standingOf } from './standing.ts'
+
+/** A keyset is attested for a day at most (M9). */
+const MAX_KEYSET_SECONDS = 86_400
+/** Clocks of runner and gateway may differ this much. */
+const CLOCK_SLACK_SECONDS = 60
+const RUNNER_ID_BYTES = 10
+
+/**
+ * Registers a runner.
+ * 1. shape  2. the challenge, once  3. signature, payee and model of the keyset's subject (H7)  4. lifetime, keys,
+ * price, address  5. evidence, allowlist  6. the hardware's own runner id  7. the allowance context and the session
+ * 8. lease
+ * @throws ApiError that names what failed
+ */
+export async function register(deps: RunnersDeps, body: unknown): Promise<RegisterAnswer> {
+  const at = deps.clock()
+  const request = parsed(() => parseRegisterRequest(body, 'register'))
+  deps.challenges.take(request.registration.challenge, toSeconds(at))
+  const { keyset, subject } = await checkSignature(deps, request)
+  const offer = checkOffer(deps, request, keyset)
+  const judgement = await judge(deps, request, keyset, subject)
+  const runner = claimHardware(deps, { request, judgement, at })
+  const origin = await deps.origins.assign(runner.id, previousOrigin(deps, runner.id))
+  const session = await documentOf(deps, { request, runner, origin, judgement, at })
+  const allowance = await openAllowanceContext(deps.provider, offer.sealingKey)
+  store(deps, { ...offer, request, keyset, runner, origin, session, judgement, allowance, at })
+  deps.log('info', 'runner registered', {
+    runner: runner.id,
+    session: session.id,
+    model: subject.model,
+    code: judgement.verdict.status,
+  })
+  return {
+    runner_id: runner.id,
+    lease: { expires_at: keyset.not_after, heartbeat_seconds: HEARTBEAT_SECONDS },
+    session_id: session.id,
+    allowance_enc: hex(allowance.enc),
+    origin,
+    till: deps.till === undefined ? null : { address: deps.till },
+    meter_key: deps.meterKey ?? null,
+  }
+}
+
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    throw new ApiError('invalid_registration', cause.message, { cause })
+  }
+}
+
+async function checkSignature(
+  deps: RunnersDeps,
+  request: RegisterRequest,
+): Promise<{ keyset: Keyset; subject: Subject }> {
+  const { challenge } = request.registration
+  try {
+    return await verifyRegistration(
+      request,
+      { gateway: deps.gatewayName, challenge },
+      deps.verifier,
+    )
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    const code = cause.code === 'signature_invalid' ? cause.code : 'invalid_registration'
+    throw new ApiError(code, cause.message, { cause })
+  }
+}
+
+function checkOffer(
+  deps: RunnersDeps,
+  { registration }: RegisterRequest,
+  keyset: Keyset,
+): { url: string; sealingKey: Bytes } {
+  const now = toSeconds(deps.clock())
+  const left = keyset.not_after - now
+  if (left <= 0 || left > MAX_KEYSET_SECONDS + CLOCK_SLACK_SECONDS) {
+    throw new ApiError('invalid_registration', 'keyset.not_after must be within the next 24 hours')
+  }
+  const sealingKey = parsed(() => sealingKeyOf(keyset, 'ehbp-x25519'))
+  if (sealingKey === undefined) {
+    throw new ApiError('invalid_registration', 'the keyset has no ehbp-x25519 key')
+  }
+  if (registration.model.price_coefficient_bps > deps.maxCoefficientBps) {
+    throw new ApiError(
+      'invalid_registration',
+      `price_coefficient_bps is above this gateway's ${deps.maxCoefficientBps}`,
+    )
+  }
+  return { url: runnerOrigin(registration.transport.url, deps.urlRules), sealingKey }
+}
+
+function judge(
+  deps: RunnersDeps,
+  { report, registration }: RegisterRequest,
+  keyset: Keyset,
+  subject: Subject,
+): Promise<Judgement> {
+  return judgeEvidence(deps, {
+    evidence: report.attestation.evidence,
+    keyset,
+    keysetDigest: report.workload_keyset_digest,
+    subject,
+    nonce: registration.challenge,
+  })
+}
+
+/** One chip (and its GPUs) with one model is one runner, whoever asks: scores follow the hardware (H7). */
+function claimHardware(
+  deps: RunnersDeps,
+  input: { request: RegisterRequest; judgement: Judgement; at: UnixMs },
+): RunnerRow {
+  const { registration } = input.request
+  const { at } = input
+  const { sequence } = registration
+  const hardware = input.judgement.verdict.attested.hardware.join(',')
+  const payee = tonAddress(registration.payee)
+  const model = registration.model.id
+  const known = deps.store.findByHardware(hardware, model)
+  if (known === undefined) {
+    const id = runnerId(`run_${hex(deps.random(RUNNER_ID_BYTES))}`)
+    const fresh = { score: 0, created: at, seen: at, state: 'admitted' } as const
+    return { id, payee, hardware, model, sequence, ...fresh }
+  }
+  if (known.state === 'denied') {
+    throw new ApiError('runner_denied', 'The operator of this gateway denies this machine')
+  }
+  refuseTakeover(deps, known, payee)
+  const live = deps.directory.find(known.id)
+  const isSameKeyset = live?.lease.keysetDigest === registration.keyset_digest
+  if (isSameKeyset && sequence <= known.sequence) {
+    throw new ApiError('sequence_reused', 'registration.sequence was used before')
+  }
+  return { ...known, payee, sequence, seen: at }
+}
+
+/** While one host serves on a machine, another wallet cannot take its place there. */
+function refuseTakeover(deps: RunnersDeps, known: RunnerRow, payee: TonAddress): void {
+  if (known.payee === payee) return
+  const live = deps.directory.find(known.id)
+  const silentMs = deps.clock() - (live?.load.seen ?? known.seen)
+  if (live !== undefined && silentMs <= 3 * HEARTBEAT_SECONDS * 1000) {
+    throw new ApiError('hardware_in_use', 'This machine serves the model for another wallet')
+  }
+}
+
+function previousOrigin(deps: RunnersDeps, id: RunnerId): string | undefined {
+  return deps.directory.find(id)?.lease.origin
+}
+
+async function documentOf(
+  deps: RunnersDeps,
+  input: {
+    request: RegisterRequest
+    runner: RunnerRow
+    origin: string
+    judgement: Judgement
+    at: UnixMs
+  },
+): Promise<SessionDocument> {
+  const { report, registration } = input.request
+  const reportText = JSON.stringify(report)
+  return sessionDocument({
+    report,
+    reportText,
+    evidenceDigest: `sha256:${hex(deps.provider.hashes.sha256(utf8(reportText)))}`,
+    runner: input.runner.id,
+    origin: input.origin,
+    challenge: registration.challenge,
+    establishedAt: toSeconds(input.at),
+    judgement: input.judgement,
+  })
+}
+
+function store(
+  deps: RunnersDeps,
+  input: {
+    url: string
+    request: RegisterRequest
+    keyset: Keyset
+    runner: RunnerRow
+    origin: string
+    session: SessionDocument
+    judgement: Judgement
+    allowance: { key: Bytes }
+    at: UnixMs
+  },
+): void {
+  const { request, keyset, runner, session, at } = input
+  const { model, capacity, challenge } = request.registration
+  const rows = {
+    runner,
+    session: {
+      id: session.id,
+      runner: runner.id,
+      keyset_digest: request.report.workload_keyset_digest,
+      document: JSON.stringify(session.document),
+      evidence: JSON.stringify({ report: request.report, challenge }),
+      collateral: '',
+      at,
+      appraised: at,
+      cut: null,
+    },
+    lease: {
+      runner: runner.id,
+      session: session.id,
+      keyset: JSON.stringify(keyset),
+      keyset_digest: request.report.workload_keyset_digest,
+      transport: input.url,
+      origin: input.origin,
+      context_length: model.context_length,
+      max_output_tokens: model.max_output_tokens,
+      price_coefficient_bps: model.price_coefficient_bps,
+      capacity,
+      allowance_key: input.allowance.key,
+      expires: unixSeconds(keyset.not_after),
+      at,
+    },
+  }
+  deps.store.register(rows)
+  const load = deps.directory.find(runner.id)?.load ?? newLoad(at)
+  load.seen = at
+  load.restsUntil = at
+  const standing = standingOf(input.judgement, toSeconds(at))
+  deps.directory.put(toLiveRunner(rows, { keyset, standing, load, hashes: deps.provider.hashes }))
+}

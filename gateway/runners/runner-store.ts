@@ -1,0 +1,105 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import type { UnixMs } from '#base/brand.ts'
+import type { Store } from '../db/db.ts'
+import type { RunnerId, SessionId } from '../db/ids.ts'
+import { leases, marks, runners, sessions } from '../db/schema.ts'
+import type { RunnerState } from './live-runner.ts'
+
+export type RunnerRow = typeof runners.$inferSelect
+export type LeaseRow = typeof leases.$inferSelect
+export type SessionRow = typeof sessions.$inferSelect
+
+/** Runners, leases and sessions on disk: a restart keeps them all, so that nobody registers anew. */
+export interface RunnerStore {
+  findByHardware(hardware: string, model: string): RunnerRow | undefined
+  findRunner(id: RunnerId): RunnerRow | undefined
+  /** The runner, its session and its lease in one transaction. */
+  register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): void
+  /** Every runner with a lease and the session that it is under. */
+  leased(): readonly { runner: RunnerRow; lease: LeaseRow; session: SessionRow }[]
+  /** @returns false when the sequence was used: a replay */
+  advance(id: RunnerId, sequence: number, seen: UnixMs): boolean
+  setState(id: RunnerId, state: RunnerState): boolean
+  findSession(id: SessionId): SessionRow | undefined
+  findKeyset(runner: RunnerId, keysetDigest: string): string | undefined
+  listSessions(limit: number): readonly SessionRow[]
+  noteAppraisal(id: SessionId, at: UnixMs, collateral: string): void
+  /** A later appraisal refused it: for good. @param check the failed check's name */
+  cutSession(id: SessionId, check: string): void
+  endLease(runner: RunnerId): void
+  registryFloor: { get(): number; put(version: number): void }
+}
+
+const REGISTRY_MARK = 'registry_version'
+
+export function createRunnerStore(store: Store): RunnerStore {
+  const { db } = store
+  return {
+    findByHardware: (hardware, model) =>
+      db
+        .select()
+        .from(runners)
+        .where(and(eq(runners.hardware, hardware), eq(runners.model, model)))
+        .get(),
+    findRunner: (id) => db.select().from(runners).where(eq(runners.id, id)).get(),
+    register({ runner, session, lease }) {
+      const { id: _, ...changes } = runner
+      const { runner: __, ...renewed } = lease
+      store.transaction(() => {
+        db.insert(sessions).values(session).onConflictDoNothing().run()
+        db.insert(runners)
+          .values(runner)
+          .onConflictDoUpdate({ target: runners.id, set: changes })
+          .run()
+        db.insert(leases)
+          .values(lease)
+          .onConflictDoUpdate({ target: leases.runner, set: renewed })
+          .run()
+      })
+    },
+    leased: () =>
+      db
+        .select({ runner: runners, lease: leases, session: sessions })
+        .from(leases)
+        .innerJoin(runners, eq(runners.id, leases.runner))
+        .innerJoin(sessions, eq(sessions.id, leases.session))
+        .where(isNull(sessions.cut))
+        .all(),
+    advance(id, sequence, seen) {
+      const row = db.select().from(runners).where(eq(runners.id, id)).get()
+      if (row === undefined || sequence <= row.sequence) return false
+      db.update(runners).set({ sequence, seen }).where(eq(runners.id, id)).run()
+      return true
+    },
+    setState: (id, state) =>
+      db.update(runners).set({ state }).where(eq(runners.id, id)).returning().get() !== undefined,
+    findSession: (id) => db.select().from(sessions).where(eq(sessions.id, id)).get(),
+    findKeyset(runner, keysetDigest) {
+      const row = db
+        .select({ document: sessions.document })
+        .from(sessions)
+        .where(and(eq(sessions.runner, runner), eq(sessions.keyset_digest, keysetDigest)))
+        .get()
+      return row?.document
+    },
+    listSessions: (limit) => db.select().from(sessions).limit(limit).all(),
+    noteAppraisal: (id, at, collateral) => {
+      db.update(sessions).set({ appraised: at, collateral }).where(eq(sessions.id, id)).run()
+    },
+    cutSession: (id, check) => {
+      db.update(sessions).set({ cut: check }).where(eq(sessions.id, id)).run()
+    },
+    endLease: (runner) => {
+      db.delete(leases).where(eq(leases.runner, runner)).run()
+    },
+    registryFloor: {
+      get: () => db.select().from(marks).where(eq(marks.name, REGISTRY_MARK)).get()?.value ?? 0,
+      put: (value) => {
+        db.insert(marks)
+          .values({ name: REGISTRY_MARK, value })
+          .onConflictDoUpdate({ target: marks.name, set: { value } })
+          .run()
+      },
+    },
+  }
+}

@@ -1,0 +1,264 @@
+import { type Bytes, fromHex } from '#base/bytes.ts'
+import { type NanoPerMillion, nanoPerMillion, parseNano } from '#base/nano.ts'
+import type { PlaintextRule } from './inference/deps.ts'
+
+/** Settings by name, as an environment holds them. */
+export type Settings = Readonly<Record<string, string | undefined>>
+
+export interface Setting<T> {
+  /** One line for `.env.example` and `--help`. */
+  readonly help: string
+  /** Taken when the setting is absent or empty; undefined when absence has a meaning of its own. */
+  readonly fallback: string | undefined
+  /** @throws RangeError whose message completes "NAME …" */
+  readonly parse: (text: string | undefined) => T
+}
+
+const setting = <T>(entry: Setting<T>): Setting<T> => entry
+
+const RAW_ADDRESS = /^(?:0|-1):[0-9a-f]{64}$/
+const DOMAIN = /^(?=.{1,200}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
+const HASH = /^[0-9a-f]{64}$/
+const TOKEN = /^[\x21-\x7e]{24,256}$/
+const SECRET_BYTES = 32
+const MAX_BPS = 9_999
+const MAX_COEFFICIENT_BPS = 1_000_000
+const MAX_BODY_BYTES = 256 * 1024 * 1024
+
+/** Every setting of the gateway, once: names, defaults and rules. */
+export const SETTINGS = {
+  GATEWAY_ENV: setting({
+    help: 'production, or development (simulated hardware and loopback runners)',
+    fallback: 'production',
+    parse: oneOf('production', 'development'),
+  }),
+  HOST: setting({
+    help: 'address to listen on',
+    fallback: '127.0.0.1',
+    parse: required((text) => text),
+  }),
+  PORT: setting({
+    help: 'port to listen on',
+    fallback: '8787',
+    parse: integer(0, 65_535),
+  }),
+  PUBLIC_URL: setting({
+    help: 'https origin under which clients and runners reach this gateway; it is its name in signed messages',
+    fallback: undefined,
+    parse: optional(origin),
+  }),
+  RUNNER_DOMAIN: setting({
+    help: 'domain under which each runner has its own origin (a wildcard certificate is needed)',
+    fallback: undefined,
+    parse: optional(matching(DOMAIN, 'must be a domain name')),
+  }),
+  RUNNER_ORIGIN_PORTS: setting({
+    help: 'without RUNNER_DOMAIN: loopback ports that runners get as origins, separated by commas; then any free one',
+    fallback: '',
+    parse: ports,
+  }),
+  DATABASE_PATH: setting({
+    help: 'SQLite file of ledger, accounts, runners and receipts',
+    fallback: 'cocoon-gateway.db',
+    parse: required((text) => text),
+  }),
+  GATEWAY_SECRET: setting({
+    help: '32 random bytes in hex: seals references and authenticates API keys; losing it voids every API key',
+    fallback: undefined,
+    parse: required(secretBytes),
+  }),
+  METER_KEY: setting({
+    help: 'Ed25519 seed in hex that signs charges and vouchers; needs TILL_ADDRESS',
+    fallback: undefined,
+    parse: optional(secretBytes),
+  }),
+  TON_ENDPOINT: setting({
+    help: 'toncenter-compatible JSON-RPC endpoint',
+    fallback: undefined,
+    parse: required(url),
+  }),
+  TON_API_KEY: setting({
+    help: 'key for that endpoint',
+    fallback: undefined,
+    parse: optional((text) => text),
+  }),
+  REGISTRY_ADDRESS: setting({
+    help: 'raw address of the Registry (allowlist)',
+    fallback: undefined,
+    parse: required(matching(RAW_ADDRESS, 'must be a raw TON address (0:<64 hex digits>)')),
+  }),
+  TILL_ADDRESS: setting({
+    help: 'raw address of the Till (prepaid accounts)',
+    fallback: undefined,
+    parse: optional(matching(RAW_ADDRESS, 'must be a raw TON address (0:<64 hex digits>)')),
+  }),
+  MODELS: setting({
+    help: 'models on sale, JSON: [{"id","name","input","cached","output","demonstration"}], prices in nanoTON per million tokens as strings',
+    fallback: '[]',
+    parse: models,
+  }),
+  COMMISSION_BPS: setting({
+    help: "operator's share of what developers pay, basis points",
+    fallback: '500',
+    parse: integer(0, MAX_BPS),
+  }),
+  MAX_PRICE_COEFFICIENT_BPS: setting({
+    help: 'most that a host may ask, as a share of the base price, basis points',
+    fallback: '20000',
+    parse: integer(0, MAX_COEFFICIENT_BPS),
+  }),
+  PLAINTEXT: setting({
+    help: 'unsealed requests: allow, attested (only when this gateway attests itself) or refuse',
+    fallback: 'allow',
+    parse: oneOf<PlaintextRule>('allow', 'attested', 'refuse'),
+  }),
+  GPU: setting({
+    help: 'confidential GPU evidence of runners: required or optional',
+    fallback: 'required',
+    parse: oneOf('required', 'optional'),
+  }),
+  DENIED_HASHES: setting({
+    help: 'Registry hashes (image, model, platform) that this operator denies, separated by commas',
+    fallback: '',
+    parse: hashes,
+  }),
+  ADMIN_KEY: setting({
+    help: 'bearer token of /admin, at least 24 characters; unset turns /admin off',
+    fallback: undefined,
+    parse: optional(matching(TOKEN, 'must be 24 to 256 printable characters')),
+  }),
+  METRICS_TOKEN: setting({
+    help: 'bearer token of /metrics; unset serves it to loopback only',
+    fallback: undefined,
+    parse: optional(matching(TOKEN, 'must be 24 to 256 printable characters')),
+  }),
+  MAX_BODY_BYTES: setting({
+    help: 'largest request body',
+    fallback: '33554432',
+    parse: integer(1_024, MAX_BODY_BYTES),
+  }),
+  LOG_LEVEL: setting({
+    help: 'debug, info, warn or error',
+    fallback: 'info',
+    parse: oneOf('debug', 'info', 'warn', 'error'),
+  }),
+} as const
+
+export type SettingValues = {
+  readonly [Name in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[Name]['parse']>
+}
+
+/** A model as the configuration sells it. */
+export interface ModelSeed {
+  readonly id: string
+  readonly name: string
+  readonly input: NanoPerMillion
+  readonly cached: NanoPerMillion
+  readonly output: NanoPerMillion
+  readonly demonstration: boolean
+}
+
+function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
+  return (text) => {
+    if (text === undefined) throw new RangeError('is missing')
+    return parse(text)
+  }
+}
+
+function optional<T>(parse: (text: string) => T): (text: string | undefined) => T | undefined {
+  return (text) => (text === undefined ? undefined : parse(text))
+}
+
+function matching(pattern: RegExp, rule: string): (text: string) => string {
+  return (text) => {
+    if (!pattern.test(text)) throw new RangeError(rule)
+    return text
+  }
+}
+
+function oneOf<const T extends string>(...choices: readonly T[]): (text: string | undefined) => T {
+  return (text) => {
+    const choice = choices.find((name) => name === text)
+    if (choice === undefined) throw new RangeError(`must be one of ${choices.join(', ')}`)
+    return choice
+  }
+}
+
+function integer(min: number, max: number): (text: string | undefined) => number {
+  return (text) => {
+    const value = /^[0-9]{1,15}$/.test(text ?? '') ? Number(text) : -1
+    if (value < min || value > max) throw new RangeError(`must be an integer, ${min} to ${max}`)
+    return value
+  }
+}
+
+function url(text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+    throw new RangeError('must be an http or https URL')
+  }
+  return text
+}
+
+function origin(text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.origin !== text) {
+    throw new RangeError('must be an origin: https://host[:port] and nothing after it')
+  }
+  return text
+}
+
+function secretBytes(text: string): Bytes {
+  if (!HASH.test(text)) throw new RangeError(`must be ${SECRET_BYTES} bytes in lower-case hex`)
+  return fromHex(text)
+}
+
+function ports(text: string | undefined): readonly number[] {
+  if (text === undefined || text === '') return []
+  return text.split(',').map((part) => integer(1, 65_535)(part.trim()))
+}
+
+function hashes(text: string | undefined): readonly string[] {
+  if (text === undefined || text === '') return []
+  const list = text.split(',').map((part) => part.trim())
+  if (!list.every((hash) => HASH.test(hash))) throw new RangeError('must be hashes in hex')
+  return list
+}
+
+function models(text: string | undefined): readonly ModelSeed[] {
+  let list: unknown
+  try {
+    list = JSON.parse(text ?? '[]')
+  } catch {
+    throw new RangeError('must be JSON')
+  }
+  if (!Array.isArray(list)) throw new RangeError('must be a JSON array')
+  return list.map((entry: unknown) => modelSeed(entry))
+}
+
+const MODEL_ID = /^[\x21-\x7e]{1,200}$/
+
+/** @throws RangeError */
+export function modelSeed(entry: unknown): ModelSeed {
+  if (typeof entry !== 'object' || entry === null) throw new RangeError('takes objects')
+  // Sound: a non-null object is read by own string keys only.
+  const { id, name, input, cached, output, demonstration } = entry as Record<string, unknown>
+  if (typeof id !== 'string' || !MODEL_ID.test(id)) throw new RangeError('has a model without id')
+  const price = (value: unknown): NanoPerMillion => {
+    try {
+      return nanoPerMillion(parseNano(String(value)))
+    } catch {
+      throw new RangeError(`has a price of ${id} that is no whole number of nanoTON`)
+    }
+  }
+  const seed = {
+    id,
+    name: typeof name === 'string' && name !== '' ? name.slice(0, 200) : id,
+    input: price(input),
+    cached: price(cached ?? input),
+    output: price(output),
+    demonstration: demonstration === true,
+  }
+  if (seed.cached > seed.input) throw new RangeError(`has a cached price of ${id} above its input`)
+  return seed
+}
