@@ -5,6 +5,7 @@ CREATE TABLE accounts (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   mode TEXT NOT NULL CHECK (mode IN ('managed', 'sovereign')),
+  keys TEXT,
   available INTEGER NOT NULL CHECK (available BETWEEN 0 AND 9007199254740991),
   held INTEGER NOT NULL CHECK (held BETWEEN 0 AND 9007199254740991),
   credited INTEGER NOT NULL CHECK (credited BETWEEN 0 AND 9007199254740991),
@@ -163,6 +164,7 @@ CREATE UNIQUE INDEX vouchers_payee ON vouchers (till, payee, cumulative);
 CREATE TABLE charges (
   id INTEGER PRIMARY KEY,
   till TEXT NOT NULL,
+  batch TEXT NOT NULL,
   signature TEXT NOT NULL,
   at INTEGER NOT NULL
 ) STRICT;

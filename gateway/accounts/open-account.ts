@@ -46,7 +46,7 @@ export async function openAccount(deps: OpenAccountDeps, body: unknown): Promise
   const signed = await assertSigned(deps, account, request)
   const at = deps.clock()
   const [{ created }] = await deps.ledger.commit([
-    { op: 'open_account', account, mode: request.mode, at },
+    { op: 'open_account', account, mode: request.mode, keys: JSON.stringify(request.keys), at },
   ])
   if (!created && !signed) {
     throw new AccountError('account_exists', 'another key needs the owner or an existing key')

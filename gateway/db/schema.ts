@@ -14,6 +14,8 @@ export const accounts = sqliteTable('accounts', {
   no: integer().primaryKey(),
   id: text().$type<AccountId>().notNull().unique(),
   mode: text({ enum: ['managed', 'sovereign'] }).notNull(),
+  /** The Keys that the id commits to, as JSON: the Till asks for them with a cheque. */
+  keys: text(),
   /** available + held = credited - paid_out - settled + debt. */
   available: nanoColumn().notNull(),
   held: nanoColumn().notNull(),
@@ -212,6 +214,8 @@ export const vouchers = sqliteTable(
 export const charges = sqliteTable('charges', {
   id: integer().primaryKey(),
   till: text().$type<TonAddress>().notNull(),
+  /** The signed cell as a bag of cells in base64: a host can submit it alone. */
+  batch: text().notNull(),
   signature: text().notNull(),
   at: millisColumn().notNull(),
 })

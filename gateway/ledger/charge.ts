@@ -7,7 +7,7 @@ import type { RecordCharge, RecordChargeResult } from './port.ts'
 export function prepareRecordCharge({
   store: { db },
 }: Books): (op: RecordCharge) => RecordChargeResult {
-  return ({ till, items, signature, at }) => {
+  return ({ till, items, batch, signature, at }) => {
     const unsettled = items.some(({ account, cumulative }) => {
       const row = db.select().from(accounts).where(eq(accounts.id, account)).get()
       return row === undefined || cumulative > row.settled
@@ -15,7 +15,7 @@ export function prepareRecordCharge({
     if (unsettled) return { ok: false, code: 'above_settled' }
     const stored = db
       .insert(charges)
-      .values({ till, signature, at })
+      .values({ till, batch, signature, at })
       .returning({ id: charges.id })
       .get()
     for (const { account, cumulative } of items) {

@@ -3,7 +3,7 @@ import { prepareAudit } from './audit.ts'
 import { type Books, openBooks } from './books.ts'
 import { prepareRecordCharge } from './charge.ts'
 import { prepareAcceptCheque } from './cheque.ts'
-import { prepareAdvanceCursor } from './cursor.ts'
+import { prepareAdvanceCursor, prepareListEvents } from './cursor.ts'
 import { LedgerError } from './errors.ts'
 import { localHostSide, outboxHostSide } from './host-side.ts'
 import { prepareMirrorHost, prepareReadHost, prepareRecordVoucher } from './hosts.ts'
@@ -41,6 +41,7 @@ function prepareHandlers(books: Books): Handlers {
     record_charge: prepareRecordCharge(books),
     record_voucher: prepareRecordVoucher(books),
     advance_cursor: prepareAdvanceCursor(books),
+    list_events: prepareListEvents(books),
     read_outbox: prepareReadOutbox(books),
     apply_outbox: prepareApplyOutbox(books),
     ack_outbox: prepareAckOutbox(books),

@@ -1,7 +1,7 @@
-import { eq } from 'drizzle-orm'
-import { chainCursors, chainEvents } from '../db/schema.ts'
+import { and, desc, eq, lt, lte } from 'drizzle-orm'
+import { chainCursors, chainEvents, chainStaging } from '../db/schema.ts'
 import type { Books } from './books.ts'
-import type { AdvanceCursor, AdvanceCursorResult } from './port.ts'
+import type { AdvanceCursor, AdvanceCursorResult, ListEvents, ListEventsResult } from './port.ts'
 
 const LT_DIGITS = 20
 
@@ -25,11 +25,35 @@ export function prepareAdvanceCursor({
       .values({ address, ...cursor })
       .onConflictDoUpdate({ target: chainCursors.address, set: cursor })
       .run()
+    db.delete(chainStaging)
+      .where(and(eq(chainStaging.address, address), lte(chainStaging.lt, cursor.lt)))
+      .run()
     for (const event of events) {
       db.insert(chainEvents)
         .values({ ...event, address, lt: ltText(event.lt) })
         .run()
     }
     return { ok: true }
+  }
+}
+
+const MAX_LISTED = 1_000
+
+/** @see ListEvents */
+export function prepareListEvents({ store: { db } }: Books): (op: ListEvents) => ListEventsResult {
+  return ({ of, before, limit }) => {
+    const which =
+      'account' in of ? eq(chainEvents.account, of.account) : eq(chainEvents.kind, of.kind)
+    const rows = db
+      .select()
+      .from(chainEvents)
+      .where(and(which, before === null ? undefined : lt(chainEvents.lt, ltText(before))))
+      .orderBy(desc(chainEvents.lt))
+      .limit(Math.min(limit, MAX_LISTED))
+      .all()
+    return {
+      ok: true,
+      events: rows.map(({ address: _, ...event }) => ({ ...event, lt: BigInt(event.lt) })),
+    }
   }
 }

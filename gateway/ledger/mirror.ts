@@ -17,7 +17,7 @@ export function prepareMirrorAccount(books: Books): (op: MirrorAccount) => Mirro
   const repay = prepareRepayDebt(books)
   return (op) => {
     // 1. Money may come before its owner: the id alone decides whose it is.
-    open({ op: 'open_account', account: op.account, mode: op.mode, at: op.at })
+    open({ op: 'open_account', account: op.account, mode: op.mode, keys: null, at: op.at })
     const row = books.store.db.select().from(accounts).where(eq(accounts.id, op.account)).get()
     if (row === undefined) throw new RangeError('the account was just opened')
     // 2. Deposits, exits and collected usage, each by what is new.

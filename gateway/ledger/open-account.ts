@@ -14,10 +14,15 @@ export function prepareOpenAccount({
   store,
 }: Pick<Books, 'store'>): (op: OpenAccount) => OpenAccountResult {
   const insert = store.prepare(
-    `INSERT INTO accounts (id, mode, available, held, credited, paid_out, settled, collected, debt, charged, cheque,
-       seqno, created) VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?) ON CONFLICT DO NOTHING`,
+    `INSERT INTO accounts (id, mode, keys, available, held, credited, paid_out, settled, collected, debt, charged,
+       cheque, seqno, created) VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?) ON CONFLICT DO NOTHING`,
   )
-  return ({ account, mode, at }) => ({ ok: true, created: insert.run(account, mode, at) })
+  const claim = store.prepare('UPDATE accounts SET keys = ? WHERE id = ? AND keys IS NULL')
+  return ({ account, mode, keys, at }) => {
+    const created = insert.run(account, mode, keys, at)
+    if (!created && keys !== null) claim.run(keys, account)
+    return { ok: true, created }
+  }
 }
 
 /** @see ReadAccount */

@@ -30,6 +30,8 @@ export interface OpenAccount {
   readonly op: 'open_account'
   readonly account: AccountId
   readonly mode: AccountMode
+  /** The Keys that the id commits to, as JSON; null when money came before its owner. */
+  readonly keys: string | null
   readonly at: UnixMs
 }
 export type OpenAccountResult = { readonly ok: true; readonly created: boolean }
@@ -330,6 +332,8 @@ export interface RecordCharge {
   readonly op: 'record_charge'
   readonly till: TonAddress
   readonly items: readonly { readonly account: AccountId; readonly cumulative: Nano }[]
+  /** The signed cell, a bag of cells in base64. */
+  readonly batch: string
   readonly signature: string
   readonly at: UnixMs
 }
@@ -364,7 +368,7 @@ export interface ChainEvent {
 
 export interface ChainCursor {
   readonly lt: bigint
-  /** base64 of the transaction's hash. */
+  /** Lower-case hex. */
   readonly hash: string
 }
 
@@ -382,6 +386,16 @@ export interface AdvanceCursor {
 }
 /** `moved`: another process advanced it; read again. */
 export type AdvanceCursorResult = Ok | Refused<'moved'>
+
+/** What the watcher saw, newest first: an account's deposits, or everything of one kind for the operator. */
+export interface ListEvents {
+  readonly op: 'list_events'
+  readonly of: { readonly account: AccountId } | { readonly kind: ChainEvent['kind'] }
+  /** Only those before this logical time; null starts at the newest. */
+  readonly before: bigint | null
+  readonly limit: number
+}
+export type ListEventsResult = { readonly ok: true; readonly events: readonly ChainEvent[] }
 
 // --- two stores: a Durable Object per account and one per host
 
@@ -452,6 +466,7 @@ interface Outcomes {
   record_charge: [RecordCharge, RecordChargeResult]
   record_voucher: [RecordVoucher, RecordVoucherResult]
   advance_cursor: [AdvanceCursor, AdvanceCursorResult]
+  list_events: [ListEvents, ListEventsResult]
   read_outbox: [ReadOutbox, ReadOutboxResult]
   apply_outbox: [ApplyOutbox, ApplyOutboxResult]
   ack_outbox: [AckOutbox, Ok]

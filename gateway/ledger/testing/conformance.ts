@@ -353,7 +353,8 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
 
       test('a charge asks for settled usage only, and is stored whole or not at all', async () => {
         await ledger.commit([mirror(BOB, 100n), reserve(1, 100n), settle(1, 10)])
-        const charge = { op: 'record_charge', till: TILL, signature: '00', at: NOW } as const
+        const paper = { till: TILL, batch: '', signature: '00', at: NOW }
+        const charge = { op: 'record_charge', ...paper } as const
         const results = await ledger.commit([
           {
             ...charge,

@@ -1,0 +1,42 @@
+import { Address, type ContractProvider, type TupleItem } from '@ton/core'
+import type { Nano } from '#base/nano.ts'
+import { Till, type TillAccount, type TillTotals } from '#contracts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
+import type { Chain } from './chain.ts'
+
+/** A get-method's answer and the block it was true at, when the provider says so. */
+export interface Seen<T> {
+  readonly value: T
+  readonly seqno: number | null
+}
+
+/** The Till's get-methods over a provider. */
+export interface TillReader {
+  account(account: AccountId): Promise<Seen<TillAccount>>
+  payeePaid(payee: TonAddress): Promise<Nano>
+  totals(): Promise<TillTotals>
+  dailyCap(): Promise<Nano>
+}
+
+export function readTill(chain: Chain, address: TonAddress): TillReader {
+  const till = Till.createFromAddress(Address.parseRaw(address))
+
+  async function seen<T>(read: (provider: ContractProvider) => Promise<T>): Promise<Seen<T>> {
+    let seqno: number | null = null
+    const get = async (method: string, args: TupleItem[]) => {
+      const answer = await chain.runGet(address, method, args)
+      seqno = answer.seqno
+      return { stack: answer.stack }
+    }
+    // Sound: the wrapper's get-methods call nothing of a provider but `get`.
+    const value = await read({ get } as unknown as ContractProvider)
+    return { value, seqno }
+  }
+
+  return {
+    account: (account) => seen((provider) => till.getAccount(provider, account)),
+    payeePaid: async (payee) => (await seen((p) => till.getPayeePaid(p, payee))).value,
+    totals: async () => (await seen((provider) => till.getTotals(provider))).value,
+    dailyCap: async () => (await seen((provider) => till.getConfig(provider))).value.dailyCap,
+  }
+}

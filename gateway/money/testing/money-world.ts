@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Address, toNano } from '@ton/core'
+import { keyPairFromSeed, sign } from '@ton/crypto'
+import { type Clock, unixMs } from '#base/brand.ts'
+import { type Bytes, hex } from '#base/bytes.ts'
+import { MAX_COLUMN_NANO, type Nano, nano } from '#base/nano.ts'
+import {
+  type AccountKeys,
+  accountIdOf,
+  formatMemo,
+  plainBody,
+  Till,
+  type TillConfig,
+} from '#contracts'
+import { type DevChain, startDevChain } from '#dev/chain/start-dev-chain.ts'
+import { type DevWallet, openDevWallet } from '#dev/chain/wallet.ts'
+import { type AccountId, type TonAddress, tonAddress } from '../../db/ids.ts'
+import { migrate } from '../../db/migrate.ts'
+import { createCore } from '../../ledger/core.ts'
+import { groupCommit } from '../../ledger/group-commit.ts'
+import type { Ledger } from '../../ledger/port.ts'
+import { openSqlite, type SqliteStore } from '../../node/open-sqlite.ts'
+import type { Chain } from '../chain.ts'
+import { openJsonRpc } from '../json-rpc.ts'
+import { toncenter } from '../toncenter.ts'
+import { createWatcher, type Watcher, type WatcherDeps } from '../watch-deposits.ts'
+
+const INIT = {
+  name: '0000_init',
+  sql: readFileSync(join(import.meta.dirname, '../../../migrations/0000_init.sql'), 'utf8'),
+}
+const DAY_SECONDS = 86_400
+
+const sha256 = (bytes: Uint8Array): Bytes =>
+  new Uint8Array(createHash('sha256').update(bytes).digest())
+
+export interface TestKey {
+  readonly publicKey: Bytes
+  readonly secretKey: Buffer
+  readonly sign: (hash: Bytes) => Bytes
+}
+
+export function testKey(name: string): TestKey {
+  const { publicKey, secretKey } = keyPairFromSeed(createHash('sha256').update(name).digest())
+  return {
+    publicKey: new Uint8Array(publicKey),
+    secretKey,
+    sign: (hash) => new Uint8Array(sign(Buffer.from(hash), secretKey)),
+  }
+}
+
+export const METER = testKey('meter')
+export const ton = (amount: string): Nano => nano(toNano(amount))
+
+export const TILL_CONFIG: Omit<TillConfig, 'admin'> = {
+  meterKey: METER.publicKey,
+  exitDelay: DAY_SECONDS,
+  rotationDelay: 4 * DAY_SECONDS,
+  holdDays: 0,
+  dailyCap: ton('100'),
+  maxFeeBps: 1_000,
+  salt: new Uint8Array(32).fill(1),
+}
+
+/** The account of an owner named so. */
+export async function testAccount(
+  name: string,
+  mode: 'managed' | 'sovereign' = 'managed',
+): Promise<{ readonly id: AccountId; readonly keys: AccountKeys }> {
+  const keys = {
+    owner: null,
+    ownerKey: testKey(`${name} owner`).publicKey,
+    spendKey: testKey(`${name} spend`).publicKey,
+    salt: sha256(Buffer.from(name)).slice(0, 16),
+  }
+  return { keys, id: await accountIdOf(keys, mode, sha256) }
+}
+
+export interface World {
+  readonly dev: DevChain
+  readonly till: TonAddress
+  /** Any user's wallet, funded with 1,000 TON. */
+  readonly user: DevWallet
+  readonly clock: Clock
+  deposit(account: AccountId, amount: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** A local chain with a deployed Till. */
+export async function openWorld(config: Partial<TillConfig> = {}): Promise<World> {
+  const dev = await startDevChain()
+  const user = openDevWallet(dev.endpoint, 'user')
+  await user.fund('1000')
+  const contract = Till.createFromConfig({
+    ...TILL_CONFIG,
+    admin: user.address.toRawString(),
+    ...config,
+  })
+  const { address, init } = contract
+  if (init === undefined) throw new Error('no StateInit')
+  const body = plainBody('topUp')
+  await user.transfer({ to: address, value: toNano('2'), init, body, bounce: false })
+  return {
+    dev,
+    user,
+    till: tonAddress(address.toRawString()),
+    clock: () => unixMs(dev.chain.now() * 1000),
+    deposit: (account, amount) =>
+      user.transfer({ to: address, value: toNano(amount), comment: formatMemo(account) }),
+    close: () => dev.close(),
+  }
+}
+
+export function chainAt(endpoint: string): Chain {
+  return toncenter(
+    openJsonRpc({
+      endpoint,
+      fetch,
+      wait: () => Promise.resolve(),
+      chance: () => 0.5,
+      callsPerSecond: 1_000,
+    }),
+  )
+}
+
+/** A gateway's books on a real file; `restart` is what a new process finds. */
+export interface Books {
+  readonly store: SqliteStore
+  readonly ledger: Ledger
+  restart(): Books
+  close(): void
+}
+
+export function openBooks(): Books {
+  const folder = mkdtempSync(join(tmpdir(), 'cocoon-money-'))
+  const path = join(folder, 'gateway.db')
+  const start = (): Books => {
+    const store = openSqlite(path)
+    migrate(store, [INIT])
+    const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+    return {
+      store,
+      ledger,
+      restart: () => {
+        store.close()
+        return start()
+      },
+      close: () => {
+        store.close()
+        rmSync(folder, { recursive: true, force: true })
+      },
+    }
+  }
+  return start()
+}
+
+export function openWatcher(world: World, books: Books, over: Partial<WatcherDeps> = {}): Watcher {
+  return createWatcher({
+    till: world.till,
+    chain: chainAt(world.dev.endpoint),
+    witnesses: [],
+    limits: { alone: MAX_COLUMN_NANO, total: MAX_COLUMN_NANO },
+    ledger: books.ledger,
+    store: books.store,
+    clock: world.clock,
+    ...over,
+  })
+}
+
+export async function tillAccount(world: World, account: AccountId) {
+  const { readTill } = await import('../read-till.ts')
+  return (await readTill(chainAt(world.dev.endpoint), world.till).account(account)).value
+}
+
+export const rawAddress = (address: Address): TonAddress => tonAddress(address.toRawString())
+export { hex }

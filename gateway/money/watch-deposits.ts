@@ -1,0 +1,208 @@
+import { eq, gt, sql } from 'drizzle-orm'
+import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
+import { accountMode, DAY_SECONDS, type TillAccount } from '#contracts'
+import type { Store } from '../db/db.ts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
+import { accounts } from '../db/schema.ts'
+import type { ChainEvent, Ledger, MirrorAccount } from '../ledger/port.ts'
+import type { Chain, Head, WalkedTransaction } from './chain.ts'
+import { type Reading, readDeposit } from './deposit.ts'
+import { MoneyError } from './errors.ts'
+import { readTill } from './read-till.ts'
+import { readCursor, readStaged, walkToCursor } from './walk.ts'
+
+/** A provider whose newest block is older than that shows the past (A24). */
+const STALE_SECONDS = 60
+/** Transactions applied in one step. */
+const STEP = 50
+
+export interface WatcherDeps {
+  readonly till: TonAddress
+  readonly chain: Chain
+  /** Independent providers that must agree before a large credit (M11). */
+  readonly witnesses: readonly Chain[]
+  readonly limits: CreditLimits
+  readonly ledger: Ledger
+  /** Where the cursor is: the ledger's own store. */
+  readonly store: Store
+  readonly clock: Clock
+}
+
+/** How much one provider's word is good for. */
+export interface CreditLimits {
+  /** A credit above this needs every witness to show the same. */
+  readonly alone: Nano
+  /** Without witnesses, all credits together stay below this. */
+  readonly total: Nano
+}
+
+export interface WatchReport {
+  /** Transactions taken over by this call, oldest first. */
+  readonly events: readonly ChainEvent[]
+  readonly credited: Nano
+  /** Masterchain block up to which everything is known. */
+  readonly seqno: number
+}
+
+export interface Watcher {
+  /** Takes over everything new. Calls must not overlap. @throws MoneyError: nothing is lost, call again */
+  tick(): Promise<WatchReport>
+  /**
+   * Reads every account that ever had money again: finds lapsed exits, and heals what a lying or lagging provider hid.
+   * @throws MoneyError
+   */
+  reconcile(): Promise<void>
+}
+
+/**
+ * Mirrors the Till. The scan only says what to read again: an account's own counters at a final block are the truth, and
+ * taking them over twice changes nothing.
+ *
+ * 1. The provider shows the present.
+ * 2. Every transaction since the cursor is found by the hash chain.
+ * 3. Oldest first: the accounts they touched are read, and their credits, the rows and the cursor committed as one.
+ */
+export function createWatcher(deps: WatcherDeps): Watcher {
+  const present = createPresence(deps)
+  const mirror = createMirror(deps)
+  return {
+    async tick() {
+      const head = await present()
+      if (head.last === null) return { events: [], credited: ZERO_NANO, seqno: head.seqno }
+      await walkToCursor(deps, deps.till, head.last)
+      // Read once a tick: a state at or above the head's block covers all of its transactions.
+      const read = new Set<AccountId>()
+      const events: ChainEvent[] = []
+      let credited = ZERO_NANO
+      for (;;) {
+        const step = readStaged(deps.store, deps.till, { top: head.last, limit: STEP })
+        if (step.length === 0) break
+        const applied = await applyStep(deps, mirror, { step, head, read })
+        events.push(...applied.events)
+        credited = nano(credited + applied.credited)
+      }
+      return { events, credited, seqno: head.seqno }
+    },
+    async reconcile() {
+      const head = await present()
+      const known = deps.store.db
+        .select({ id: accounts.id })
+        .from(accounts)
+        .where(gt(accounts.credited, ZERO_NANO))
+        .all()
+      for (const { id } of known) await deps.ledger.commit([await mirror(id, head)])
+    },
+  }
+}
+
+type Mirror = (account: AccountId, head: Head) => Promise<MirrorAccount>
+
+async function applyStep(
+  { ledger, store, till }: WatcherDeps,
+  mirror: Mirror,
+  now: {
+    readonly step: readonly WalkedTransaction[]
+    readonly head: Head
+    readonly read: Set<AccountId>
+  },
+): Promise<{ readonly events: readonly ChainEvent[]; readonly credited: Nano }> {
+  const from = readCursor(store, till)
+  const to = now.step.at(-1)?.id
+  if (to === undefined) return { events: [], credited: ZERO_NANO }
+  const readings: readonly Reading[] = now.step.map(({ id, transaction }) =>
+    readDeposit(id.hash, transaction),
+  )
+  const touched = new Set(readings.flatMap((reading) => reading.accounts))
+  const mirrors: MirrorAccount[] = []
+  for (const account of touched) {
+    if (!now.read.has(account)) mirrors.push(await mirror(account, now.head))
+  }
+  const events = readings.map(({ event }) => event)
+  const advance = { op: 'advance_cursor', address: till, from, to, events } as const
+  const [advanced, ...mirrored] = await ledger.commit([advance, ...mirrors])
+  if (!advanced.ok) throw new MoneyError('regressed', 'another watcher moved the cursor')
+  for (const account of touched) now.read.add(account)
+  const credited = mirrored.reduce((sum, result) => sum + result.credited, 0n)
+  return { events, credited: nano(credited) }
+}
+
+/** Says where the chain is, and refuses a provider that shows the past (A24). */
+function createPresence({ chain, till, clock, store }: WatcherDeps): () => Promise<Head> {
+  let newest = 0
+  return async () => {
+    const head = await chain.head(till)
+    if (head.seqno < newest) throw new MoneyError('regressed', `block ${head.seqno} is over`)
+    if (head.syncedAt < toSeconds(clock()) - STALE_SECONDS) {
+      throw new MoneyError('stale', `block ${head.seqno} is old`)
+    }
+    const cursor = readCursor(store, till)
+    if (cursor !== null && (head.last === null || head.last.lt < cursor.lt)) {
+      throw new MoneyError('regressed', `the provider lacks transaction ${cursor.lt}`)
+    }
+    newest = head.seqno
+    return head
+  }
+}
+
+/** Reads accounts as operations for the ledger, judged by M11's rules. */
+function createMirror({ chain, witnesses, till, limits, store, clock }: WatcherDeps): Mirror {
+  const reader = readTill(chain, till)
+  const others = witnesses.map((witness) => readTill(witness, till))
+  // Fixed at the Till's deployment.
+  let dailyCap: Nano | undefined
+
+  async function assertTrusted(account: AccountId, seen: TillAccount): Promise<void> {
+    const grown = nano(seen.credit - creditedTo(store, account))
+    if (grown <= ZERO_NANO) return
+    if (others.length === 0 && creditedInAll(store) + grown > limits.total) {
+      throw new MoneyError('untrusted', `one provider alone credits more than ${limits.total}`)
+    }
+    if (grown <= limits.alone) return
+    for (const other of others) {
+      const { value } = await other.account(account)
+      if (!agrees(seen, value)) throw new MoneyError('untrusted', 'providers disagree')
+    }
+  }
+
+  return async (account, head) => {
+    const { value, seqno } = await reader.account(account)
+    if (seqno !== null && seqno < head.seqno) {
+      throw new MoneyError('regressed', `an account was read at block ${seqno}`)
+    }
+    await assertTrusted(account, value)
+    const mode = accountMode(account)
+    dailyCap ??= await reader.dailyCap()
+    const cap =
+      mode === 'sovereign'
+        ? null
+        : { left: value.capLeft, daily: dailyCap, resets: nextDay(head.syncedAt) }
+    const { credit, debit, paidOut } = value
+    const exitAt = value.exitAt === 0 ? null : unixSeconds(value.exitAt)
+    const op = 'mirror_account'
+    const counters = { credit, debit, paidOut }
+    return { op, account, mode, ...counters, exitAt, cap, seqno: seqno ?? head.seqno, at: clock() }
+  }
+}
+
+function creditedTo(store: Store, account: AccountId): Nano {
+  const row = store.db
+    .select({ credited: accounts.credited })
+    .from(accounts)
+    .where(eq(accounts.id, account))
+    .get()
+  return row?.credited ?? ZERO_NANO
+}
+
+function creditedInAll(store: Store): Nano {
+  const sum = sql<string>`CAST(COALESCE(SUM(credited), 0) AS TEXT)`
+  return nano(BigInt(store.db.select({ sum }).from(accounts).get()?.sum ?? '0'))
+}
+
+function agrees(a: TillAccount, b: TillAccount): boolean {
+  return a.credit === b.credit && a.debit === b.debit && a.paidOut === b.paidOut
+}
+
+function nextDay(time: UnixSeconds): UnixSeconds {
+  return unixSeconds((Math.floor(time / DAY_SECONDS) + 1) * DAY_SECONDS)
+}
