@@ -3,7 +3,6 @@ import { type Bytes, equalBytes } from '#base/bytes.ts'
 import { type Checklist, type Proof, prove } from '../checks.ts'
 import type { Collateral } from '../collateral/entry.ts'
 import type { VerifiedChain } from '../der/chain.ts'
-import { verifyEcdsaRaw } from '../der/ecdsa.ts'
 import { AttestationError, demand } from '../errors.ts'
 import { gpuEvidenceDigest } from '../hashes.ts'
 import { NVIDIA_CHECKS } from './checks.ts'
@@ -14,6 +13,7 @@ import { proveReferences, type ReferenceFacts } from './references.ts'
 import { type RevocationStatus, revocationStatus } from './revocation/status.ts'
 import { deviceSubjects, distinctSubjects } from './revocation/subjects.ts'
 import type { SpdmTranscript } from './spdm.ts'
+import { verifyTranscript } from './verify-transcript.ts'
 
 /** What is true about a device once every cryptographic step has passed. */
 export interface DeviceFacts {
@@ -66,7 +66,7 @@ export function proveNvidia(input: NvidiaProofInput): Promise<Proof<NvidiaFacts>
   return prove(NVIDIA_CHECKS, async (list) => {
     const proven = await proveChains(input, list)
     await list.step('gpu.arch', () => checkArchitecture(evidence.arch, proven))
-    await list.step('gpu.signature', () => each(evidence.devices, checkSignature))
+    await list.step('gpu.signature', () => each(evidence.devices, verifyTranscript))
     await list.step('gpu.nonce', () =>
       each(evidence.devices, (device) => checkNonce(device, nonce)),
     )
@@ -136,20 +136,6 @@ function checkArchitecture(arch: string, proven: readonly ProvenDevice[]): void 
     const same = identity.architecture === arch
     demand(same, 'gpu-arch', `${identity.chip} is ${identity.architecture}, not what is named`)
   }
-}
-
-async function checkSignature({ chain, transcript }: NvidiaDeviceEvidence): Promise<void> {
-  const key = chain[0]?.key
-  // The chain's verification has made sure of the curve.
-  demand(key?.kind === 'ec' && key.curve === 'P-384', 'signature', 'device key is not P-384')
-  const good = await verifyEcdsaRaw({
-    curve: 'P-384',
-    hash: 'SHA-384',
-    point: key.point,
-    message: transcript.signed,
-    signature: transcript.signature,
-  })
-  demand(good, 'signature', 'SPDM signature is bad')
 }
 
 function checkNonce({ transcript }: NvidiaDeviceEvidence, nonce: Bytes): void {
