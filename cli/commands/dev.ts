@@ -1,4 +1,4 @@
-import { type Command, EXIT } from '../command.ts'
+import { type Command, UsageError } from '../command.ts'
 
 const USAGE = `cocoon dev: the whole product on this machine, a fresh world at each start.
 
@@ -17,8 +17,21 @@ export const dev: Command = {
   summary: 'start the development world (what npm start does)',
   usage: USAGE,
   run: async (io) => {
-    const { runWorld } = await import('#dev/world/run.ts')
-    await runWorld({ env: io.env, cwd: io.cwd, out: io.out, err: io.err, stopped: io.stopped })
-    return EXIT.ok
+    const { runWorld } = await importWorld()
+    return runWorld({ env: io.env, cwd: io.cwd, out: io.out, err: io.err, stopped: io.stopped })
   },
+}
+
+async function importWorld(): Promise<typeof import('#dev/world/run.ts')> {
+  try {
+    return await import('#dev/world/run.ts')
+  } catch (cause) {
+    const isMissing =
+      cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    if (!isMissing) throw cause
+    throw new UsageError(
+      'the development world comes with the checkout, not with the package: clone the repository and run npm start',
+      { cause },
+    )
+  }
 }

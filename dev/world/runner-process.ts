@@ -7,13 +7,12 @@ import {
   startRunner,
   type VerifyVoucher,
 } from '#enclave-runner/main.ts'
-import { type AmdForgeData, openAmdForge } from '../forge/amd.ts'
 import { runPart } from './part.ts'
-import { simulatedQuoter } from './simulated-quoter.ts'
+import { openSimulatedTee, type SimulatedTeeData, simulatedQuoter } from './simulated-tee.ts'
 
 export interface RunnerSettings {
   readonly config: RunnerConfig
-  readonly forge: AmdForgeData
+  readonly tee: SimulatedTeeData
 }
 
 export interface RunnerReady {
@@ -35,8 +34,8 @@ const verifyVoucher: VerifyVoucher = (voucher, meterKey) =>
     { sha256: webSha256, verify: webVerify },
   )
 
-runPart<RunnerSettings, RunnerReady>(async ({ config, forge }) => {
-  const quoter = simulatedQuoter(await openAmdForge(forge))
+runPart<RunnerSettings, RunnerReady>(async ({ config, tee }) => {
+  const quoter = simulatedQuoter(await openSimulatedTee(tee))
   const runner = await startRunner(config, { ...processDeps(), quoter, verifyVoucher })
   return { ready: { origin: runner.origin }, close: () => runner.close() }
 })
