@@ -42,7 +42,12 @@ export class ConfigError extends CodedError<'invalid'> {
   override readonly name = 'ConfigError'
 }
 
-const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set([
+  '127.0.0.1',
+  '::1',
+  '::ffff:127.0.0.1',
+  'localhost',
+])
 
 /**
  * Reads settings by name, applies defaults, checks each and then all of them together.

@@ -23,7 +23,9 @@ export interface AppDeps {
   readonly authenticator: Authenticator
   readonly till: TillView | undefined
   readonly registryAddress: string
-  readonly registry: () => { readonly readAt: number; readonly registry: RegistrySnapshot } | undefined
+  readonly registry: () =>
+    | { readonly readAt: number; readonly registry: RegistrySnapshot }
+    | undefined
   /** The served API description. */
   readonly openapi: string
   readonly commissionBps: number

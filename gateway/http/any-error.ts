@@ -1,7 +1,7 @@
 import { ProtocolError, toProblem } from '#protocol'
-import { fromAccountError } from './authenticate.ts'
 import { ApiError, errorAnswer, errorObject } from '../errors.ts'
 import { LedgerError } from '../ledger/errors.ts'
+import { fromAccountError } from './authenticate.ts'
 
 export interface PlainErrorAnswer {
   readonly status: number

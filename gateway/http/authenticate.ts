@@ -5,10 +5,7 @@ import { ApiError, type ApiErrorCode } from '../errors.ts'
 const BEARER = /^Bearer +([^\s]{1,512})$/i
 
 /** Reads a key as OpenAI's SDKs send it, or as Anthropic's do. @throws ApiError `invalid_api_key` */
-export function readKey(
-  authorization: string | undefined,
-  apiKey: string | undefined,
-): string {
+export function readKey(authorization: string | undefined, apiKey: string | undefined): string {
   const key = authorization === undefined ? apiKey : BEARER.exec(authorization)?.[1]
   if (key === undefined || key === '') {
     throw new ApiError(

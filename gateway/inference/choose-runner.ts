@@ -2,7 +2,7 @@ import { utf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import type { InferenceDeps } from './deps.ts'
-import { type Candidate, type PickFailure, pick } from "./pick.ts"
+import { type Candidate, type PickFailure, pick } from './pick.ts'
 
 import type { Ask } from './read-ask.ts'
 

@@ -36,7 +36,8 @@ export function createRelayGet(
       throw new ApiError('no_runner', 'This runner is not attested at the moment')
     }
     const atOnce = underWay.get(runner.id) ?? 0
-    if (atOnce >= MAX_AT_ONCE) throw new ApiError('overloaded', 'This runner is being asked too often')
+    if (atOnce >= MAX_AT_ONCE)
+      throw new ApiError('overloaded', 'This runner is being asked too often')
     underWay.set(runner.id, atOnce + 1)
     try {
       const { kind } = await runSealedAttempt(deps, {

@@ -1,4 +1,4 @@
-import { toSeconds, unixSeconds, type UnixMs } from '#base/brand.ts'
+import { toSeconds, type UnixMs, unixSeconds } from '#base/brand.ts'
 import { formatTon, type Nano } from '#base/nano.ts'
 import type { AccountId, KeyId, RequestId } from '../db/ids.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
@@ -39,7 +39,9 @@ export async function reserve(
   const result =
     failed === undefined
       ? (await deps.ledger.commit([op]))[0]
-      : (await deps.ledger.commit([{ op: 'release', account, request, attempt: failed, at }, op]))[1]
+      : (
+          await deps.ledger.commit([{ op: 'release', account, request, attempt: failed, at }, op])
+        )[1]
   if (!result.ok) throw refusal(result.code, result.available, reservation, deps.topUpUrl)
 }
 
@@ -72,7 +74,8 @@ function refusal(
   const messages = {
     insufficient_credits: `Insufficient credits: this request may cost up to ${formatTon(amount)} TON and ${formatTon(available)} TON are available. Top up at ${url} or lower max_tokens`,
     daily_cap: `The account's daily cap on chain is used up; it renews by itself. See ${url}`,
-    cheque_due: 'A sovereign account sends a cheque before more may be used: POST /v1/account/cheques',
+    cheque_due:
+      'A sovereign account sends a cheque before more may be used: POST /v1/account/cheques',
     account_closed: 'This account is being closed: an exit is under way on chain',
     unknown_account: 'This account is unknown',
     duplicate: 'The gateway failed to serve this request',

@@ -1,5 +1,5 @@
-import { toSeconds, type Clock } from '#base/brand.ts'
-import { openSession, preferredSealingKey, type Provider, type Session } from '#protocol'
+import { type Clock, toSeconds } from '#base/brand.ts'
+import { openSession, type Provider, preferredSealingKey, type Session } from '#protocol'
 import type { Lease } from '../runners/live-runner.ts'
 
 /** HPKE contexts to runners, one per lease, so that a request costs microseconds instead of a millisecond (H11). */

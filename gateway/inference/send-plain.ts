@@ -8,11 +8,11 @@ import {
   type SessionRequest,
   Transcript,
 } from '#protocol'
-import type { Terms } from '../ledger/port.ts'
 import { ApiError, errorObject } from '../errors.ts'
+import type { Terms } from '../ledger/port.ts'
 import { type PlainOutcome, runPlainAttempt } from '../relay/plain-attempt.ts'
-import { noteAbsence, noteAnswer, noteFailure } from '../runners/load.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import { noteAbsence, noteAnswer, noteFailure } from '../runners/load.ts'
 import type { InferenceDeps } from './deps.ts'
 import { ALLOWANCE_SECONDS, makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
@@ -149,7 +149,7 @@ function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: PlainOutc
   if (outcome.kind === 'answered' || outcome.kind === 'gone') return
   if (outcome.kind === 'failed' && outcome.how === 'refused') noteAbsence(load, now)
   else noteFailure(load, now)
-  const code = 'how' in outcome ? outcome.how : (('code' in outcome && outcome.code) || outcome.kind)
+  const code = 'how' in outcome ? outcome.how : ('code' in outcome && outcome.code) || outcome.kind
   deps.log('warn', 'runner failed a request', { runner: runner.id, code })
 }
 

@@ -1,4 +1,5 @@
-import { nano, type Nano } from '#base/nano.ts'
+import { toSeconds } from '#base/brand.ts'
+import { type Nano, nano } from '#base/nano.ts'
 import {
   type Envelope,
   HEADER,
@@ -7,13 +8,16 @@ import {
   readEnvelope,
   receiptId,
 } from '#protocol'
-import { toSeconds } from '#base/brand.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import type { Terms } from '../ledger/port.ts'
-import { runSealedAttempt, type SealedFailure, type SealedOutcome } from '../relay/sealed-attempt.ts'
+import {
+  runSealedAttempt,
+  type SealedFailure,
+  type SealedOutcome,
+} from '../relay/sealed-attempt.ts'
 import { isTrusted } from '../runners/directory.ts'
-import { noteAbsence, noteFailure } from '../runners/load.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import { noteAbsence, noteFailure } from '../runners/load.ts'
 import type { InferenceDeps } from './deps.ts'
 import { makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
@@ -123,9 +127,13 @@ function boundSealed(
   const whole = boundOf(asked, terms.price)
   const bound = most === undefined ? whole : shortenTo(whole, most, terms.price)
   if (bound !== undefined) return { terms, bound }
-  throw new ApiError('cost_above_maximum', 'The prompt alone may cost more than the sealed maxCost', {
-    extra: { required: nano(whole.cost).toString() },
-  })
+  throw new ApiError(
+    'cost_above_maximum',
+    'The prompt alone may cost more than the sealed maxCost',
+    {
+      extra: { required: nano(whole.cost).toString() },
+    },
+  )
 }
 
 function readMaxTokens(value: ReturnType<HeaderReader>): number | undefined {

@@ -21,14 +21,19 @@ import { readBody } from './read-body.ts'
 export interface ListenerDeps extends InferenceDeps {
   readonly authenticator: Authenticator
   readonly maxBodyBytes: number
-  /** The runner whose own origin a connection came to. */
-  readonly runnerOf: (request: IncomingMessage) => string | undefined
   /** Ends when the gateway is told to stop: nothing new is taken then. */
   readonly closing: AbortSignal
 }
 
-/** @returns false when the request is none of its business */
-export type Listener = (request: IncomingMessage, response: ServerResponse) => boolean
+/**
+ * @param own the runner whose own origin the request came to
+ * @returns false when the request is none of its business
+ */
+export type Listener = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  own: string | undefined,
+) => boolean
 
 interface Exchange {
   readonly request: IncomingMessage
@@ -47,11 +52,10 @@ const SWALLOW_MS = 10_000
  */
 export function createInferenceListener(deps: ListenerDeps): Listener {
   const relayGet = createRelayGet(deps)
-  return (request, response) => {
+  return (request, response, own) => {
     const url = request.url ?? '/'
     const mark = url.indexOf('?')
     const path = mark === -1 ? url : url.slice(0, mark)
-    const own = deps.runnerOf(request)
     const address = own === undefined ? addressByPath(path) : { runner: own, path }
     if (address !== undefined) {
       const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type LookupAddress, lookup as dnsLookup } from 'node:dns'
+import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
 import { TLSSocket } from 'node:tls'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { Breakage, Call, Incoming, OutgoingRequest, Target, Upstream } from '../relay/ports.ts'
@@ -106,7 +106,8 @@ function lookupPublic(hostname: string, _options: unknown, callback: LookupCallb
       callback(error, [])
       return
     }
-    const isSafe = addresses.length > 0 && addresses.every(({ address }) => isPublicAddress(address))
+    const isSafe =
+      addresses.length > 0 && addresses.every(({ address }) => isPublicAddress(address))
     callback(isSafe ? null : new UnsafeTarget('the name leads to a private address'), addresses)
   })
 }

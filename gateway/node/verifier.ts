@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { hex } from '#base/bytes.ts'
-import { nodeProvider } from '#protocol/node'
 import type { Provider } from '#protocol'
+import { nodeProvider } from '#protocol/node'
 
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const MAX_KEYS = 4_096

@@ -2,8 +2,8 @@ import type { Clock } from '#base/brand.ts'
 import {
   type Keyset,
   type MeteredUsage,
-  type Provider,
   ProtocolError,
+  type Provider,
   type Receipt,
   receiptJson,
   verifyReceipt,

@@ -54,8 +54,10 @@ async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): 
   deps.store.noteAppraisal(session.id, at, '')
   const live = deps.directory.find(runner.id)
   if (live === undefined) {
+    // After a restart the address of its own must be opened again.
+    const origin = await deps.origins.assign(runner.id, lease.origin)
     const made = { keyset, standing, load: newLoad(runner.seen), hashes: deps.provider.hashes }
-    deps.directory.put(toLiveRunner({ runner, lease }, made))
+    deps.directory.put(toLiveRunner({ runner, lease: { ...lease, origin } }, made))
   } else {
     deps.directory.setStanding(runner.id, session.id, standing)
   }

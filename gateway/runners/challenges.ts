@@ -1,6 +1,6 @@
+import type { Random } from '#base/brand.ts'
 import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
-import type { Random } from '#base/brand.ts'
 import { ApiError } from '../errors.ts'
 
 /** Registration challenges: random, single-use, short-lived. They are also the nonces of quotes (H7). */
@@ -36,7 +36,10 @@ export function createChallenges(random: Random): Challenges {
       const expires = open.get(challenge)
       open.delete(challenge)
       if (expires === undefined || expires <= now) {
-        throw new ApiError('invalid_challenge', 'The challenge is unknown, used or expired: ask anew')
+        throw new ApiError(
+          'invalid_challenge',
+          'The challenge is unknown, used or expired: ask anew',
+        )
       }
     },
   }

@@ -1,0 +1,56 @@
+import type { CollateralSource } from '#attestation'
+import { type Clock, toSeconds } from '#base/brand.ts'
+import type { Ledger } from './ledger/port.ts'
+import { appraiseLeases } from './runners/appraise-leases.ts'
+import type { RunnersDeps } from './runners/deps.ts'
+
+/** Work that nobody asked for. One at a time under each name; a failure waits for the next time. */
+export interface Job {
+  readonly name: string
+  readonly everyMs: number
+  readonly run: () => Promise<void>
+}
+
+export interface JobsDeps {
+  readonly ledger: Ledger
+  readonly runners: RunnersDeps
+  readonly collateral: CollateralSource
+  /** Moves the write-ahead log into the file. */
+  readonly checkpoint: () => void
+  /** Jobs of the money side, when this gateway has a Till. */
+  readonly money: readonly Job[]
+  readonly clock: Clock
+}
+
+/** Every job, once, for Node's timers and for a Worker's schedule. */
+export function createJobs(deps: JobsDeps): readonly Job[] {
+  const { ledger, runners, clock } = deps
+  return [
+    {
+      name: 'maintain',
+      everyMs: 1_000,
+      run: async () => {
+        await ledger.commit([{ op: 'maintain', now: toSeconds(clock()) }])
+      },
+    },
+    { name: 'checkpoint', everyMs: 5_000, run: async () => deps.checkpoint() },
+    {
+      // A revocation bites within a minute; the policy accepts readings of ten.
+      name: 'registry',
+      everyMs: 60_000,
+      run: async () => {
+        if (await runners.allowlist.refresh()) await appraiseLeases(runners)
+      },
+    },
+    // Verdicts hold ten minutes: two failures in a row are still in time.
+    { name: 'appraise', everyMs: 200_000, run: () => appraiseLeases(runners) },
+    {
+      name: 'collateral',
+      everyMs: 300_000,
+      run: async () => {
+        await deps.collateral.refreshDue()
+      },
+    },
+    ...deps.money,
+  ]
+}

@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { unixMs } from '#base/brand.ts'
+import type { Migration } from './db/migrate.ts'
+import { createRandom } from './node/random.ts'
+import type { GatewayDeps } from './node/start-gateway.ts'
+
+export { ConfigError, type GatewayConfig, readGatewayConfig } from './config.ts'
+export type { SimulationTrust } from './node/build.ts'
+export { createPinoLog } from './node/pino-log.ts'
+export { type GatewayDeps, type RunningGateway, startGateway } from './node/start-gateway.ts'
+export { SETTINGS } from './settings.ts'
+
+/** What this process itself gives to a gateway: its clock, randomness and network. */
+export function processDeps(): Pick<GatewayDeps, 'clock' | 'random' | 'chance' | 'fetch'> {
+  return {
+    clock: () => unixMs(Date.now()),
+    random: createRandom(),
+    chance: Math.random,
+    fetch: globalThis.fetch,
+  }
+}
+
+/** Reads `migrations/*.sql`. @param folder absolute path */
+export function readMigrations(folder: string): readonly Migration[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => ({
+      name: file.slice(0, -'.sql'.length),
+      sql: readFileSync(join(folder, file), 'utf8'),
+    }))
+}
