@@ -6,7 +6,7 @@ import { ConfigError, type GatewayConfig, isLocalUrl, isLoopback } from '../conf
 import type { RunnerId } from '../db/ids.ts'
 import { type Migration, migrate } from '../db/migrate.ts'
 import { addressByHost } from '../http/runner-address.ts'
-import { createJobs } from '../jobs.ts'
+import { createJobs, type Job } from '../jobs.ts'
 import { codeOf, type Log } from '../log.ts'
 import { openJsonRpc } from '../money/json-rpc.ts'
 import { toncenter } from '../money/toncenter.ts'
@@ -15,6 +15,7 @@ import { appraiseLeases } from '../runners/appraise-leases.ts'
 import { type Built, build, type SimulationTrust } from './build.ts'
 import { type HttpServer, openHttpServer, type RequestHandler } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
+import { createMoneyJobs } from './money-jobs.ts'
 import { openSqlite, type SqliteStore } from './open-sqlite.ts'
 import { type RunningJobs, runJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
@@ -67,6 +68,7 @@ export async function startGateway(options: {
   const upstream = createUpstream({ loopback: !config.production })
   let listener: Listener | undefined
   const origins = openOrigins(config, () => listener)
+  const chain = openChain(config, deps)
   const built = build({
     ...deps,
     config,
@@ -74,14 +76,16 @@ export async function startGateway(options: {
     store,
     upstream,
     origins,
-    chain: openChain(config, deps),
+    chain,
     simulation: deps.simulation,
     closing: closing.signal,
   })
   listener = openListener(config, built, closing.signal)
   handle = mainHandler(config, built, listener)
   await restoreLeases(built, deps.log)
-  const jobs = startJobs(built, store, deps)
+  const { ledger } = built.app.runners
+  const money = createMoneyJobs({ config, chain, ledger, store, clock: deps.clock })
+  const jobs = startJobs(built, { store, money }, deps)
   const gateway = { built, server, origins, jobs, upstream, store, closing }
   return {
     origin: config.publicUrl ?? server.origin,
@@ -165,7 +169,11 @@ async function restoreLeases({ app }: Built, log: Log): Promise<void> {
   }
 }
 
-function startJobs({ app, collateral }: Built, store: SqliteStore, deps: GatewayDeps): RunningJobs {
+function startJobs(
+  { app, collateral }: Built,
+  { store, money }: { readonly store: SqliteStore; readonly money: readonly Job[] },
+  deps: GatewayDeps,
+): RunningJobs {
   const { watchdog } = app.inference
   const tick = setInterval(() => watchdog.tick(), TICK_MS)
   tick.unref()
@@ -174,7 +182,7 @@ function startJobs({ app, collateral }: Built, store: SqliteStore, deps: Gateway
     runners: app.runners,
     collateral,
     checkpoint: () => store.checkpoint(),
-    money: [],
+    money,
     clock: deps.clock,
   })
   const running = runJobs(jobs, deps.log)
