@@ -5,16 +5,23 @@ import { join } from 'node:path'
 import { type Address, toNano } from '@ton/core'
 import { keyPairFromSeed, sign } from '@ton/crypto'
 import { type Clock, unixMs } from '#base/brand.ts'
-import { type Bytes, hex } from '#base/bytes.ts'
-import { MAX_COLUMN_NANO, type Nano, nano } from '#base/nano.ts'
+import { type Bytes, fromHex, hex } from '#base/bytes.ts'
+import { MAX_COLUMN_NANO, type Nano, nano, parseNano } from '#base/nano.ts'
 import {
   type AccountKeys,
   accountIdOf,
+  accountKeysToJson,
+  type Cheque,
+  chequeBits,
   formatMemo,
   plainBody,
+  redeemBody,
+  signBits,
+  TILL_VALUE,
   Till,
   type TillConfig,
 } from '#contracts'
+import { devRpc } from '#dev/chain/dev-rpc.ts'
 import { type DevChain, startDevChain } from '#dev/chain/start-dev-chain.ts'
 import { type DevWallet, openDevWallet } from '#dev/chain/wallet.ts'
 import { type AccountId, type TonAddress, tonAddress } from '../../db/ids.ts'
@@ -25,6 +32,8 @@ import type { Ledger } from '../../ledger/port.ts'
 import { openSqlite, type SqliteStore } from '../../node/open-sqlite.ts'
 import type { Chain } from '../chain.ts'
 import { openJsonRpc } from '../json-rpc.ts'
+import { readTill } from '../read-till.ts'
+import type { SettlementPack } from '../settlement-pack.ts'
 import { toncenter } from '../toncenter.ts'
 import { createWatcher, type Watcher, type WatcherDeps } from '../watch-deposits.ts'
 
@@ -34,7 +43,7 @@ const INIT = {
 }
 const DAY_SECONDS = 86_400
 
-const sha256 = (bytes: Uint8Array): Bytes =>
+export const sha256 = (bytes: Uint8Array): Bytes =>
   new Uint8Array(createHash('sha256').update(bytes).digest())
 
 export interface TestKey {
@@ -65,18 +74,33 @@ export const TILL_CONFIG: Omit<TillConfig, 'admin'> = {
   salt: new Uint8Array(32).fill(1),
 }
 
+export interface TestAccount {
+  readonly id: AccountId
+  readonly keysJson: string
+  /** Lower-case hex. */
+  signCheque(said: Omit<Cheque, 'account'>): Promise<string>
+}
+
 /** The account of an owner named so. */
 export async function testAccount(
   name: string,
   mode: 'managed' | 'sovereign' = 'managed',
-): Promise<{ readonly id: AccountId; readonly keys: AccountKeys }> {
-  const keys = {
+): Promise<TestAccount> {
+  const keys: AccountKeys = {
     owner: null,
     ownerKey: testKey(`${name} owner`).publicKey,
     spendKey: testKey(`${name} spend`).publicKey,
     salt: sha256(Buffer.from(name)).slice(0, 16),
   }
-  return { keys, id: await accountIdOf(keys, mode, sha256) }
+  const id = await accountIdOf(keys, mode, sha256)
+  return {
+    id,
+    keysJson: JSON.stringify(accountKeysToJson(keys)),
+    signCheque: async (said) => {
+      const bits = chequeBits({ ...said, account: id })
+      return hex(await signBits(bits, testKey(`${name} spend`).sign, sha256))
+    },
+  }
 }
 
 export interface World {
@@ -86,6 +110,10 @@ export interface World {
   readonly user: DevWallet
   readonly clock: Clock
   deposit(account: AccountId, amount: string): Promise<void>
+  /** Takes `amount` TON from the faucet for an address. */
+  fund(address: TonAddress, amount: string): Promise<void>
+  /** What a host does with its pack and any wallet. */
+  redeem(voucher: NonNullable<SettlementPack['voucher']>): Promise<void>
   close(): Promise<void>
 }
 
@@ -110,6 +138,13 @@ export async function openWorld(config: Partial<TillConfig> = {}): Promise<World
     clock: () => unixMs(dev.chain.now() * 1000),
     deposit: (account, amount) =>
       user.transfer({ to: address, value: toNano(amount), comment: formatMemo(account) }),
+    fund: (to, amount) =>
+      devRpc(dev.endpoint, fetch).faucet({ address: to, amount, bounce: false }),
+    redeem: ({ till, payee, cumulative, signature }) => {
+      const voucher = { till, payee, cumulative: parseNano(cumulative) }
+      const body = redeemBody(voucher, fromHex(signature))
+      return user.transfer({ to: address, value: TILL_VALUE.redeem, body })
+    },
     close: () => dev.close(),
   }
 }
@@ -171,9 +206,7 @@ export function openWatcher(world: World, books: Books, over: Partial<WatcherDep
 }
 
 export async function tillAccount(world: World, account: AccountId) {
-  const { readTill } = await import('../read-till.ts')
   return (await readTill(chainAt(world.dev.endpoint), world.till).account(account)).value
 }
 
 export const rawAddress = (address: Address): TonAddress => tonAddress(address.toRawString())
-export { hex }

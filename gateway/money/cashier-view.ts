@@ -1,0 +1,97 @@
+import { and, desc, eq, gt, isNotNull, or, sql } from 'drizzle-orm'
+import type { UnixSeconds } from '#base/brand.ts'
+import { MAX_COLUMN_NANO, type Nano } from '#base/nano.ts'
+import type { Store } from '../db/db.ts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
+import { accounts, hosts, vouchers } from '../db/schema.ts'
+import type { AccountDue, ChequeDue, HostDue } from './cashier.ts'
+
+/** Rows of each kind that one round looks at; the others' turn comes. */
+const MAX_ROWS = 1_000
+
+export function readAccountsDue({ db }: Store, now: UnixSeconds): AccountDue[] {
+  const rows = db
+    .select()
+    .from(accounts)
+    .where(and(eq(accounts.mode, 'managed'), gt(accounts.settled, accounts.collected)))
+    .orderBy(desc(sql`settled - collected`))
+    .limit(MAX_ROWS)
+    .all()
+  return rows.map((row) => ({
+    id: row.id,
+    settled: row.settled,
+    collected: row.collected,
+    capLeft: capLeft(row, now),
+    exitAt: row.exit_at,
+  }))
+}
+
+function capLeft(row: typeof accounts.$inferSelect, now: UnixSeconds): Nano {
+  if (row.cap_left === null) return MAX_COLUMN_NANO
+  const isOver = row.cap_resets !== null && row.cap_resets <= now
+  return (isOver ? row.cap_daily : row.cap_left) ?? row.cap_left
+}
+
+export function readChequesDue({ db }: Store): ChequeDue[] {
+  return db
+    .select()
+    .from(accounts)
+    .where(
+      and(
+        eq(accounts.mode, 'sovereign'),
+        gt(accounts.cheque, accounts.collected),
+        isNotNull(accounts.cheque_signature),
+        isNotNull(accounts.keys),
+      ),
+    )
+    .limit(MAX_ROWS)
+    .all()
+    .map(({ id, settled, collected, cheque }) => ({ id, settled, collected, cheque }))
+}
+
+/** A sovereign account's latest cheque and the Keys that the Till asks for with it. */
+export function readCheque(
+  { db }: Store,
+  account: AccountId,
+): { readonly cumulative: Nano; readonly signature: string; readonly keys: string } | undefined {
+  const row = db.select().from(accounts).where(eq(accounts.id, account)).get()
+  if (!row?.cheque_signature || !row.keys) return undefined
+  return { cumulative: row.cheque, signature: row.cheque_signature, keys: row.keys }
+}
+
+/** Hosts with something to sign or to redeem. */
+export function readHostsDue({ db }: Store): HostDue[] {
+  return db
+    .select()
+    .from(hosts)
+    .where(or(gt(hosts.collected, hosts.vouchered), gt(hosts.vouchered, hosts.redeemed)))
+    .limit(MAX_ROWS)
+    .all()
+}
+
+export interface StoredVoucher {
+  readonly till: TonAddress
+  readonly payee: TonAddress
+  readonly cumulative: Nano
+  /** Lower-case hex. */
+  readonly signature: string
+}
+
+export function readVoucher(
+  { db }: Store,
+  till: TonAddress,
+  payee: TonAddress,
+): StoredVoucher | undefined {
+  return db
+    .select({
+      till: vouchers.till,
+      payee: vouchers.payee,
+      cumulative: vouchers.cumulative,
+      signature: vouchers.signature,
+    })
+    .from(vouchers)
+    .where(and(eq(vouchers.till, till), eq(vouchers.payee, payee)))
+    .orderBy(desc(vouchers.cumulative))
+    .limit(1)
+    .get()
+}

@@ -1,0 +1,136 @@
+import type { UnixSeconds } from '#base/brand.ts'
+import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
+import { MAX_BATCH } from '#contracts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
+
+/** When paper is worth its gas. */
+export interface CashierPolicy {
+  /** A charge collects at least this in all, unless an account is urgent. */
+  readonly minCharge: Nano
+  /** An account with this much uncollected is charged at once (H1). */
+  readonly urgent: Nano
+  /** A redeem pays at least this. */
+  readonly minRedeem: Nano
+}
+
+export interface AccountDue {
+  readonly id: AccountId
+  readonly settled: Nano
+  readonly collected: Nano
+  /** What the meter may still take in this window. */
+  readonly capLeft: Nano
+  /** An armed exit: what is not charged before it is lost. */
+  readonly exitAt: UnixSeconds | null
+}
+
+export interface ChequeDue {
+  readonly id: AccountId
+  readonly settled: Nano
+  readonly collected: Nano
+  /** The owner's latest cheque. */
+  readonly cheque: Nano
+}
+
+export interface HostDue {
+  readonly payee: TonAddress
+  readonly collected: Nano
+  readonly vouchered: Nano
+  readonly redeemed: Nano
+}
+
+export interface CashierView {
+  /** Managed accounts with uncollected usage. */
+  readonly accounts: readonly AccountDue[]
+  /** Sovereign accounts with a cheque above what is collected. */
+  readonly cheques: readonly ChequeDue[]
+  readonly hosts: readonly HostDue[]
+  /** What vouchers could take from the Till now. */
+  readonly pool: Nano
+  /** Accounts and payees whose message is on its way. */
+  readonly pending: ReadonlySet<string>
+}
+
+export type CashierCommand =
+  | { readonly do: 'charge'; readonly items: readonly ChargeItem[] }
+  | { readonly do: 'cheque'; readonly account: AccountId }
+  | { readonly do: 'voucher'; readonly payee: TonAddress; readonly cumulative: Nano }
+  | { readonly do: 'redeem'; readonly payee: TonAddress; readonly cumulative: Nano }
+
+export interface ChargeItem {
+  readonly account: AccountId
+  readonly cumulative: Nano
+}
+
+/**
+ * What to sign and send next. Every amount is cumulative, so that a command done twice, or again after a crash, moves
+ * nothing twice.
+ */
+export function decideCashier(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+  return [
+    ...decideCharges(view, policy),
+    ...decideCheques(view, policy),
+    ...decideVouchers(view),
+    ...decideRedeems(view, policy),
+  ]
+}
+
+function decideCharges(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+  const due = view.accounts
+    .filter(({ id, capLeft }) => capLeft > ZERO_NANO && !view.pending.has(id))
+    .toSorted((a, b) => (takes(a) < takes(b) ? 1 : -1))
+  const isUrgent = (account: AccountDue): boolean =>
+    account.exitAt !== null || account.settled - account.collected >= policy.urgent
+  const batches = chunk(due, MAX_BATCH).filter(
+    (batch) => sum(batch.map(takes)) >= policy.minCharge || batch.some(isUrgent),
+  )
+  return batches.map((batch) => ({
+    do: 'charge',
+    items: batch.map(({ id, settled }) => ({ account: id, cumulative: settled })),
+  }))
+}
+
+/** What the Till would take for a charge of everything settled. */
+function takes({ settled, collected, capLeft }: AccountDue): Nano {
+  const due = nano(settled - collected)
+  return due < capLeft ? due : capLeft
+}
+
+/** A cheque beyond what was used would collect more than the owner owes: it waits. */
+function decideCheques(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+  return view.cheques
+    .filter(({ id }) => !view.pending.has(id))
+    .filter(({ cheque, settled }) => cheque <= settled)
+    .filter(({ cheque, collected }) => cheque - collected >= policy.minCharge)
+    .map(({ id }) => ({ do: 'cheque', account: id }))
+}
+
+/** A voucher costs no gas: as soon as more is collected, and never for more (H1). */
+function decideVouchers(view: CashierView): CashierCommand[] {
+  return view.hosts
+    .filter(({ collected, vouchered }) => collected > vouchered)
+    .map(({ payee, collected }) => ({ do: 'voucher', payee, cumulative: collected }))
+}
+
+/** The pool may not reach for all: each that is paid leaves less for the next. */
+function decideRedeems(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+  let pool: bigint = view.pool
+  const commands: CashierCommand[] = []
+  for (const { payee, collected, redeemed } of view.hosts) {
+    const owed = collected - redeemed
+    const pays = owed < pool ? owed : pool
+    if (pays <= 0n || pays < policy.minRedeem || view.pending.has(payee)) continue
+    pool -= pays
+    commands.push({ do: 'redeem', payee, cumulative: collected })
+  }
+  return commands
+}
+
+function sum(amounts: readonly Nano[]): Nano {
+  return nano(amounts.reduce((total, amount) => total + amount, 0n))
+}
+
+function chunk<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  )
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import type { Clock, UnixMs } from '#base/brand.ts'
+
+/** Only for display: no amount in the ledger was ever in another currency. */
+export interface Rate {
+  /** US dollars for one TON, as a decimal. */
+  readonly usd: number
+  readonly at: UnixMs
+  /** The configured name of where it came from. */
+  readonly source: string
+}
+
+export interface RateSource {
+  /** Null while there is none worth showing. */
+  read(): Promise<Rate | null>
+}
+
+/** A rate that the operator wrote down, or none. */
+export function staticRate(usd: number | null, clock: Clock): RateSource {
+  return {
+    read: async () => (usd === null ? null : { usd, at: clock(), source: 'configured' }),
+  }
+}
+
+const FRESH_MS = 60_000
+/** A rate older than that is worse than none. */
+const OLD_MS = 15 * 60_000
+const TIMEOUT_MS = 5_000
+const MAX_ANSWER_CHARS = 64 * 1024
+
+export interface Ticker {
+  readonly name: string
+  readonly url: string
+  /** Keys that lead to the price in the answer: `["tickers", "0", "last"]`. */
+  readonly path: readonly string[]
+}
+
+export interface TickerOptions {
+  readonly tickers: readonly Ticker[]
+  readonly fetch: typeof fetch
+  readonly clock: Clock
+}
+
+/** The median of several tickers, kept for a minute; those that fail do not count. */
+export function tickerRate({ tickers, fetch, clock }: TickerOptions): RateSource {
+  let last: Rate | null = null
+  let tried = 0
+  return {
+    async read() {
+      if (clock() - tried < FRESH_MS) return fresh(last, clock())
+      tried = clock()
+      const answers = await Promise.allSettled(tickers.map((ticker) => price(ticker, fetch)))
+      const prices = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+      const usd = median(prices)
+      if (usd !== undefined) last = { usd, at: clock(), source: `median of ${prices.length}` }
+      return fresh(last, clock())
+    },
+  }
+}
+
+function fresh(rate: Rate | null, now: UnixMs): Rate | null {
+  return rate !== null && now - rate.at < OLD_MS ? rate : null
+}
+
+const record = z.record(z.string(), z.unknown())
+const positive = z.coerce.number().positive().finite()
+
+async function price({ url, path }: Ticker, get: typeof fetch): Promise<number> {
+  const response = await get(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+  const text = await response.text()
+  if (!response.ok || text.length > MAX_ANSWER_CHARS) throw new RangeError('no price')
+  let value: unknown = JSON.parse(text)
+  for (const key of path) value = record.parse(Array.isArray(value) ? { ...value } : value)[key]
+  return positive.parse(value)
+}
+
+function median(values: readonly number[]): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b)
+  const upper = sorted[Math.floor(sorted.length / 2)]
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1]
+  return upper === undefined || lower === undefined ? undefined : (upper + lower) / 2
+}

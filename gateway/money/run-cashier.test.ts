@@ -1,0 +1,283 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { unixSeconds } from '#base/brand.ts'
+import { nano, nanoPerMillion } from '#base/nano.ts'
+import { openDevWallet } from '#dev/chain/wallet.ts'
+import { type AccountId, requestId, runnerId, sessionId, type TonAddress } from '../db/ids.ts'
+import type { Terms } from '../ledger/port.ts'
+import { openGasWallet } from './gas-wallet.ts'
+import { readTill } from './read-till.ts'
+import { type Cashier, createCashier } from './run-cashier.ts'
+import { settlementPack } from './settlement-pack.ts'
+import {
+  type Books,
+  chainAt,
+  METER,
+  openBooks,
+  openWatcher,
+  openWorld,
+  rawAddress,
+  sha256,
+  testAccount,
+  testKey,
+  tillAccount,
+  ton,
+  type World,
+} from './testing/money-world.ts'
+import type { Watcher } from './watch-deposits.ts'
+
+const FEE_BPS = 1_000
+
+let world: World
+let books: Books
+let watcher: Watcher
+let cashier: Cashier
+let alice: AccountId
+let host: TonAddress
+let requests = 0
+
+beforeEach(async () => {
+  world = await openWorld()
+  books = openBooks()
+  host = rawAddress(openDevWallet(world.dev.endpoint, 'host').address)
+  alice = (await testAccount('alice')).id
+  start()
+  await world.deposit(alice, '10')
+  await watcher.tick()
+  await world.fund(wallet().address, '5')
+})
+afterEach(async () => {
+  books.close()
+  await world.close()
+})
+
+function wallet(chain = chainAt(world.dev.endpoint)) {
+  return openGasWallet({
+    chain,
+    secretKey: new Uint8Array(testKey('gas').secretKey),
+    networkId: -239,
+  })
+}
+
+function start(): void {
+  watcher = openWatcher(world, books)
+  cashier = createCashier({
+    till: world.till,
+    chain: chainAt(world.dev.endpoint),
+    wallet: wallet(),
+    ledger: books.ledger,
+    store: books.store,
+    sign: METER.sign,
+    sha256,
+    feeBps: FEE_BPS,
+    policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
+    clock: world.clock,
+  })
+}
+
+/** A request that costs exactly `cost`. */
+async function use(cost: bigint, account = alice): Promise<void> {
+  const request = requestId(`req_${(requests++).toString(16).padStart(32, '0')}`)
+  const terms: Terms = {
+    model: 'cocoon/demo',
+    runner: runnerId('run_one'),
+    session: sessionId('sha256:one'),
+    payee: host,
+    price: {
+      input: nanoPerMillion(cost * 1_000_000n),
+      cached: nanoPerMillion(0n),
+      output: nanoPerMillion(0n),
+    },
+    commissionBps: FEE_BPS,
+  }
+  const at = world.clock()
+  const attempt = { account, request, attempt: 1, at }
+  const deadline = unixSeconds(Math.floor(at / 1000) + 60)
+  const usage = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 0, reasoning_tokens: 0 }
+  const results = await books.ledger.commit([
+    {
+      op: 'reserve',
+      ...attempt,
+      key: null,
+      amount: nano(cost),
+      terms,
+      deadline,
+    },
+    {
+      op: 'settle',
+      ...attempt,
+      runner: terms.runner,
+      payee: host,
+      usage,
+      stop: 'normal',
+      receipt: '{}',
+    },
+  ])
+  expect(results).toMatchObject([{ ok: true }, { ok: true, cost }])
+}
+
+async function hostState() {
+  const [read] = await books.ledger.commit([{ op: 'read_host', payee: host }])
+  return read.host
+}
+
+const paidOnChain = () => readTill(chainAt(world.dev.endpoint), world.till).payeePaid(host)
+
+async function sound(): Promise<void> {
+  const [audit] = await books.ledger.commit([{ op: 'audit' }])
+  expect(audit.broken).toEqual([])
+}
+
+describe('the cashier', () => {
+  test('usage is charged, then vouchered, then paid to the host, to the nano', async () => {
+    await use(ton('1'))
+    expect((await cashier.tick()).commands.map((c) => c.do)).toEqual(['charge'])
+    await watcher.tick()
+    expect((await tillAccount(world, alice)).debit).toBe(ton('1'))
+    expect((await cashier.tick()).commands.map((c) => c.do)).toEqual(['voucher', 'redeem'])
+    expect(await paidOnChain()).toBe(ton('0.9'))
+    const done = await cashier.tick()
+    expect(done).toMatchObject({ commands: [], sent: 'nothing' })
+    const share = ton('0.9')
+    expect(await hostState()).toEqual({
+      payee: host,
+      earned: share,
+      collected: share,
+      vouchered: share,
+      redeemed: share,
+    })
+    await sound()
+  })
+
+  test('no voucher before the debit is collected, however much is settled (H1)', async () => {
+    await use(ton('1'))
+    world.dev.faults.dropSends = 1
+    await cashier.tick()
+    await watcher.tick()
+    await cashier.tick()
+    expect(settlementPack(books.store, world.till, host)).toEqual({ charges: [] })
+    expect((await hostState()).vouchered).toBe(0n)
+  })
+
+  test('a dropped transfer is made again when it can no longer be executed', async () => {
+    await use(ton('1'))
+    world.dev.faults.dropSends = 1
+    expect((await cashier.tick()).sent).toBe('sent')
+    expect((await cashier.tick()).commands).toEqual([])
+    world.dev.chain.advance(91)
+    expect((await cashier.tick()).sent).toBe('sent')
+    await watcher.tick()
+    expect((await tillAccount(world, alice)).debit).toBe(ton('1'))
+  })
+
+  test('a transfer sent twice, or whose answer was lost, charges and pays once', async () => {
+    await use(ton('1'))
+    world.dev.faults.duplicateSends = 1
+    world.dev.faults.loseReplies = 1
+    await cashier.tick()
+    await watcher.tick()
+    world.dev.faults.duplicateSends = 1
+    await cashier.tick()
+    await cashier.tick()
+    expect(await paidOnChain()).toBe(ton('0.9'))
+    await sound()
+  })
+
+  test('a restart at any point repeats a round and pays nothing twice', async () => {
+    await use(ton('1'))
+    for (let i = 0; i < 6; i++) {
+      await cashier.tick()
+      books = books.restart()
+      start()
+      if (i % 2 === 1) await watcher.tick()
+      world.dev.chain.advance(91)
+    }
+    expect((await tillAccount(world, alice)).debit).toBe(ton('1'))
+    expect(await paidOnChain()).toBe(ton('0.9'))
+    expect((await hostState()).redeemed).toBe(ton('0.9'))
+    await sound()
+  })
+
+  test('an empty gas wallet is said, and nothing is signed for it', async () => {
+    const poor = openGasWallet({
+      chain: chainAt(world.dev.endpoint),
+      secretKey: new Uint8Array(testKey('poor').secretKey),
+      networkId: -239,
+    })
+    cashier = createCashier({
+      till: world.till,
+      chain: chainAt(world.dev.endpoint),
+      wallet: poor,
+      ledger: books.ledger,
+      store: books.store,
+      sign: () => {
+        throw new Error('signed')
+      },
+      sha256,
+      feeBps: FEE_BPS,
+      policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
+      clock: world.clock,
+    })
+    await use(ton('1'))
+    expect(await cashier.tick()).toMatchObject({ sent: 'unfunded', balance: 0n })
+  })
+
+  test('the host redeems its pack alone, with nothing of the gateway', async () => {
+    await use(ton('1'))
+    await cashier.tick()
+    await watcher.tick()
+    const signer = createCashierThatOnlySigns()
+    await signer.tick()
+    const { voucher } = settlementPack(books.store, world.till, host)
+    expect(voucher?.cumulative).toBe(ton('0.9').toString())
+    if (voucher === undefined) throw new Error('no voucher')
+    await world.redeem(voucher)
+    expect(await paidOnChain()).toBe(ton('0.9'))
+    await cashier.tick()
+    expect((await hostState()).redeemed).toBe(ton('0.9'))
+    await sound()
+  })
+
+  test("a sovereign account is charged by its owner's cheque, and by nothing else", async () => {
+    const bob = await testAccount('bob', 'sovereign')
+    await world.deposit(bob.id, '10')
+    await watcher.tick()
+    await books.ledger.commit([
+      {
+        op: 'open_account',
+        account: bob.id,
+        mode: 'sovereign',
+        keys: bob.keysJson,
+        at: world.clock(),
+      },
+    ])
+    await use(ton('1'), bob.id)
+    expect((await cashier.tick()).commands).toEqual([])
+    const cumulative = ton('1')
+    const signature = await bob.signCheque({ till: world.till, feeBps: FEE_BPS, cumulative })
+    await books.ledger.commit([
+      { op: 'accept_cheque', account: bob.id, cumulative, signature, at: world.clock() },
+    ])
+    expect((await cashier.tick()).commands).toEqual([{ do: 'cheque', account: bob.id }])
+    await watcher.tick()
+    expect((await tillAccount(world, bob.id)).debit).toBe(cumulative)
+    await cashier.tick()
+    expect(await paidOnChain()).toBe(ton('0.9'))
+    await sound()
+  })
+})
+
+function createCashierThatOnlySigns(): Cashier {
+  const idle = { ...wallet(), isBusy: async () => true }
+  return createCashier({
+    till: world.till,
+    chain: chainAt(world.dev.endpoint),
+    wallet: idle,
+    ledger: books.ledger,
+    store: books.store,
+    sign: METER.sign,
+    sha256,
+    feeBps: FEE_BPS,
+    policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
+    clock: world.clock,
+  })
+}

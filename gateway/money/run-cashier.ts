@@ -1,0 +1,230 @@
+import type { Cell } from '@ton/core'
+import { type Clock, toSeconds } from '#base/brand.ts'
+import { type Bytes, fromHex, hex } from '#base/bytes.ts'
+import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
+import {
+  accountKeysFromJson,
+  cellHash,
+  chargeBatchCell,
+  chargeBodyOf,
+  chequeBody,
+  redeemBody,
+  type Sha256,
+  type Sign,
+  signBits,
+  TILL_VALUE,
+  voucherBits,
+} from '#contracts'
+import type { Store } from '../db/db.ts'
+import type { TonAddress } from '../db/ids.ts'
+import type { Ledger } from '../ledger/port.ts'
+import {
+  type CashierCommand,
+  type CashierPolicy,
+  type CashierView,
+  decideCashier,
+  type HostDue,
+} from './cashier.ts'
+import {
+  readAccountsDue,
+  readCheque,
+  readChequesDue,
+  readHostsDue,
+  readVoucher,
+} from './cashier-view.ts'
+import type { Chain } from './chain.ts'
+import { type GasWallet, MAX_MESSAGES, type WalletMessage } from './gas-wallet.ts'
+import { readTill, type TillReader } from './read-till.ts'
+
+/** Without an effect until then, a message is made and sent again. */
+const PENDING_MS = 90_000
+
+export interface CashierDeps {
+  readonly till: TonAddress
+  readonly chain: Chain
+  readonly wallet: GasWallet
+  readonly ledger: Ledger
+  readonly store: Store
+  /** The meter key: signs charges and vouchers, nothing else (M10). */
+  readonly sign: Sign
+  readonly sha256: Sha256
+  /** The operator's part of what a charge collects, in basis points: the commission of the requests. */
+  readonly feeBps: number
+  readonly policy: CashierPolicy
+  readonly clock: Clock
+}
+
+export interface CashierReport {
+  readonly commands: readonly CashierCommand[]
+  /** Whether the messages left; `unfunded`: the wallet cannot pay for them. */
+  readonly sent: 'nothing' | 'sent' | 'busy' | 'unfunded'
+  /** Of the gas wallet. */
+  readonly balance: Nano
+}
+
+export interface Cashier {
+  /** One round. Calls must not overlap. @throws MoneyError: nothing is lost, call again */
+  tick(): Promise<CashierReport>
+}
+
+/**
+ * Turns settled usage into charges, collected charges into vouchers, and vouchers into the hosts' money.
+ *
+ * 1. What the Till has paid to hosts meanwhile is taken over.
+ * 2. What is worth doing is decided from the books alone.
+ * 3. Everything is signed and stored before it leaves.
+ * 4. One transfer of the gas wallet carries all messages.
+ *
+ * A crash anywhere repeats a round: amounts are cumulative, so that at worst gas is paid twice.
+ */
+export function createCashier(deps: CashierDeps): Cashier {
+  const reader = readTill(deps.chain, deps.till)
+  const pending = new Map<string, Pending>()
+  return {
+    async tick() {
+      const hosts = await mirrorRedeemed(deps, reader)
+      const { view, stands } = await readView(deps, reader, { hosts, pending })
+      const commands = decideCashier(view, deps.policy)
+      for (const command of commands) {
+        if (command.do === 'voucher') await signVoucher(deps, command)
+      }
+      const paid = commands.filter(isPaid).slice(0, MAX_MESSAGES)
+      const balance = await deps.wallet.balance()
+      const sent = await sendPaid(deps, paid, balance)
+      if (sent === 'sent') remember(pending, paid, { stands, until: deps.clock() + PENDING_MS })
+      return { commands, sent, balance }
+    },
+  }
+}
+
+interface Pending {
+  /** Collected or redeemed when it was sent: more means that it worked. */
+  readonly before: Nano
+  readonly until: number
+}
+
+type CommandOf<Do extends CashierCommand['do']> = Extract<CashierCommand, { do: Do }>
+type PaidCommand = CommandOf<'charge' | 'cheque' | 'redeem'>
+
+function isPaid(command: CashierCommand): command is PaidCommand {
+  return command.do !== 'voucher'
+}
+
+async function mirrorRedeemed(deps: CashierDeps, reader: TillReader): Promise<HostDue[]> {
+  const at = deps.clock()
+  for (const { payee, vouchered, redeemed } of readHostsDue(deps.store)) {
+    if (vouchered <= redeemed) continue
+    const paid = await reader.payeePaid(payee)
+    await deps.ledger.commit([{ op: 'mirror_host', payee, redeemed: paid, at }])
+  }
+  return readHostsDue(deps.store)
+}
+
+async function readView(
+  { store, clock }: CashierDeps,
+  reader: TillReader,
+  { hosts, pending }: { readonly hosts: HostDue[]; readonly pending: Map<string, Pending> },
+): Promise<{ readonly view: CashierView; readonly stands: ReadonlyMap<string, Nano> }> {
+  const accounts = readAccountsDue(store, toSeconds(clock()))
+  const cheques = readChequesDue(store)
+  const stands = new Map<string, Nano>([
+    ...accounts.map(({ id, collected }) => [id, collected] as const),
+    ...cheques.map(({ id, collected }) => [id, collected] as const),
+    ...hosts.map(({ payee, redeemed }) => [payee, redeemed] as const),
+  ])
+  for (const [name, { before, until }] of pending) {
+    const now = stands.get(name)
+    if (now === undefined || now > before || clock() >= until) pending.delete(name)
+  }
+  const isOwed = hosts.some(({ collected, redeemed }) => collected > redeemed)
+  const pool = isOwed ? (await reader.totals()).pool : ZERO_NANO
+  const view = { accounts, cheques, hosts, pool, pending: new Set(pending.keys()) }
+  return { view, stands }
+}
+
+function remember(
+  pending: Map<string, Pending>,
+  sent: readonly PaidCommand[],
+  { stands, until }: { readonly stands: ReadonlyMap<string, Nano>; readonly until: number },
+): void {
+  for (const name of sent.flatMap(namesOf)) {
+    pending.set(name, { before: stands.get(name) ?? ZERO_NANO, until })
+  }
+}
+
+/** The accounts or the payee that a command is about. */
+function namesOf(command: PaidCommand): readonly string[] {
+  if (command.do === 'charge') return command.items.map(({ account }) => account)
+  return [command.do === 'cheque' ? command.account : command.payee]
+}
+
+async function sendPaid(
+  deps: CashierDeps,
+  commands: readonly PaidCommand[],
+  balance: Nano,
+): Promise<CashierReport['sent']> {
+  if (commands.length === 0) return 'nothing'
+  const value = commands.reduce((sum, command) => sum + valueFor(command), 0n)
+  if (value > balance) return 'unfunded'
+  if (await deps.wallet.isBusy()) return 'busy'
+  const messages: WalletMessage[] = []
+  for (const command of commands) {
+    const body = await bodyOf(deps, command)
+    if (body !== undefined) messages.push({ to: deps.till, value: valueFor(command), body })
+  }
+  if (messages.length === 0) return 'nothing'
+  return deps.wallet.send(messages)
+}
+
+function valueFor(command: PaidCommand): Nano {
+  if (command.do === 'charge') return nano(TILL_VALUE.charge(command.items.length))
+  return nano(TILL_VALUE[command.do])
+}
+
+/** Signs and stores what a message needs; undefined when the books have moved on. */
+async function bodyOf(deps: CashierDeps, command: PaidCommand): Promise<Cell | undefined> {
+  if (command.do === 'charge') return signCharge(deps, command)
+  return command.do === 'cheque' ? readChequeBody(deps, command) : readRedeemBody(deps, command)
+}
+
+async function signCharge(
+  { till, feeBps, sign, ledger, clock }: CashierDeps,
+  { items }: CommandOf<'charge'>,
+): Promise<Cell | undefined> {
+  const cumulatives = new Map(items.map(({ account, cumulative }) => [account, cumulative]))
+  const cell = chargeBatchCell({ till, feeBps, items: cumulatives })
+  const signature = await sign(cellHash(cell))
+  const batch = cell.toBoc().toString('base64')
+  const record = { till, items, batch, signature: hex(signature), at: clock() }
+  const [stored] = await ledger.commit([{ op: 'record_charge', ...record }])
+  return stored.ok ? chargeBodyOf(cell, signature) : undefined
+}
+
+/** No message: the host gets it with its next heartbeat, or it is redeemed for the host. */
+async function signVoucher(
+  { till, sign, sha256, ledger, clock }: CashierDeps,
+  { payee, cumulative }: CommandOf<'voucher'>,
+): Promise<void> {
+  const signature: Bytes = await signBits(voucherBits({ till, payee, cumulative }), sign, sha256)
+  const record = { till, payee, cumulative, signature: hex(signature), at: clock() }
+  await ledger.commit([{ op: 'record_voucher', ...record }])
+}
+
+function readChequeBody(
+  { till, feeBps, store }: CashierDeps,
+  { account }: CommandOf<'cheque'>,
+): Cell | undefined {
+  const cheque = readCheque(store, account)
+  if (cheque === undefined) return undefined
+  const { cumulative, signature } = cheque
+  const keys = accountKeysFromJson(JSON.parse(cheque.keys))
+  return chequeBody({ till, account, feeBps, cumulative }, keys, fromHex(signature))
+}
+
+function readRedeemBody(
+  { till, store }: CashierDeps,
+  { payee }: CommandOf<'redeem'>,
+): Cell | undefined {
+  const voucher = readVoucher(store, till, payee)
+  return voucher && redeemBody(voucher, fromHex(voucher.signature))
+}
