@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { modelHash } from '#attestation'
+import { unixMs } from '#base/brand.ts'
+import { type Bytes, copyBytes, fromHex } from '#base/bytes.ts'
+import { type Nano, nano, nanoPerMillion } from '#base/nano.ts'
+import { accountIdOf } from '#contracts/pure'
+import { startDevChain } from '#dev/chain/start-dev-chain.ts'
+import { deployContracts } from '#dev/world/deploy-contracts.ts'
+import { makeSimulatedTee, type SimulatedTee, simulationOf } from '#dev/world/simulated-tee.ts'
+import { accountStatement } from '#protocol'
+import { generateSigner, nodeProvider, signerFromSeed } from '#protocol/node'
+import type { GatewayConfig } from '../config.ts'
+import { accountId, tonAddress } from '../db/ids.ts'
+import { createCore } from '../ledger/core.ts'
+import { groupCommit } from '../ledger/group-commit.ts'
+import type { Ledger } from '../ledger/port.ts'
+import { processDeps, type RunningGateway, readMigrations, startGateway } from '../node.ts'
+import { openSqlite } from '../node/open-sqlite.ts'
+
+export const MODEL = 'test-model'
+export const WEIGHTS = `sha256:${'ab'.repeat(32)}`
+export const PAYEE = `0:${'22'.repeat(32)}`
+export const PRICES = {
+  input: nanoPerMillion(1_000_000n),
+  cached: nanoPerMillion(500_000n),
+  output: nanoPerMillion(2_000_000n),
+}
+export const COMMISSION_BPS = 1_000
+export const ADMIN_KEY = 'an admin key of the tests'
+const ROOT = join(import.meta.dirname, '..', '..')
+
+/** A gateway over a real local chain, in this process, and a machine for its runners. */
+export interface TestWorld {
+  readonly gateway: RunningGateway
+  readonly config: GatewayConfig
+  readonly tee: SimulatedTee
+  /** A second connection to the gateway's ledger. */
+  readonly ledger: Ledger
+  readonly logged: readonly string[]
+  /** Ends the gateway without draining and starts it again on its store. */
+  restart(): Promise<RunningGateway>
+  /** An account with so much money, as if the Till had shown it. */
+  account(funds: bigint): Promise<TestAccount>
+  close(): Promise<void>
+}
+
+export interface TestAccount {
+  readonly id: string
+  readonly key: string
+  balance(): Promise<{ available: Nano; held: Nano }>
+}
+
+export async function startTestWorld(
+  changes: Partial<GatewayConfig> = {},
+): Promise<TestWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'cocoon-gateway-'))
+  const chain = await startDevChain({ port: 0 })
+  const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000))
+  const { anchors, collateral, image } = await simulationOf(tee)
+  const meterSeed = randomBytes(32)
+  const deployed = await deployContracts({
+    endpoint: chain.endpoint,
+    meterKey: signerFromSeed('meter', meterSeed).publicKey,
+    salt: randomBytes(32),
+    listings: [
+      { kind: 'image', hash: fromHex(image) },
+      { kind: 'model', hash: fromHex(await modelHash(MODEL, WEIGHTS)) },
+    ],
+  })
+  const config: GatewayConfig = {
+    production: false,
+    listen: { host: '127.0.0.1', port: 0 },
+    publicUrl: undefined,
+    runnerDomain: undefined,
+    runnerOriginPorts: [],
+    databasePath: join(folder, 'gateway.db'),
+    secret: randomBytes(32),
+    chain: {
+      endpoint: chain.endpoint,
+      apiKey: undefined,
+      registry: tonAddress(deployed.registry),
+      till: tonAddress(deployed.till),
+      meterSeed,
+    },
+    models: [{ id: MODEL, name: 'Test', ...PRICES, demonstration: true }],
+    commissionBps: COMMISSION_BPS,
+    maxCoefficientBps: 20_000,
+    plaintext: 'allow',
+    gpu: 'required',
+    denials: [],
+    adminKey: ADMIN_KEY,
+    metricsToken: undefined,
+    maxBodyBytes: 4 * 1024 * 1024,
+    logLevel: 'info',
+    ...changes,
+  }
+  const logged: string[] = []
+  const start = (listen = config.listen): Promise<RunningGateway> =>
+    startGateway({
+      config: { ...config, listen },
+      deps: {
+        ...processDeps(),
+        log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
+        migrations: readMigrations(join(ROOT, 'migrations')),
+        openapi: 'openapi: 3.1.0',
+        simulation: { anchors, collateral },
+      },
+    })
+  let gateway = await start()
+  const store = openSqlite(config.databasePath)
+  const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+  return {
+    get gateway() {
+      return gateway
+    },
+    config,
+    tee,
+    ledger,
+    logged,
+    restart: async () => {
+      const port = Number(new URL(gateway.origin).port)
+      await gateway.close(0)
+      gateway = await start({ host: '127.0.0.1', port })
+      return gateway
+    },
+    account: (funds) => openAccount(gateway.origin, ledger, funds),
+    close: async () => {
+      await gateway.close(0)
+      store.close()
+      await chain.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+let seqno = 1
+
+async function openAccount(origin: string, ledger: Ledger, funds: bigint): Promise<TestAccount> {
+  const owner = generateSigner('owner')
+  const keys = { owner: null, ownerKey: owner.publicKey, spendKey: null, salt: randomBytes(16) }
+  const sha256 = async (bytes: Uint8Array): Promise<Bytes> => nodeProvider.hashes.sha256(bytes)
+  const id = await accountIdOf(keys, 'managed', sha256)
+  const said = {
+    gateway: origin,
+    account: id,
+    issued_at: Math.floor(Date.now() / 1000),
+    nonce: hexOf(randomBytes(16)),
+  }
+  const response = await fetch(`${origin}/v1/accounts`, {
+    method: 'POST',
+    body: JSON.stringify({
+      keys: { owner_key: hexOf(keys.ownerKey), salt: hexOf(keys.salt) },
+      mode: 'managed',
+      issued_at: said.issued_at,
+      nonce: said.nonce,
+      signature: hexOf(owner.sign(accountStatement(said))),
+    }),
+  })
+  // Sound: a 201 of this route has this shape.
+  const { key } = (await response.json()) as { key: string }
+  await ledger.commit([
+    {
+      op: 'mirror_account',
+      account: accountId(id),
+      mode: 'managed',
+      credit: nano(funds),
+      debit: nano(0n),
+      paidOut: nano(0n),
+      exitAt: null,
+      cap: null,
+      seqno: seqno++,
+      at: unixMs(Date.now()),
+    },
+  ])
+  return { id, key, balance: () => readBalance(origin, key) }
+}
+
+async function readBalance(origin: string, key: string): Promise<{ available: Nano; held: Nano }> {
+  const response = await fetch(`${origin}/v1/account`, {
+    headers: { authorization: `Bearer ${key}` },
+  })
+  // Sound: a 200 of this route has this shape.
+  const { balance } = (await response.json()) as { balance: { available: string; held: string } }
+  return { available: nano(BigInt(balance.available)), held: nano(BigInt(balance.held)) }
+}
+
+export function randomBytes(length: number): Bytes {
+  return crypto.getRandomValues(new Uint8Array(length))
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(copyBytes(bytes)).toString('hex')
+}
