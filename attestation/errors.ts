@@ -25,8 +25,8 @@ export function parsing<T>(what: string, parse: () => T, code: FailureCode = 'pa
     if (cause instanceof ReadError || cause instanceof RangeError || cause instanceof SyntaxError) {
       throw new AttestationError(code, `${what} is malformed`, { cause })
     }
-    // TextDecoder reports ill-formed UTF-8 so.
-    if (cause instanceof TypeError) {
+    // TextDecoder reports ill-formed UTF-8 by a TypeError.
+    if (cause instanceof TypeError || cause instanceof URIError) {
       throw new AttestationError(code, `${what} is malformed`, { cause })
     }
     throw cause

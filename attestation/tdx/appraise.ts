@@ -4,6 +4,7 @@ import { TDX_CHECKS } from './checks.ts'
 import { TD_ATTRIBUTES, type TdAttribute, type TdxPinField, type TdxPolicy } from './policy.ts'
 import type { TdxFacts } from './prove.ts'
 import type { TdReport } from './reports.ts'
+import { ACCEPTABLE_STATUSES } from './tcb-status.ts'
 
 type List = Checklist<typeof TDX_CHECKS>
 
@@ -31,14 +32,16 @@ function judgePlatform(list: List, { version, pck }: TdxFacts, policy: TdxPolicy
 
 function judgeTcb(list: List, facts: TdxFacts, policy: TdxPolicy): void {
   const { status, platform, module, qe, advisories, date } = facts.tcb
-  // A policy may come from data that no compiler saw: these two are never acceptable.
-  const hopeless = status === 'Revoked' || status === 'NotSupported'
-  const accepted = !hopeless && policy.statuses.includes(status)
+  // A policy may come from data that no compiler saw: it cannot list Revoked or NotSupported.
+  const accepted = ACCEPTABLE_STATUSES.some(
+    (acceptable) => acceptable === status && policy.statuses.includes(acceptable),
+  )
   const parts = `${status} (platform ${platform}, module ${module}, quoting enclave ${qe})`
   const ids = advisories.join()
   const detail = ids === '' ? parts : `${parts}: ${ids}`
   list.judge('tdx.tcb-status', accepted, 'tcb-status', detail)
-  if (status === 'UpToDate') list.skip('tdx.advisories', 'the TCB is up to date')
+  if (!accepted) list.skip('tdx.advisories', 'the status is refused whatever its advisories')
+  else if (status === 'UpToDate') list.skip('tdx.advisories', 'the TCB is up to date')
   else {
     const foreign = advisories.filter((id) => !policy.advisories.includes(id))
     list.judge('tdx.advisories', foreign.length === 0, 'tcb-status', foreign.join())

@@ -1,7 +1,7 @@
 import type { Check } from '../checks.ts'
 import type { TcbOutcome } from './match-tcb.ts'
 import { proveTdx, type TdxProofInput } from './prove.ts'
-import type { TcbStatus } from './tcb-status.ts'
+import { ACCEPTABLE_STATUSES, type TcbStatus } from './tcb-status.ts'
 
 /** What a machine will look like once Intel's early data becomes the standard. */
 export type TcbOutlook =
@@ -26,18 +26,7 @@ export interface TcbWarning {
 }
 
 /** Best first; how far a status falls is what a warning is about. */
-const ORDER: readonly TcbStatus[] = [
-  'UpToDate',
-  'SWHardeningNeeded',
-  'ConfigurationNeeded',
-  'ConfigurationAndSWHardeningNeeded',
-  'TDRelaunchAdvised',
-  'TDRelaunchAdvisedConfigurationNeeded',
-  'OutOfDate',
-  'OutOfDateConfigurationNeeded',
-  'NotSupported',
-  'Revoked',
-]
+const ORDER: readonly TcbStatus[] = [...ACCEPTABLE_STATUSES, 'NotSupported', 'Revoked']
 
 /**
  * Looks ahead: proves the same evidence by Intel's standard and early data and compares. Intel publishes a TCB

@@ -15,13 +15,15 @@ export type SignedMember = 'tcbInfo' | 'enclaveIdentity'
 
 const MAX_BODY_BYTES = 262_144
 
+/** JSON's white space only: JavaScript's would let a byte order mark through. */
 const START: Readonly<Record<SignedMember, RegExp>> = {
-  tcbInfo: /^\s*\{\s*"tcbInfo"\s*:\s*(?=\{)/,
-  enclaveIdentity: /^\s*\{\s*"enclaveIdentity"\s*:\s*(?=\{)/,
+  tcbInfo: /^[ \t\r\n]*\{[ \t\r\n]*"tcbInfo"[ \t\r\n]*:[ \t\r\n]*(?=\{)/,
+  enclaveIdentity: /^[ \t\r\n]*\{[ \t\r\n]*"enclaveIdentity"[ \t\r\n]*:[ \t\r\n]*(?=\{)/,
 }
 
 /** Searched from where it can begin at the earliest: 128 digits and a little white space from the end. */
-const END = /\s*,\s*"signature"\s*:\s*"([0-9A-Fa-f]{128})"\s*\}\s*$/
+const END =
+  /[ \t\r\n]*,[ \t\r\n]*"signature"[ \t\r\n]*:[ \t\r\n]*"([0-9A-Fa-f]{128})"[ \t\r\n]*\}[ \t\r\n]*$/
 const MAX_END_CHARS = 256
 
 /**

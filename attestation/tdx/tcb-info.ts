@@ -70,6 +70,7 @@ export interface PlatformLevel {
 }
 
 const COMPONENTS = 16
+const MAX_LISTED = 64
 const MAX_SVN = 255
 const MAX_U16 = 65_535
 const MAX_MODULES = 64
@@ -164,7 +165,7 @@ function parseLevels(info: JsonObject, version: number, id: string): readonly Pl
 
 /** Exactly 16: a shorter list must not pass by comparing fewer. */
 function components(tcb: JsonObject, key: string): readonly number[] {
-  const list = arrayField(tcb[key], key, COMPONENTS)
+  const list = arrayField(tcb[key], key, MAX_LISTED)
   demand(list.length === COMPONENTS, 'parse', `${key} has ${list.length} entries`)
   return list.map((entry) => countField(objectField(entry, key), 'svn', MAX_SVN))
 }

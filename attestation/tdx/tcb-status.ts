@@ -22,8 +22,19 @@ export type TcbStatus =
   | 'TDRelaunchAdvisedConfigurationNeeded'
   | 'NotSupported'
 
-/** What a policy may accept. Revoked, unknown and unsupported TCBs have no such switch. */
-export type AcceptableStatus = Exclude<TcbStatus, 'Revoked' | 'NotSupported'>
+/** What a policy may accept, best first. Revoked, unknown and unsupported TCBs have no such switch. */
+export const ACCEPTABLE_STATUSES = [
+  'UpToDate',
+  'SWHardeningNeeded',
+  'ConfigurationNeeded',
+  'ConfigurationAndSWHardeningNeeded',
+  'TDRelaunchAdvised',
+  'TDRelaunchAdvisedConfigurationNeeded',
+  'OutOfDate',
+  'OutOfDateConfigurationNeeded',
+] as const satisfies readonly TcbStatus[]
+
+export type AcceptableStatus = (typeof ACCEPTABLE_STATUSES)[number]
 
 /** What an outdated module or quoting enclave makes of the status so far; absent: it stays. */
 const OUTDATED: Readonly<Partial<Record<TcbStatus, TcbStatus>>> = {
