@@ -3,6 +3,8 @@ import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
 /** Every command, loaded only when it is called: `--help` must not open a database. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import('./commands/dev.ts')).dev,
+  gateway: async () => (await import('./commands/gateway.ts')).gateway,
+  runner: async () => (await import('./commands/runner.ts')).runner,
   keys: async () => (await import('./commands/keys.ts')).keys,
 }
 

@@ -1,5 +1,6 @@
-import type { Bytes } from '#base/bytes.ts'
+import { type Bytes, hex } from '#base/bytes.ts'
 import { CodedError } from '#base/coded-error.ts'
+import type { Nano } from '#base/nano.ts'
 import { type TonAddress, tonAddress } from './db/ids.ts'
 import type { PlaintextRule } from './inference/deps.ts'
 import type { LogLevel } from './log.ts'
@@ -24,6 +25,12 @@ export interface GatewayConfig {
     readonly till: TonAddress | undefined
     /** Ed25519 seed. */
     readonly meterSeed: Bytes | undefined
+    /** Ed25519 seed of the wallet that pays for charges and payouts. */
+    readonly gasSeed: Bytes | undefined
+    readonly network: 'mainnet' | 'testnet'
+    /** What is worth its gas. */
+    readonly minCharge: Nano
+    readonly minRedeem: Nano
   }
   readonly models: readonly ModelSeed[]
   readonly commissionBps: number
@@ -74,6 +81,10 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
       registry: tonAddress(values.REGISTRY_ADDRESS),
       till: values.TILL_ADDRESS === undefined ? undefined : tonAddress(values.TILL_ADDRESS),
       meterSeed: values.METER_KEY,
+      gasSeed: values.GAS_KEY,
+      network: values.TON_NETWORK,
+      minCharge: values.MIN_CHARGE_TON,
+      minRedeem: values.MIN_REDEEM_TON,
     },
     models: values.MODELS,
     commissionBps: values.COMMISSION_BPS,
@@ -107,6 +118,15 @@ function crossChecks(values: SettingValues): readonly string[] {
   const problems: string[] = []
   if (values.METER_KEY !== undefined && values.TILL_ADDRESS === undefined) {
     problems.push('METER_KEY needs TILL_ADDRESS')
+  }
+  if (values.GAS_KEY !== undefined && values.METER_KEY === undefined) {
+    problems.push('GAS_KEY needs METER_KEY')
+  }
+  if (
+    values.GAS_KEY !== undefined &&
+    hex(values.GAS_KEY) === hex(values.METER_KEY ?? new Uint8Array())
+  ) {
+    problems.push('GAS_KEY and METER_KEY must differ')
   }
   if (values.GATEWAY_ENV === 'development') {
     if (!isLoopback(values.HOST)) problems.push('HOST must be loopback in development')

@@ -1,5 +1,5 @@
 import { type Bytes, fromHex } from '#base/bytes.ts'
-import { type NanoPerMillion, nanoPerMillion, parseNano } from '#base/nano.ts'
+import { type Nano, type NanoPerMillion, nanoPerMillion, parseNano, parseTon } from '#base/nano.ts'
 import type { PlaintextRule } from './inference/deps.ts'
 
 /** Settings by name, as an environment holds them. */
@@ -71,6 +71,26 @@ export const SETTINGS = {
     help: 'Ed25519 seed in hex that signs charges and vouchers; needs TILL_ADDRESS',
     fallback: undefined,
     parse: optional(secretBytes),
+  }),
+  GAS_KEY: setting({
+    help: 'Ed25519 seed in hex of the wallet that pays the gas of charges and payouts; unset leaves them to hosts',
+    fallback: undefined,
+    parse: optional(secretBytes),
+  }),
+  MIN_CHARGE_TON: setting({
+    help: 'charge accounts on chain once this much usage is uncollected',
+    fallback: '1',
+    parse: required(tons),
+  }),
+  MIN_REDEEM_TON: setting({
+    help: 'pay a host on chain once its voucher is worth this much',
+    fallback: '1',
+    parse: required(tons),
+  }),
+  TON_NETWORK: setting({
+    help: 'mainnet or testnet: part of the gas wallet address',
+    fallback: 'mainnet',
+    parse: oneOf('mainnet', 'testnet'),
   }),
   TON_ENDPOINT: setting({
     help: 'toncenter-compatible JSON-RPC endpoint',
@@ -211,6 +231,14 @@ function origin(text: string): string {
 function secretBytes(text: string): Bytes {
   if (!HASH.test(text)) throw new RangeError(`must be ${SECRET_BYTES} bytes in lower-case hex`)
   return fromHex(text)
+}
+
+function tons(text: string): Nano {
+  try {
+    return parseTon(text)
+  } catch {
+    throw new RangeError('must be an amount of TON such as 0.5')
+  }
 }
 
 function ports(text: string | undefined): readonly number[] {

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { WalletContractV5R1 } from '@ton/ton'
 import { modelHash } from '#attestation'
 import { type Bytes, fromHex } from '#base/bytes.ts'
-import { nanoPerMillion, parseTon } from '#base/nano.ts'
+import { nano, nanoPerMillion, parseTon } from '#base/nano.ts'
 import type { RunnerConfig } from '#enclave-runner/main.ts'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { tonAddress } from '#gateway/db/ids.ts'
 import { signerFromSeed } from '#protocol/node'
+import { devRpc } from '../chain/dev-rpc.ts'
 import { openDevWallet } from '../chain/wallet.ts'
 import type { ChainReady, ChainSettings } from './chain-process.ts'
 import { deployContracts } from './deploy-contracts.ts'
@@ -40,6 +42,8 @@ export interface WorldOptions {
   /** What the ready-made account is topped up with, in TON. */
   readonly depositTon?: string
   readonly capacity?: number
+  /** Charge on chain from this much on, in TON; absent: at once, however little it is. */
+  readonly minChargeTon?: string
   /** Told of each step, for people. */
   readonly progress?: (step: string) => void
 }
@@ -82,6 +86,7 @@ const DEMO: WorldEngine = {
 }
 const DEFAULT_DEPOSIT_TON = '10'
 const DEFAULT_CAPACITY = 64
+const GAS_FUND_TON = '100'
 /** Half a milli-TON per thousand tokens: small enough that the first deposit lasts, large enough to be seen. */
 const PRICE = {
   input: nanoPerMillion(200_000_000n),
@@ -192,6 +197,8 @@ async function planWorld(
   const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000))
   const simulation = await simulationOf(tee)
   const meterSeed = secret()
+  const gasSeed = secret()
+  await fundGasWallet(endpoint, gasSeed)
   progress('deploying Till and Registry')
   const { till, registry } = await deployContracts({
     endpoint,
@@ -218,6 +225,10 @@ async function planWorld(
       registry: tonAddress(registry),
       till: tonAddress(till),
       meterSeed,
+      gasSeed,
+      network: 'mainnet',
+      minCharge: options.minChargeTon === undefined ? nano(1n) : parseTon(options.minChargeTon),
+      minRedeem: nano(1n),
     },
     models: [{ id: model, name: model, ...PRICE, demonstration: engine.kind === 'demo' }],
     commissionBps: COMMISSION_BPS,
@@ -274,6 +285,14 @@ function runnerConfig(
     creditLimit: CREDIT_LIMIT,
     keysetSeconds: KEYSET_SECONDS,
   }
+}
+
+/** The gateway's own wallet for gas, as an operator would fund it. */
+async function fundGasWallet(endpoint: string, seed: Bytes): Promise<void> {
+  const publicKey = Buffer.from(signerFromSeed('gas', seed).publicKey)
+  const { address } = WalletContractV5R1.create({ workchain: 0, publicKey })
+  const to = address.toString({ bounceable: false })
+  await devRpc(endpoint, fetch).faucet({ address: to, amount: GAS_FUND_TON })
 }
 
 async function digestOf(engine: RunnerConfig['engine']): Promise<string> {

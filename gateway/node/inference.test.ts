@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestRunner, type TestRunner, COMPLETION, CHUNKS } from '../testing/test-runner.ts'
+import { CHUNKS, COMPLETION, startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestWorld } from '../testing/world.ts'
 
 let world: TestWorld

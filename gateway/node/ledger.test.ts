@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import fc from 'fast-check'
+import { afterAll, test } from 'vitest'
 import { migrate } from '../db/migrate.ts'
 import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
-import { describeLedger } from '../ledger/testing/conformance.ts'
+import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
+import { walk, walks } from '../ledger/testing/random-walk.ts'
 import { openSqlite } from './open-sqlite.ts'
 
 const INIT = {
@@ -21,7 +23,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-describeLedger('better-sqlite3', async (options) => {
+const open: OpenHarness = async (options) => {
   const path = join(folder, `${files++}.db`)
   const start = () => {
     const store = openSqlite(path)
@@ -30,4 +32,13 @@ describeLedger('better-sqlite3', async (options) => {
     return groupCommit(createCore(store, options), setImmediate)
   }
   return { ledger: start(), restart: async () => start() }
+}
+
+describeLedger('better-sqlite3', open)
+
+test('whatever is asked in whatever order, the books add up to what was answered', async () => {
+  await fc.assert(
+    fc.asyncProperty(walks, (steps) => walk(() => open({ hosts: 'here' }), steps)),
+    { numRuns: 60 },
+  )
 })

@@ -1,9 +1,14 @@
 import type { Clock } from '#base/brand.ts'
+import { type Bytes, concat } from '#base/bytes.ts'
 import { parseTon } from '#base/nano.ts'
+import { webSha256 } from '#contracts'
+import { signerFromSeed } from '#protocol/node'
 import { type GatewayConfig, isLocalUrl } from '../config.ts'
 import type { Job } from '../jobs.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Chain } from '../money/chain.ts'
+import { openGasWallet } from '../money/gas-wallet.ts'
+import { createCashier } from '../money/run-cashier.ts'
 import { createWatcher } from '../money/watch-deposits.ts'
 import type { SqliteStore } from './open-sqlite.ts'
 
@@ -12,6 +17,10 @@ const ALONE = parseTon('1000')
 const TOTAL = parseTon('100000')
 /** A local chain answers at once; a public provider counts calls. */
 const WATCH_MS = { local: 250, remote: 5_000 }
+const CASHIER_MS = { local: 500, remote: 30_000 }
+/** An account with this much uncollected usage is charged at once, worth its gas or not (H1). */
+const URGENT = parseTon('20')
+const NETWORK_ID = { mainnet: -239, testnet: -3 } as const
 const RECONCILE_MS = 24 * 3_600_000
 
 export interface MoneyJobsDeps {
@@ -22,7 +31,7 @@ export interface MoneyJobsDeps {
   readonly clock: Clock
 }
 
-/** The jobs that a gateway with a Till has: deposits in, nothing missed at night. */
+/** The jobs that a gateway with a Till has: deposits in, charges and payouts out, nothing missed at night. */
 export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
   const { config, chain, ledger, store, clock } = deps
   const { till, endpoint } = config.chain
@@ -45,5 +54,43 @@ export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
       },
     },
     { name: 'reconcile', everyMs: RECONCILE_MS, run: () => watcher.reconcile() },
+    ...createCashierJobs(deps),
   ]
+}
+
+/** Without a key for gas the operator pays nobody; hosts still redeem by themselves. */
+function createCashierJobs({ config, chain, ledger, store, clock }: MoneyJobsDeps): readonly Job[] {
+  const { till, meterSeed, gasSeed, network, endpoint, minCharge, minRedeem } = config.chain
+  if (till === undefined || meterSeed === undefined || gasSeed === undefined) return []
+  const meter = signerFromSeed('meter', meterSeed)
+  const cashier = createCashier({
+    till,
+    chain,
+    wallet: openGasWallet({
+      chain,
+      secretKey: secretKeyOf(gasSeed),
+      networkId: NETWORK_ID[network],
+    }),
+    ledger,
+    store,
+    sign: async (hash) => meter.sign(hash),
+    sha256: webSha256,
+    feeBps: config.commissionBps,
+    policy: { minCharge, urgent: URGENT, minRedeem },
+    clock,
+  })
+  return [
+    {
+      name: 'cashier',
+      everyMs: isLocalUrl(endpoint) ? CASHIER_MS.local : CASHIER_MS.remote,
+      run: async () => {
+        await cashier.tick()
+      },
+    },
+  ]
+}
+
+/** Seed and public key, as TON's wallets take them. */
+function secretKeyOf(seed: Bytes): Bytes {
+  return concat(seed, signerFromSeed('gas', seed).publicKey)
 }

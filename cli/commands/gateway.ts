@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  ConfigError,
+  createPinoLog,
+  processDeps,
+  readGatewayConfig,
+  readMigrations,
+  SETTINGS,
+  startGateway,
+} from '#gateway/node.ts'
+import { type Command, EXIT, UsageError } from '../command.ts'
+import { describeSettings } from '../describe-settings.ts'
+import { packageRoot } from '../package-root.ts'
+
+const USAGE = `cocoon gateway: the OpenAI-compatible door, on Node with one SQLite file.
+
+Verifies runners, meters API keys, relays sealed requests and settles by receipts. Settings come from the
+environment (see .env.example); every bad one is named at once.
+
+${describeSettings(SETTINGS)}`
+
+export const gateway: Command = {
+  summary: 'run the gateway',
+  usage: USAGE,
+  run: async (io) => {
+    if (io.args.length > 0) throw new UsageError('settings come from the environment; see --help')
+    const config = orUsage(() => readGatewayConfig(io.env))
+    const root = packageRoot()
+    const running = await startGateway({
+      config,
+      deps: {
+        ...processDeps(),
+        log: createPinoLog(config.logLevel),
+        openapi: readFileSync(join(root, 'openapi.yaml'), 'utf8'),
+        migrations: readMigrations(join(root, 'migrations')),
+      },
+    })
+    io.out(`gateway: ${running.origin}`)
+    await new Promise<void>((resolve) => {
+      io.stopped.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await running.close()
+    return EXIT.ok
+  },
+}
+
+function orUsage<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message)
+    throw error
+  }
+}
