@@ -1,17 +1,14 @@
 import type { Random } from '#base/brand.ts'
 import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
-import { type Bytes, base64, equalBytes, hex, utf8 } from '#base/bytes.ts'
+import { type Bytes, equalBytes } from '#base/bytes.ts'
 import type { Certificate } from '../der/certificate.ts'
 import { parseCrl } from '../der/crl.ts'
 import { commonName } from '../der/names.ts'
 import { demand } from '../errors.ts'
 import type { GpuEvidenceBytes } from '../evidence.ts'
-import { gpuEvidenceDigest } from '../hashes.ts'
-import { findKey } from '../nras/keys.ts'
-import { keySetName, kidOfAnswer, tokenName } from '../nras/names.ts'
-import { parseDetachedEat } from '../nras/token.ts'
 import { deviceIdentity } from '../nvidia/device.ts'
 import { type NvidiaEvidence, parseNvidiaEvidence } from '../nvidia/evidence.ts'
+import { DEFAULT_NVIDIA_POLICY } from '../nvidia/policy.ts'
 import { rimName } from '../nvidia/references.ts'
 import { parseOcspResponse } from '../nvidia/revocation/ocsp.ts'
 import { ocspRequest } from '../nvidia/revocation/request.ts'
@@ -21,6 +18,7 @@ import { rimReferences } from '../nvidia/rim/ids.ts'
 import { parseRimManifest } from '../nvidia/rim/manifest.ts'
 import { parseRimAnswer } from '../nvidia/rim/service.ts'
 import type { Collateral, CollateralLifetime, CollateralRequest } from './entry.ts'
+import { nrasRequests } from './nras.ts'
 
 export interface NvidiaSettings {
   /** Base URLs without a slash at the end. */
@@ -51,12 +49,8 @@ export const DEFAULT_NVIDIA_SETTINGS: Omit<NvidiaSettings, 'random'> = {
 const MAX_RIM_ANSWER_BYTES = 524_288
 const MAX_OCSP_BYTES = 65_536
 const MAX_CRL_BYTES = 1_048_576
-const MAX_TOKEN_BYTES = 262_144
-const MAX_KEY_SET_BYTES = 262_144
 const DAY_SECONDS = 86_400
-const KEY_SET_SECONDS = 21_600
 const NONCE_BYTES = 32
-const CLAIMS_VERSION = '3.0'
 
 /**
  * What NVIDIA's services must still supply for this evidence: the manifests that it names, revocation answers for its
@@ -80,9 +74,7 @@ export async function nvidiaRequests(
   const requests = [
     ...manifests.map((id) => rimRequest(id, settings)),
     ...(await Promise.all(subjects.map((subject) => revocationRequests(subject, settings)))).flat(),
-    ...(settings.references === 'local'
-      ? []
-      : await serviceRequests(gpu, evidence, have, settings)),
+    ...(settings.references === 'local' ? [] : await nrasRequests(gpu, evidence, have, settings)),
   ]
   return requests.filter(({ name }) => !have.has(name))
 }
@@ -112,7 +104,7 @@ function rimRequest(id: string, { rim, serviceKey }: NvidiaSettings): Collateral
     name: rimName(id),
     url: `${rim}/v1/rim/${encodeURIComponent(id)}`,
     method: 'GET',
-    ...authorization(serviceKey),
+    ...(serviceKey === undefined ? {} : { send: { authorization: `Bearer ${serviceKey}` } }),
     keep: [],
     maxBytes: MAX_RIM_ANSWER_BYTES,
     // Manifests are signed again from time to time; one whose signer ended is no use.
@@ -149,8 +141,10 @@ async function ocspExchange(
     maxBytes: MAX_OCSP_BYTES,
     lifetime: ({ body }): CollateralLifetime => {
       const { statements } = parseOcspResponse(body)
-      const expires = Math.min(...statements.map(({ nextUpdate }) => nextUpdate))
-      const from = Math.max(...statements.map(({ thisUpdate }) => thisUpdate))
+      const from = Math.min(...statements.map(({ thisUpdate }) => thisUpdate))
+      // No longer than the default policy takes an answer, whatever its own dates allow.
+      const limit = from + DEFAULT_NVIDIA_POLICY.maxRevocationAgeSeconds
+      const expires = Math.min(limit, ...statements.map(({ nextUpdate }) => nextUpdate))
       const half = unixSeconds(Math.floor((from + expires) / 2))
       return { expires: unixSeconds(expires), refresh: half }
     },
@@ -186,67 +180,6 @@ function crlRequest(issuer: Certificate, { crl }: NvidiaSettings): CollateralReq
       return { expires: nextUpdate, refresh, ...(number === undefined ? {} : { sequence: number }) }
     },
   }
-}
-
-async function serviceRequests(
-  gpu: GpuEvidenceBytes,
-  evidence: NvidiaEvidence,
-  have: Collateral,
-  settings: NvidiaSettings,
-): Promise<CollateralRequest[]> {
-  const gpus = evidence.devices.filter(({ chain }) => deviceIdentity(chain).kind === 'gpu')
-  const [first] = gpus
-  if (first === undefined) return []
-  const token = tokenName(await gpuEvidenceDigest(gpu.devices))
-  const answer = have.get(token)?.body
-  if (answer !== undefined) return [keySetRequest(kidOfAnswer(answer), settings)]
-  const body = {
-    nonce: hex(first.transcript.requestNonce),
-    arch: gpu.arch,
-    claims_version: CLAIMS_VERSION,
-    evidence_list: gpus.map(({ bytes }) => ({
-      evidence: base64(bytes.evidence),
-      certificate: base64(bytes.certificate),
-    })),
-  }
-  return [
-    {
-      name: token,
-      url: `${settings.nras}/v4/attest/gpu`,
-      method: 'POST',
-      body: utf8(JSON.stringify(body)),
-      send: { 'content-type': 'application/json', ...authorization(settings.serviceKey).send },
-      keep: [],
-      maxBytes: MAX_TOKEN_BYTES,
-      lifetime: tokenLifetime,
-    },
-  ]
-}
-
-/** Tokens say when they end; how old they may be is policy. */
-function tokenLifetime({ body }: { readonly body: Bytes }): CollateralLifetime {
-  const expires = parseDetachedEat(body).overall.payload['exp']
-  demand(typeof expires === 'number', 'token-expired', 'token has no end')
-  return { expires: unixSeconds(expires), refresh: undefined }
-}
-
-function keySetRequest(kid: string, { nras }: NvidiaSettings): CollateralRequest {
-  return {
-    name: keySetName(kid),
-    url: `${nras}/.well-known/jwks.json`,
-    method: 'GET',
-    keep: [],
-    maxBytes: MAX_KEY_SET_BYTES,
-    lifetime: ({ body, fetchedAt }): CollateralLifetime => {
-      const known = findKey(body, kid) !== undefined
-      demand(known, 'token-key', 'key set does not have the key of the token')
-      return { expires: undefined, refresh: after(fetchedAt, KEY_SET_SECONDS) }
-    },
-  }
-}
-
-function authorization(key: string | undefined): { readonly send?: Record<string, string> } {
-  return key === undefined ? {} : { send: { authorization: `Bearer ${key}` } }
 }
 
 function after(time: UnixSeconds, seconds: number): UnixSeconds {
