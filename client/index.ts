@@ -8,3 +8,19 @@ export {
   type SignedAccountRequest,
   signAccountRequest,
 } from './account-owner.ts'
+export { type Connection, connectWith, type ResolvedOptions } from './connect.ts'
+export { ClientError, type ClientErrorCode } from './errors.ts'
+export { connect } from './main.ts'
+export {
+  type ChequeBook,
+  createChequeBook,
+  type SignedCheque,
+  signCheque,
+} from './money/cheque-book.ts'
+export { accountOfKey, friendlyAddress, topUpLink } from './money/top-up-link.ts'
+export type { ConnectOptions } from './options.ts'
+export type { AllowlistStatement } from './registry/allowlist.ts'
+export type { VerifiedReceipt } from './seal/check-receipt.ts'
+export { parseSimulation, type Simulation, simulationJson } from './simulation.ts'
+export type { RunnerStatement, Verification } from './verification.ts'
+export type { Refusal } from './verify/pool.ts'

@@ -1,0 +1,140 @@
+import { type Bytes, base64url, copyBytes, fromUtf8, utf8 } from '#base/bytes.ts'
+import type { MacKey } from '#protocol'
+import { ClientError } from '../errors.ts'
+
+/** Paths whose bodies are sealed, and how each names the length of an answer. */
+const ENDPOINTS = {
+  '/v1/chat/completions': ['max_completion_tokens', 'max_tokens'],
+  '/v1/completions': ['max_tokens'],
+  '/v1/embeddings': [],
+  '/v1/responses': ['max_output_tokens'],
+  '/v1/messages': ['max_tokens'],
+} as const satisfies Record<string, readonly string[]>
+
+export type SealedPath = keyof typeof ENDPOINTS
+
+/** What this client must know of a body: enough to choose, bound and check. It leaves only inside the seal. */
+export interface Ask {
+  readonly path: SealedPath
+  readonly model: string
+  readonly stream: boolean
+  readonly body: Bytes
+  /** Most tokens of the whole answer; undefined when the caller set no limit. */
+  readonly maxTokens: number | undefined
+  /** Most prompt tokens that this body can hold, times its choices. */
+  readonly promptBound: number
+  /** Ties requests that share a cache to one host: an HMAC of the caller's `prompt_cache_key`. */
+  readonly affinity: string | undefined
+}
+
+/** What a runner takes, before sealing. */
+export const MAX_BODY_BYTES = 32 * 1024 * 1024
+const TEMPLATE_TOKENS = 1_024
+const MEDIA_TOKENS = 16_384
+const MAX_CHOICES = 2_048
+const MODEL = /^[\x21-\x7e]{1,200}$/
+const CACHE_KEY_LABEL = utf8('cocoon client prompt_cache_key\0')
+const CACHE_SALT_LABEL = utf8('cocoon client cache_salt\0')
+
+type Body = Readonly<Record<string, unknown>>
+
+/** The sealed endpoint that a path under the base means, with or without a trailing slash. */
+export function sealedPath(path: string): SealedPath | undefined {
+  const bare = path.endsWith('/') ? path.slice(0, -1) : path
+  // Sound: hasOwn says that the text is a key of the table.
+  return Object.hasOwn(ENDPOINTS, bare) ? (bare as SealedPath) : undefined
+}
+
+/**
+ * Reads a body once. Its bytes stay as they are, unless it has a `prompt_cache_key`: that leaves this machine, even
+ * inside the seal, only as an HMAC, with a cache salt of the same secret beside it (H10).
+ * @throws ClientError `bad_request_body` or `request_too_large`
+ */
+export function readAsk(path: SealedPath, bytes: Bytes, cacheSecret: MacKey): Ask {
+  if (bytes.length > MAX_BODY_BYTES) {
+    throw new ClientError('request_too_large', `A body takes at most ${MAX_BODY_BYTES} bytes`)
+  }
+  const body = parseBody(bytes)
+  const { model } = body
+  if (typeof model !== 'string' || !MODEL.test(model)) {
+    throw new ClientError('bad_request_body', 'The body names no model')
+  }
+  const choices = countChoices(path, body)
+  const own = ownCacheKey(body, cacheSecret)
+  return {
+    path,
+    model,
+    stream: body['stream'] === true,
+    body: own === undefined ? bytes : utf8(JSON.stringify(own.body)),
+    maxTokens: maxTokens(path, body, choices),
+    promptBound: (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body, 0)) * choices,
+    affinity: own?.key,
+  }
+}
+
+function parseBody(bytes: Bytes): Body {
+  try {
+    const value: unknown = JSON.parse(fromUtf8(bytes))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      // Sound: neither null nor an array, so an object with string keys.
+      return value as Body
+    }
+  } catch {
+    // Falls through to the one error.
+  }
+  throw new ClientError('bad_request_body', 'The body is not a JSON object')
+}
+
+function ownCacheKey(body: Body, secret: MacKey): { key: string; body: Body } | undefined {
+  const given = body['prompt_cache_key']
+  if (typeof given !== 'string' || given === '') return undefined
+  const key = base64url(secret.mac(CACHE_KEY_LABEL, utf8(given)))
+  const salt = base64url(secret.mac(CACHE_SALT_LABEL, utf8(given)))
+  return { key, body: { cache_salt: salt, ...body, prompt_cache_key: key } }
+}
+
+function maxTokens(path: SealedPath, body: Body, choices: number): number | undefined {
+  if (path === '/v1/embeddings') return 0
+  const names: readonly string[] = ENDPOINTS[path]
+  const found = names.map((name) => body[name]).find((value) => (value ?? null) !== null)
+  const valid = typeof found === 'number' && Number.isSafeInteger(found) && found > 0
+  return valid ? found * choices : undefined
+}
+
+/** Answers that one request makes; nonsense is the runner's to refuse. */
+function countChoices(path: SealedPath, body: Body): number {
+  if (path === '/v1/embeddings') return 1
+  const n = Math.max(positive(body['n']), positive(body['best_of']))
+  const prompt = body['prompt']
+  const batch = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1
+  return Math.min(MAX_CHOICES, n * Math.max(1, batch))
+}
+
+function positive(value: unknown): number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 1
+}
+
+const MAX_DEPTH = 16
+const MEDIA_PARENTS = ['messages', 'content', 'input', 'output'] as const
+const MEDIA_TYPES: ReadonlySet<unknown> = new Set(['image', 'input_image'])
+
+/** Pictures and recordings: a small file may become many tokens. */
+function countMedia(value: unknown, depth: number): number {
+  if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return 0
+  if (Array.isArray(value)) {
+    return value.reduce((sum: number, item: unknown) => sum + countMedia(item, depth + 1), 0)
+  }
+  // Sound: neither null nor an array, so an object with string keys.
+  const object = value as Body
+  const isMedia =
+    object['image_url'] !== undefined ||
+    object['input_audio'] !== undefined ||
+    MEDIA_TYPES.has(object['type'])
+  const below = MEDIA_PARENTS.map((name) => countMedia(object[name], depth + 1))
+  return below.reduce((sum, count) => sum + count, isMedia ? 1 : 0)
+}
+
+/** A copy in a buffer of its own, for bytes that arrived in parts. */
+export function ownBytes(buffer: ArrayBuffer): Bytes {
+  return copyBytes(new Uint8Array(buffer))
+}

@@ -1,0 +1,93 @@
+import type { Claims } from '#attestation'
+import type { AllowlistStatement } from './registry/allowlist.ts'
+import { hostsOf, type Pool, type Refusal, WANTED_HOSTS } from './verify/pool.ts'
+import type { VerifiedRunner } from './verify/verify-runner.ts'
+
+/** What this client verified itself, for badges, status pages and people. */
+export interface Verification {
+  /** The weakest status among the runners in use. */
+  readonly status: 'verified' | 'simulated' | 'none'
+  readonly gateway: string
+  readonly allowlist: AllowlistStatement
+  readonly runners: readonly RunnerStatement[]
+  readonly refused: readonly Refusal[]
+  /** Hosts that cannot be one party or one machine. */
+  readonly hosts: number
+  /** Sentences for a person; empty when there is nothing to know. */
+  readonly warnings: readonly string[]
+}
+
+export interface RunnerStatement {
+  readonly id: string
+  readonly model: string
+  readonly weights: string
+  readonly payee: string
+  readonly status: 'verified' | 'simulated'
+  readonly technology: string
+  readonly imageHash: string
+  readonly tcb: string
+  readonly hardware: readonly string[]
+  readonly gpus: readonly string[]
+  readonly suite: string
+  readonly sessionId: string
+  readonly claims: Claims
+  readonly checks: { readonly passed: number; readonly skipped: readonly string[] }
+  /** Unix seconds. */
+  readonly validUntil: number
+}
+
+export function verificationOf(
+  gateway: string,
+  pool: Pool,
+  allowlist: AllowlistStatement,
+): Verification {
+  const runners = pool.verified()
+  const simulated = runners.some(({ status }) => status === 'simulated')
+  const hosts = hostsOf(runners)
+  return {
+    status: runners.length === 0 ? 'none' : simulated ? 'simulated' : 'verified',
+    gateway,
+    allowlist,
+    runners: runners.map(statementOf),
+    refused: pool.refused(),
+    hosts,
+    warnings: warningsOf({ simulated, hosts, allowlist }),
+  }
+}
+
+function statementOf(runner: VerifiedRunner): RunnerStatement {
+  const { attested, subject, checks } = runner
+  const skipped = checks.flatMap((check) => (check.status === 'skip' ? [check.id] : []))
+  return {
+    id: runner.id,
+    model: subject.model,
+    weights: subject.weights,
+    payee: subject.payee,
+    status: runner.status,
+    technology: attested.technology,
+    imageHash: attested.imageHash,
+    tcb: attested.tcb,
+    hardware: attested.hardware,
+    gpus: attested.gpus.map(({ model }) => model),
+    suite: runner.suite,
+    sessionId: runner.sessionId,
+    claims: runner.claims,
+    checks: { passed: checks.filter(({ status }) => status === 'pass').length, skipped },
+    validUntil: runner.validUntil,
+  }
+}
+
+function warningsOf(state: {
+  readonly simulated: boolean
+  readonly hosts: number
+  readonly allowlist: AllowlistStatement
+}): string[] {
+  const { source } = state.allowlist
+  const warnings = {
+    'The evidence is simulated: no hardware protects these prompts.': state.simulated,
+    [`The allowlist is ${source}: nobody else confirmed it.`]: source !== 'registry',
+    [`Only ${state.hosts} independent host(s) verified, ${WANTED_HOSTS} are wanted: one broken machine would see more of the prompts.`]:
+      state.hosts < WANTED_HOSTS,
+  }
+  return Object.entries(warnings).flatMap(([text, applies]) => (applies ? [text] : []))
+}

@@ -1,0 +1,223 @@
+import { type Clock, type Random, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import { ClientError, type ClientErrorCode, reasonOf } from '../errors.ts'
+import { type Candidate, fetchCandidates, randomBelow, shuffled } from './candidates.ts'
+import { type VerifiedRunner, type VerifyDeps, verifyRunner } from './verify-runner.ts'
+
+/** Why an offered runner is not used. */
+export interface Refusal {
+  readonly runner: string
+  readonly model: string
+  readonly code: ClientErrorCode
+  readonly reason: string
+}
+
+export interface Choice {
+  readonly model: string
+  /** Runners that this prompt must not go to any more. */
+  readonly exclude: ReadonlySet<string>
+  /** Prefers one host for requests that share a cache: a rank of hosts, larger wins. */
+  readonly rank?: (host: string) => number
+}
+
+/** The runners of one gateway that this client verified, and whom it chooses among them. */
+export interface Pool {
+  /** Verifies a first set. @throws ClientError when nothing can be used */
+  open(): Promise<void>
+  /** @throws ClientError `model_not_found`, `no_verified_runner` or the one reason there is */
+  choose(choice: Choice): Promise<VerifiedRunner>
+  /** Verifies a runner anew after it said that its keys changed. @throws ClientError */
+  renew(runner: VerifiedRunner): Promise<VerifiedRunner>
+  /** Forgets what is known of a runner that is gone. */
+  drop(id: string): void
+  verified(): readonly VerifiedRunner[]
+  refused(): readonly Refusal[]
+  models(): readonly string[]
+}
+
+/** Distinct hosts and chips below which a single broken one is likely to get the prompt (H12). */
+export const WANTED_HOSTS = 3
+const CANDIDATES_LIVE_SECONDS = 60
+const REFUSAL_SECONDS = 60
+/** Verified again in the background when this near to the end of its verdict. */
+const RENEW_AHEAD_SECONDS = 150
+const FIRST_SET = 6
+const AT_ONCE = 4
+
+export function createPool(deps: VerifyDeps): Pool {
+  return new RunnerPool(deps)
+}
+
+class RunnerPool implements Pool {
+  readonly #deps: VerifyDeps
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #verified = new Map<string, VerifiedRunner>()
+  readonly #refused = new Map<string, Refusal & { readonly until: UnixSeconds }>()
+  readonly #flights = new Map<string, Promise<VerifiedRunner>>()
+  #candidates: readonly Candidate[] = []
+  #readAt = -CANDIDATES_LIVE_SECONDS
+  #reading: Promise<void> | undefined
+
+  constructor(deps: VerifyDeps) {
+    this.#deps = deps
+    this.#clock = deps.clock
+    this.#random = deps.random
+  }
+
+  async open(): Promise<void> {
+    await this.#readCandidates(true)
+    await this.#verifySome(this.#candidates, FIRST_SET)
+    if (this.#live().length === 0) throw this.#nothing(this.#candidates)
+  }
+
+  async choose({ model, exclude, rank }: Choice): Promise<VerifiedRunner> {
+    await this.#readCandidates(false)
+    const offered = this.#candidates.filter((candidate) => candidate.model === model)
+    if (offered.length === 0) {
+      throw new ClientError('model_not_found', 'No runner of this gateway serves that model')
+    }
+    const usable = offered.filter(({ id, available }) => available && !exclude.has(id))
+    let live = this.#liveOf(usable)
+    if (hostsOf(live) < WANTED_HOSTS) {
+      await this.#verifySome(usable, FIRST_SET)
+      live = this.#liveOf(usable)
+    }
+    if (live.length === 0) throw this.#nothing(usable)
+    const chosen = this.#pick(live, rank)
+    this.#renewAhead(chosen)
+    return chosen
+  }
+
+  async renew(runner: VerifiedRunner): Promise<VerifiedRunner> {
+    this.drop(runner.id)
+    await this.#readCandidates(true)
+    const candidate = this.#candidates.find(({ id }) => id === runner.id)
+    if (candidate === undefined) throw new ClientError('runner_gone', 'The runner has left')
+    return this.#verify(candidate)
+  }
+
+  drop(id: string): void {
+    this.#verified.delete(id)
+  }
+
+  verified(): readonly VerifiedRunner[] {
+    return this.#live()
+  }
+
+  refused(): readonly Refusal[] {
+    return [...this.#refused.values()].map(({ until: _, ...refusal }) => refusal)
+  }
+
+  models(): readonly string[] {
+    return [...new Set(this.#candidates.map(({ model }) => model))]
+  }
+
+  /** @param force even when the list was read a moment ago */
+  async #readCandidates(force: boolean): Promise<void> {
+    const now = toSeconds(this.#clock())
+    if (!force && now - this.#readAt < CANDIDATES_LIVE_SECONDS) return
+    this.#reading ??= fetchCandidates(this.#deps, this.#deps.origin)
+      .then((candidates) => this.#take(candidates, now))
+      .finally(() => {
+        this.#reading = undefined
+      })
+    await this.#reading
+  }
+
+  #take(candidates: readonly Candidate[], now: UnixSeconds): void {
+    this.#candidates = candidates
+    this.#readAt = now
+    const sessions = new Map(candidates.map(({ id, sessionId }) => [id, sessionId]))
+    for (const [id, runner] of this.#verified) {
+      if (sessions.get(id) !== runner.sessionId) this.#verified.delete(id)
+    }
+    for (const [id, { until }] of this.#refused) {
+      if (until <= now || !sessions.has(id)) this.#refused.delete(id)
+    }
+  }
+
+  async #verifySome(offered: readonly Candidate[], most: number): Promise<void> {
+    const now = toSeconds(this.#clock())
+    const known = new Set(this.#live().map(({ id }) => id))
+    const refusedNow = (id: string): boolean => (this.#refused.get(id)?.until ?? 0) > now
+    const unknown = offered.filter(({ id }) => !known.has(id) && !refusedNow(id))
+    const asked = shuffled(unknown, this.#random).slice(0, most)
+    for (let i = 0; i < asked.length; i += AT_ONCE) {
+      const batch = asked.slice(i, i + AT_ONCE).map((candidate) => this.#verify(candidate))
+      await Promise.allSettled(batch)
+    }
+  }
+
+  #verify(candidate: Candidate): Promise<VerifiedRunner> {
+    const flying = this.#flights.get(candidate.id)
+    if (flying !== undefined) return flying
+    const flight = verifyRunner(this.#deps, candidate)
+      .then((runner) => {
+        this.#verified.set(runner.id, runner)
+        this.#refused.delete(runner.id)
+        return runner
+      })
+      .catch((error: unknown) => {
+        this.#refuse(candidate, error)
+        throw error
+      })
+      .finally(() => this.#flights.delete(candidate.id))
+    this.#flights.set(candidate.id, flight)
+    return flight
+  }
+
+  #refuse({ id, model }: Candidate, error: unknown): void {
+    this.#verified.delete(id)
+    const code = error instanceof ClientError ? error.code : 'evidence_refused'
+    const until = unixSeconds(toSeconds(this.#clock()) + REFUSAL_SECONDS)
+    this.#refused.set(id, { runner: id, model, code, reason: reasonOf(error), until })
+  }
+
+  #live(): VerifiedRunner[] {
+    const now = toSeconds(this.#clock())
+    return [...this.#verified.values()].filter(({ validUntil }) => validUntil > now)
+  }
+
+  #liveOf(usable: readonly Candidate[]): VerifiedRunner[] {
+    const ids = new Set(usable.map(({ id }) => id))
+    return this.#live().filter(({ id }) => ids.has(id))
+  }
+
+  /** A host first, then one of its runners: a host with many runners is no likelier than another (H12). */
+  #pick(live: readonly VerifiedRunner[], rank: Choice['rank']): VerifiedRunner {
+    const hosts = [...new Set(live.map(({ subject }) => subject.payee))]
+    const host =
+      rank === undefined
+        ? hosts[randomBelow(hosts.length, this.#random)]
+        : hosts.reduce((best, next) => (rank(next) > rank(best) ? next : best))
+    const runners = live.filter(({ subject }) => subject.payee === host)
+    const runner = runners[randomBelow(runners.length, this.#random)]
+    if (runner === undefined) throw this.#nothing([])
+    return runner
+  }
+
+  #renewAhead(runner: VerifiedRunner): void {
+    if (runner.validUntil - toSeconds(this.#clock()) > RENEW_AHEAD_SECONDS) return
+    // A failure is kept as the runner's refusal: the next choice sees it.
+    this.#verify(runner.candidate).catch(() => undefined)
+  }
+
+  /** Why there is no runner: the one reason, if all have the same. */
+  #nothing(offered: readonly Candidate[]): ClientError {
+    const ids = new Set(offered.map(({ id }) => id))
+    const reasons = this.refused().filter(({ runner }) => ids.has(runner))
+    const codes = [...new Set(reasons.map(({ code }) => code))]
+    const [only] = codes
+    const code = only !== undefined && codes.length === 1 ? only : 'no_verified_runner'
+    const listed = reasons.slice(0, 3).map(({ runner, reason }) => `${runner} – ${reason}`)
+    const detail = listed.length === 0 ? 'none is offered' : listed.join('; ')
+    return new ClientError(code, `No runner can be used (${offered.length} offered): ${detail}`)
+  }
+}
+
+/** How many hosts could not be one and the same party or machine. */
+export function hostsOf(runners: readonly VerifiedRunner[]): number {
+  const payees = new Set(runners.map(({ subject }) => subject.payee))
+  const chips = new Set(runners.map(({ attested }) => attested.hardware[0] ?? ''))
+  return Math.min(payees.size, chips.size)
+}
