@@ -3,8 +3,8 @@ import { concat } from '#base/bytes.ts'
 import { type DeviceOverrides, forgeNvidia, type NvidiaForge } from '#dev/forge/nvidia.ts'
 import type { Collateral } from '../collateral/entry.ts'
 import { gpuEvidenceDigest } from '../hashes.ts'
+import { failed, NONCE, NOW, random, verdictOf, withEntries } from '../testing/gpu-verdict.ts'
 import type { NvidiaPolicy } from './policy.ts'
-import { failed, NONCE, NOW, random, verdictOf, withEntries } from './testing.ts'
 
 /** One HGX board: GPUs 0 to 7, switches 8 to 11. */
 let board: NvidiaForge

@@ -3,8 +3,8 @@ import { fromUtf8 } from '#base/bytes.ts'
 import { forgeNvidia } from '#dev/forge/nvidia.ts'
 import { parsePemCertificates } from '../der/pem.ts'
 import { AttestationError } from '../errors.ts'
+import { NONCE, NOW, random } from '../testing/gpu-verdict.ts'
 import { parseSpdmTranscript } from './spdm.ts'
-import { NONCE, NOW, random } from './testing.ts'
 import { verifyTranscript } from './verify-transcript.ts'
 
 test('every single bit of a signed transcript and its signature, flipped, is refused', async () => {

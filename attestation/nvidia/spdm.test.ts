@@ -5,8 +5,8 @@ import { u16 } from '#dev/forge/nvidia-spdm.ts'
 import type { Collateral } from '../collateral/entry.ts'
 import { parsePemCertificates } from '../der/pem.ts'
 import { AttestationError } from '../errors.ts'
+import { failed, NONCE, NOW, random, verdictOf } from '../testing/gpu-verdict.ts'
 import { parseSpdmTranscript } from './spdm.ts'
-import { failed, NONCE, NOW, random, verdictOf } from './testing.ts'
 import { verifyTranscript } from './verify-transcript.ts'
 
 let forge: NvidiaForge

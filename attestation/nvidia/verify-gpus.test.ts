@@ -9,9 +9,17 @@ import { type RimFields, rimAnswer } from '#dev/forge/nvidia-rim.ts'
 import { u16 } from '#dev/forge/nvidia-spdm.ts'
 import type { Check } from '../checks.ts'
 import type { Collateral } from '../collateral/entry.ts'
+import {
+  entry,
+  failed,
+  NONCE,
+  NOW,
+  random,
+  verdictOf,
+  withEntries,
+} from '../testing/gpu-verdict.ts'
 import { NVIDIA_CHECKS } from './checks.ts'
 import type { NvidiaPolicy } from './policy.ts'
-import { entry, failed, NONCE, NOW, random, verdictOf, withEntries } from './testing.ts'
 
 let forge: NvidiaForge
 let stranger: NvidiaForge

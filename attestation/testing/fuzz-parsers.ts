@@ -13,6 +13,7 @@ import { AttestationError } from '../errors.ts'
 import { parseEvidence } from '../evidence.ts'
 import { parseCertificateTable } from '../sev/aux-table.ts'
 import { parseSnpReport } from '../sev/report.ts'
+import { nvidiaFuzzTargets } from './fuzz-nvidia.ts'
 
 /** A parser of hostile bytes with well-formed inputs to start mutating from. Tests only. */
 export interface FuzzTarget {
@@ -32,7 +33,7 @@ const json = (bytes: Bytes): unknown => {
   }
 }
 
-/** Every parser of this folder's core and of SEV-SNP. */
+/** Every parser of this folder. */
 export async function fuzzTargets(): Promise<FuzzTarget[]> {
   const forge = await forgeAmd({ random, now: NOW })
   const report = await forge.report()
@@ -82,6 +83,7 @@ export async function fuzzTargets(): Promise<FuzzTarget[]> {
       parse: (b) => decodeFile(b, 'json-field:tee.report+base64'),
       seeds: [utf8(JSON.stringify(wire))],
     },
+    ...(await nvidiaFuzzTargets()),
   ]
 }
 

@@ -8,8 +8,16 @@ import type { OcspFields } from '#dev/forge/nvidia-ocsp.ts'
 import { certify, type Forged, nvidiaName } from '#dev/forge/nvidia-pki.ts'
 import type { Check } from '../../checks.ts'
 import type { Collateral, CollateralEntry } from '../../collateral/entry.ts'
+import {
+  entry,
+  failed,
+  NONCE,
+  NOW,
+  random,
+  verdictOf,
+  withEntries,
+} from '../../testing/gpu-verdict.ts'
 import type { NvidiaPolicy } from '../policy.ts'
-import { entry, failed, NONCE, NOW, random, verdictOf, withEntries } from '../testing.ts'
 
 const HOUR = 3_600
 const DAY = 86_400

@@ -3,8 +3,8 @@ import { type Bytes, fromHex } from '#base/bytes.ts'
 import type { GpuEvidence, NvidiaForge } from '#dev/forge/nvidia.ts'
 import type { Check } from '../checks.ts'
 import type { Collateral, CollateralEntry } from '../collateral/entry.ts'
-import { DEFAULT_NVIDIA_POLICY, type NvidiaPolicy } from './policy.ts'
-import { type GpuOutcome, verifyGpus } from './verify-gpus.ts'
+import { DEFAULT_NVIDIA_POLICY, type NvidiaPolicy } from '../nvidia/policy.ts'
+import { type GpuOutcome, verifyGpus } from '../nvidia/verify-gpus.ts'
 
 /** What the tests of this folder share: one clock, one nonce, and one way to ask for a verdict. */
 

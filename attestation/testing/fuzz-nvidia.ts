@@ -1,0 +1,63 @@
+import { type Bytes, utf8 } from '#base/bytes.ts'
+import { forgeNvidia } from '#dev/forge/nvidia.ts'
+import { rimAnswer } from '#dev/forge/nvidia-rim.ts'
+import { findKey } from '../nras/keys.ts'
+import { parseDetachedEat } from '../nras/token.ts'
+import { deviceIdentity } from '../nvidia/device.ts'
+import { parseNvidiaEvidence } from '../nvidia/evidence.ts'
+import { certifiedFwid } from '../nvidia/fwid.ts'
+import { parseOcspResponse } from '../nvidia/revocation/ocsp.ts'
+import { parseRimManifest } from '../nvidia/rim/manifest.ts'
+import { parseRimAnswer } from '../nvidia/rim/service.ts'
+import { parseXml } from '../nvidia/rim/xml.ts'
+import { parseSpdmTranscript } from '../nvidia/spdm.ts'
+import type { FuzzTarget } from './fuzz-parsers.ts'
+import { NONCE, NOW, random } from './gpu-verdict.ts'
+
+/** Every parser of GPU evidence, its collateral, and the attestation service's tokens. */
+export async function nvidiaFuzzTargets(): Promise<FuzzTarget[]> {
+  const forge = await forgeNvidia({ random, now: NOW, gpus: 1, switches: 1 })
+  const evidence = await forge.evidence({ nonce: NONCE })
+  const transcripts = evidence.devices.map((device) => device.evidence)
+  const pems = evidence.devices.map(({ certificate }) => certificate)
+  const rim = await forge.rim('driver')
+  const { provisioner, identity } = forge.authorities
+  const subject = { certificate: provisioner, issuer: identity }
+  const responder = { certificates: [identity.der], by: 'key', nonce: NONCE } as const
+  const devices = (certificate: Bytes): { evidence: Bytes; certificate: Bytes }[] =>
+    transcripts.slice(0, 1).map((transcript) => ({ evidence: transcript, certificate }))
+  return [
+    { name: 'SPDM transcript', parse: parseSpdmTranscript, seeds: transcripts },
+    {
+      name: 'device certificates',
+      parse: (b) => {
+        const [device] = parseNvidiaEvidence({ arch: 'HOPPER', devices: devices(b) }).devices
+        const [leaf] = device?.chain ?? []
+        // Deeper than parsing: what the certificates say is read from hostile bytes too.
+        return [deviceIdentity(device?.chain ?? []), leaf && certifiedFwid(leaf)]
+      },
+      seeds: pems,
+    },
+    { name: 'XML', parse: parseXml, seeds: [rim, utf8('<a xmlns="x:y" b="c"><d/>e</a>')] },
+    { name: 'reference manifest', parse: parseRimManifest, seeds: [rim] },
+    { name: 'RIM answer', parse: parseRimAnswer, seeds: [await rimAnswer('A', utf8('<a/>'))] },
+    {
+      name: 'OCSP response',
+      parse: parseOcspResponse,
+      seeds: [
+        await forge.ocsp(subject),
+        await forge.ocsp(subject, { status: 'hold', ...responder }),
+        await forge.ocsp(subject, { status: 'unknown', hash: 'SHA-1' }),
+      ],
+    },
+    {
+      name: 'attestation token',
+      parse: parseDetachedEat,
+      seeds: [
+        await forge.nras({ nonce: NONCE }),
+        await forge.nras({ nonce: NONCE, version: '2.0' }),
+      ],
+    },
+    { name: 'key set', parse: (b) => findKey(b, forge.kid) ?? null, seeds: [forge.keySet()] },
+  ]
+}
