@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { startWorld } from '#dev/world/world.ts'
 import { freePorts } from '#dev/world/ports.ts'
+import { startWorld } from '#dev/world/world.ts'
 import type { LoadPlan } from './load.ts'
 import { startPortkey } from './portkey.ts'
 import { type Child, measure, startChild } from './process.ts'
@@ -40,14 +40,25 @@ export async function relaySection(quick: boolean): Promise<Section> {
   const upstreamPort = ports.chain
   const children: Child[] = []
   const world = await startWorld({
-    ports: { ...(await freePorts()) },
-    engine: { kind: 'scripted', script: 'c100g0' },
+    ports: await freePorts(),
+    folder: join(process.cwd(), '.cocoon/bench/world'),
+    engine: {
+      model: 'bench',
+      engine: { kind: 'scripted', script: 'c100g0' },
+      weights: `sha256:${'0'.repeat(64)}`,
+    },
     depositTon: DEPOSIT_TON,
     capacity: 1_024,
+    // The chain's own work is not the relay's.
+    minChargeTon: '1000000',
   })
   try {
     children.push(await startChild(process.execPath, ['bench/upstream.ts', String(upstreamPort)]))
-    const bare = await startChild(process.execPath, ['bench/bare-relay.ts', String(ports.runner), String(upstreamPort)])
+    const bare = await startChild(process.execPath, [
+      'bench/bare-relay.ts',
+      String(ports.runner),
+      String(upstreamPort),
+    ])
     children.push(bare)
     const portkey = await startPortkey(join(process.cwd(), '.cocoon/bench/portkey'), ports.gateway)
     if (portkey !== undefined) children.push(portkey)
@@ -55,7 +66,12 @@ export async function relaySection(quick: boolean): Promise<Section> {
       upstreamSubject('upstream alone', upstreamPort, undefined),
       upstreamSubject('bare relay', ports.runner, bare.pid),
       ...(portkey === undefined ? [] : [portkeySubject(ports.gateway, portkey.pid, upstreamPort)]),
-      gatewaySubject(world.info.baseUrl, world.info.apiKey, world.gatewayPid, world.info.models[0] ?? ''),
+      gatewaySubject(
+        world.info.baseUrl,
+        world.info.apiKey,
+        world.gateway.pid,
+        world.info.models[0] ?? '',
+      ),
     ]
     const rows: string[][] = []
     for (const scenario of SCENARIOS) {
@@ -63,7 +79,17 @@ export async function relaySection(quick: boolean): Promise<Section> {
     }
     return {
       title: 'Relay: the same answers through each, one after the other in this run',
-      header: ['scenario', 'through', 'req/s', 'CPU/req', 'CPU/chunk', 'first byte p50', 'p99', 'RSS', 'failed'],
+      header: [
+        'scenario',
+        'through',
+        'req/s',
+        'CPU/req',
+        'CPU/chunk',
+        'first byte p50',
+        'p99',
+        'RSS',
+        'failed',
+      ],
       rows,
       note:
         'Ours does what the others do not: authenticates, holds and settles durably, seals, opens, checks a signed receipt.' +
