@@ -8,9 +8,6 @@ import type { Rule } from './testing/rules/rule.ts'
 import { TILL_RULES_BY_TOPIC } from './testing/rules/till.ts'
 import { TillWorld } from './testing/till-world.ts'
 
-/** Lines whose loss changes nothing that anybody could observe, each with the reason. */
-const EQUIVALENT: readonly (readonly [pattern: RegExp, why: string])[] = []
-
 /** Where to look first for the rule that a mutant of a file breaks; the others follow. */
 const TOPICS: Readonly<Record<string, readonly string[]>> = {
   charging: ['charges', 'cheques', 'vouchers', 'freeze'],
@@ -51,11 +48,8 @@ async function killer(
   return undefined
 }
 
-const relevant = (name: 'till' | 'registry') =>
-  mutants(name).filter((mutant) => !EQUIVALENT.some(([pattern]) => pattern.test(mutant.name)))
-
 describe('every line that checks or books something is held by a rule', () => {
-  test.each(relevant('till').map((mutant) => [mutant.name, mutant] as const))(
+  test.each(mutants('till').map((mutant) => [mutant.name, mutant] as const))(
     '%s',
     async (_, mutant) => {
       const code = await codeOf('till', mutant)
@@ -67,7 +61,7 @@ describe('every line that checks or books something is held by a rule', () => {
     },
   )
 
-  test.each(relevant('registry').map((mutant) => [mutant.name, mutant] as const))(
+  test.each(mutants('registry').map((mutant) => [mutant.name, mutant] as const))(
     '%s',
     async (_, mutant) => {
       const code = await codeOf('registry', mutant)
@@ -79,11 +73,8 @@ describe('every line that checks or books something is held by a rule', () => {
     },
   )
 
-  test('there is something to mutate, and no exemption is idle', () => {
-    const names = [...mutants('till'), ...mutants('registry')].map(({ name }) => name)
-    expect(names.length).toBeGreaterThan(100)
-    for (const [pattern, why] of EQUIVALENT) {
-      expect([why, names.some((name) => pattern.test(name))]).toEqual([why, true])
-    }
+  test('there is something to mutate', () => {
+    expect(mutants('till').length).toBeGreaterThan(100)
+    expect(mutants('registry').length).toBeGreaterThan(30)
   })
 })

@@ -9,6 +9,7 @@ import { cancelOrderBits, voucherBits } from '../../signed-cells.ts'
 import { MAX_BATCH, TILL_EXIT } from '../../till-constants.ts'
 import { chargeBodyOf, TILL_OP } from '../../till-messages.ts'
 import { testKey, ton } from '../keys.ts'
+import { readStore } from '../till-store.ts'
 import { DAY, type TestAccount, type TillWorld } from '../till-world.ts'
 import type { Rule } from './rule.ts'
 
@@ -198,6 +199,25 @@ export const CHARGE_RULES: readonly Rule[] = [
       expect(await world.till.getTotals()).toMatchObject({ pool: ton('1') + 1n, held: 2n })
       world.wait(30 * DAY)
       expect(await world.till.getTotals()).toMatchObject({ pool: ton('1') + 3n, held: 0n })
+    },
+  },
+  {
+    title: 'H4: days of held money do not pile up, whoever charges',
+    run: async (open) => {
+      const world = await open({ holdDays: 1 })
+      const account = await funded(world, '20')
+      for (let day = 1; day <= 5; day++) {
+        await world.charge([[account, nano(BigInt(day))]])
+        expect((await readStore(world)).buckets.size).toBeLessThanOrEqual(2)
+        world.wait(DAY)
+      }
+      await world.requestExit(account)
+      expect((await world.fastExit(account, nano(6n))).ok).toBe(true)
+      expect((await readStore(world)).buckets.size).toBe(2)
+      // What collects nothing leaves nothing.
+      world.wait(5 * DAY)
+      await world.charge([[account, ton('9')]])
+      expect((await readStore(world)).buckets.size).toBe(0)
     },
   },
   {

@@ -5,7 +5,19 @@ import type { TillWorld } from '../till-world.ts'
 import type { Rule } from './rule.ts'
 
 const ID = accountIdFromNumber(0x1234567890abcdef1234567890abcdef123456n)
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const WRONG_CHECK = `${ID.slice(0, 31)}${ID[31] === '7' ? '8' : '7'}`
+
+/** A text of the wrong length whose last bits would pass as the check of the others. */
+function wellChecked(length: number): string {
+  for (let i = 0; i < 1024; i++) {
+    const text = `${'0'.repeat(length - 2)}${ALPHABET[i >> 5]}${ALPHABET[i & 31]}`
+    let value = 1n
+    for (const char of text) value = (value << 5n) | BigInt(ALPHABET.indexOf(char))
+    if (((value >> 8n) & ((1n << 152n) - 1n)) % 251n === (value & 255n)) return text
+  }
+  throw new Error('no such text')
+}
 
 const TEXTS: readonly string[] = [
   ID,
@@ -26,7 +38,10 @@ const TEXTS: readonly string[] = [
   `${formatMemo(ID)}\u00a0`,
   '',
   '-'.repeat(32),
+  '0'.repeat(31),
   '0'.repeat(32),
+  '0'.repeat(33),
+  wellChecked(31),
 ]
 
 async function readByTill(world: TillWorld, cell: Cell): Promise<bigint> {

@@ -163,7 +163,11 @@ export const REGISTRY_RULES: readonly RegistryRule[] = [
       await world.send(proposeBody('proposeOwner', raw(stranger)))
       world.wait(DELAY)
       expect((await accept(stranger)).ok).toBe(true)
-      expect((await world.registry.getRoles()).owner).toBe(raw(stranger))
+      expect(await world.registry.getRoles()).toMatchObject({
+        owner: raw(stranger),
+        nextOwner: null,
+      })
+      expect(await world.registry.getVersion()).toBe(4)
       const past = await world.send(addBody('image', IMAGE, META), owner)
       expect(past.exitCode).toBe(REGISTRY_EXIT.NotOwner)
     },
@@ -182,6 +186,11 @@ export const REGISTRY_RULES: readonly RegistryRule[] = [
       expect((await world.send(revokeBody('image', IMAGE), guardian)).ok).toBe(true)
       world.wait(1)
       expect((await accept(stranger)).ok).toBe(true)
+      expect(await world.registry.getRoles()).toMatchObject({
+        guardian: raw(stranger),
+        nextGuardian: null,
+      })
+      expect(await world.registry.getVersion()).toBe(3)
       expect((await world.send(revokeBody('image', OTHER), stranger)).ok).toBe(true)
       const past = await world.send(revokeBody('till', OTHER), guardian)
       expect(past.exitCode).toBe(REGISTRY_EXIT.NotRevoker)
@@ -197,6 +206,16 @@ export const REGISTRY_RULES: readonly RegistryRule[] = [
       await world.send(roleBody('acceptOwner'), world.stranger)
       const late = await world.send(roleBody('acceptGuardian'), world.owner)
       expect(late.exitCode).toBe(REGISTRY_EXIT.NoProposal)
+    },
+  },
+  {
+    title: 'cancelling cancels both proposals',
+    run: async (open) => {
+      const world = await open()
+      await world.send(proposeBody('proposeOwner', raw(world.stranger)))
+      await world.send(proposeBody('proposeGuardian', raw(world.stranger)))
+      expect((await world.send(roleBody('cancelProposals'))).ok).toBe(true)
+      expect(await world.registry.getRoles()).toMatchObject({ nextOwner: null, nextGuardian: null })
     },
   },
   {
