@@ -1,0 +1,25 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts } from '#dev/world/ports.ts'
+import { startWorld, type World, type WorldOptions } from '#dev/world/world.ts'
+
+/** Ten times what a start takes on a busy machine of two cores. */
+export const WORLD_START_MS = 120_000
+
+/** A world of its own: free ports, a folder of its own, every part a process. */
+export async function openWorld(
+  changes: Omit<Partial<WorldOptions>, 'ports' | 'folder'> = {},
+): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'cocoon-flow-'))
+  return startWorld({ ports: await freePorts(), folder, ...changes })
+}
+
+export const SCRIPTED_MODEL = 'scripted'
+
+/** An engine whose every answer a test writes: the last message's text is the script. */
+export const SCRIPTED = {
+  model: SCRIPTED_MODEL,
+  engine: { kind: 'scripted', script: 'c3g0' },
+  weights: `sha256:${'5c'.repeat(32)}`,
+} as const
