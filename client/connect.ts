@@ -127,7 +127,7 @@ function verifyDeps(
     throw new ClientError('simulated_refused', 'Roots of a simulation were given')
   }
   const collateralSettings = defaultCollateralSettings(random)
-  const presence = options.gpu ?? (simulation === undefined ? 'required' : 'optional')
+  const presence = options.gpu ?? 'required'
   const minBinding = presence === 'required' ? 'cpu-report' : 'none'
   return {
     ...{ origin, fetch, clock, random, allowlist, allowSimulated, collateralSettings },

@@ -31,7 +31,7 @@ export interface ConnectOptions {
   readonly allowSimulated?: boolean
   /** The roots of a development world, from its `simulation.json`. */
   readonly simulation?: Simulation
-  /** Whether runners must have attested GPUs; default: required, but not in a simulation. */
+  /** Whether runners must have attested GPUs; default: required. */
   readonly gpu?: Policy['gpu']['presence']
   /** Most nanoTON that one request may cost; default 1 TON. */
   readonly maxCost?: Nano

@@ -1,7 +1,6 @@
 import {
   type Collateral,
   encodeBundle,
-  PINNED_ANCHORS,
   parseBundle,
   type SevProduct,
   type TrustAnchors,
@@ -39,6 +38,7 @@ export function simulationJson(simulation: Simulation & { readonly created: Unix
     intel: anchors.intel.map(base64),
     nvidia_device: anchors.nvidiaDevice.map(base64),
     nvidia_rim: anchors.nvidiaRim.map(base64),
+    nras: { issuer: anchors.nras.issuer, roots: anchors.nras.roots.map(base64) },
     collateral: encodeBundle({ created, collateral }),
   }
 }
@@ -54,7 +54,7 @@ export function parseSimulation(value: unknown, now: UnixSeconds): Simulation {
         intel: listOf(value, 'intel').map(readDer),
         nvidiaDevice: listOf(value, 'nvidia_device').map(readDer),
         nvidiaRim: listOf(value, 'nvidia_rim').map(readDer),
-        nras: PINNED_ANCHORS.nras,
+        nras: readNras(member(value, 'nras')),
       },
       collateral: parseBundle(bundle, { now, maxAgeSeconds: WEEK_SECONDS }).collateral,
     }
@@ -72,6 +72,12 @@ function listOf(value: unknown, name: string): readonly unknown[] {
 function readDer(text: unknown): Bytes {
   if (typeof text !== 'string') throw new RangeError('not base64')
   return fromBase64(text)
+}
+
+function readNras(value: unknown): TrustAnchors['nras'] {
+  const issuer = textMember(value, 'issuer')
+  if (issuer === undefined) throw new RangeError('no issuer')
+  return { issuer, roots: listOf(value, 'roots').map(readDer) }
 }
 
 function readRoot(root: unknown): TrustAnchors['sev'][number] {

@@ -4,7 +4,9 @@ import type { RunnerStatement, Verification } from '../verification.ts'
 export function statusPage(verification: Verification): string {
   const { status, gateway, allowlist, runners, refused, warnings } = verification
   const rows = runners.map(runnerRow).join('')
-  const reasons = refused.map(({ runner, reason }) => `<li>${escapeHtml(`${runner}: ${reason}`)}</li>`)
+  const reasons = refused.map(
+    ({ runner, reason }) => `<li>${escapeHtml(`${runner}: ${reason}`)}</li>`,
+  )
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

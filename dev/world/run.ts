@@ -1,8 +1,11 @@
 import { rmSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unixSeconds } from '#base/brand.ts'
+import { simulationJson } from '#client'
 import { PartError } from './part.ts'
 import { readPorts } from './ports.ts'
+import { simulationOf } from './simulated-tee.ts'
 import { startWorld, type World, type WorldEngine, type WorldOptions } from './world.ts'
 
 export interface RunOptions {
@@ -34,7 +37,12 @@ export async function runWorld(options: RunOptions): Promise<number> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // Holds an API key and the admin key of this world: readable by this user only, gone with the world (M18).
   await writeFile(file, `${JSON.stringify(world.info, null, 2)}\n`, { mode: 0o600 })
-  const forget = (): void => rmSync(file, { force: true })
+  // The roots of this world, for `cocoon connect --dev`: nothing in it is secret.
+  const rootsFile = join(folder, 'simulation.json')
+  await writeFile(rootsFile, JSON.stringify(await simulationFile(world)))
+  const forget = (): void => {
+    for (const path of [file, rootsFile]) rmSync(path, { force: true })
+  }
   process.once('exit', forget)
   welcome(world, out)
   const ended = await Promise.race([untilAborted(stopped), partEnded(world)])
@@ -45,6 +53,12 @@ export async function runWorld(options: RunOptions): Promise<number> {
     `cocoon: the ${ended} ended by itself; everything else was stopped. Run it again, and report it if it repeats.`,
   )
   return 1
+}
+
+async function simulationFile({ tee }: World) {
+  const { anchors, collateral } = await simulationOf(tee)
+  const created = unixSeconds(Math.floor(Date.now() / 1000))
+  return simulationJson({ anchors, collateral, created })
 }
 
 /** `ENGINE_URL` puts any OpenAI-compatible engine behind the same path. */
