@@ -12,10 +12,8 @@ type Facts = VectorResult['facts']
 
 /** Facts under the manifest's names, as far as the evidence says them. */
 export function evidenceFacts({ devices }: NvidiaEvidence): Facts {
-  const [first] = devices
   const ueids = devices.map(({ chain }) => deviceIdentity(chain).ueid)
   return {
-    nonce: first === undefined ? '' : hex(first.transcript.requestNonce),
     device_count: devices.length,
     distinct_devices: new Set(ueids).size,
     devices: devices.map(deviceFacts),

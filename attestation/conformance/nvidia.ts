@@ -2,6 +2,7 @@ import { unixSeconds } from '#base/brand.ts'
 import { type Bytes, base64, fromHex, fromUtf8, hex, utf8 } from '#base/bytes.ts'
 import { anchorCertificate, type TrustAnchors } from '../anchors.ts'
 import type { Collateral, CollateralEntry } from '../collateral/entry.ts'
+import type { Certificate } from '../der/certificate.ts'
 import { verifyChain } from '../der/chain.ts'
 import { parsePemCertificates } from '../der/pem.ts'
 import { AttestationError, demand } from '../errors.ts'
@@ -106,9 +107,7 @@ async function collateralOf(
     const role = kind === 'driver' ? 'driver_rim' : gpu ? 'vbios_rim' : 'switch_rim'
     for (const xml of input.roles(role)) add(rimName(id), await rimAnswer(id, xml))
   }
-  const signers = RIM_ROLES.flatMap((role) => input.roles(role)).flatMap((xml) => [
-    parseRimManifest(xml).signature.chain,
-  ])
+  const signers = RIM_ROLES.flatMap((role) => input.roles(role)).map(signersOf)
   const links = [...evidence.devices.map(({ chain }) => chain), ...signers].flatMap((chain) =>
     chain.slice(0, -1).map((certificate, i) => ({ certificate, issuer: chain[i + 1] })),
   )
@@ -120,6 +119,16 @@ async function collateralOf(
     }
   }
   return new Map(entries.map((entry) => [entry.name, entry]))
+}
+
+/** A manifest that does not parse names no signers; its verification says what is wrong with it. */
+function signersOf(xml: Bytes): readonly Certificate[] {
+  try {
+    return parseRimManifest(xml).signature.chain
+  } catch (cause) {
+    if (cause instanceof AttestationError) return []
+    throw cause
+  }
 }
 
 const RIM_ROLES = ['driver_rim', 'vbios_rim', 'switch_rim'] as const
