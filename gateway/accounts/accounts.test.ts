@@ -1,27 +1,18 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type UnixMs, unixMs, unixSeconds } from '#base/brand.ts'
 import { type Bytes, hex } from '#base/bytes.ts'
 import { accountIdOf, accountKeysFromJson } from '#contracts/pure'
 import { accountStatement } from '#protocol'
 import { generateSigner, nodeProvider } from '#protocol/node'
-import { migrate } from '../db/migrate.ts'
-import { createCore } from '../ledger/core.ts'
-import { groupCommit } from '../ledger/group-commit.ts'
 import type { Ledger } from '../ledger/port.ts'
 import { mirror, NOW, NOW_S } from '../ledger/testing/fixtures.ts'
-import { openSqlite } from '../node/open-sqlite.ts'
+import { openLedger } from '../node/testing/open-ledger.ts'
 import { makeApiKey, readApiKey } from './api-key.ts'
 import { type Authenticator, createAuthenticator } from './authenticator.ts'
 import { changeKey, issueKey, listKeys, revokeKey } from './keys.ts'
 import { createNonceMemory } from './nonce-memory.ts'
 import { type OpenAccountDeps, openAccount, STATEMENT_SECONDS } from './open-account.ts'
 
-const INIT = {
-  name: '0000_init',
-  sql: readFileSync(join(import.meta.dirname, '../../migrations/0000_init.sql'), 'utf8'),
-}
 const SECRET: Bytes = new Uint8Array(32).fill(7)
 const GATEWAY = 'https://gateway.example'
 const OWNER = generateSigner('owner')
@@ -40,9 +31,7 @@ let deps: OpenAccountDeps
 beforeEach(() => {
   now = NOW
   commits = 0
-  const store = openSqlite(':memory:')
-  migrate(store, [INIT])
-  const inner = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+  const inner = openLedger(':memory:').ledger
   ledger = {
     commit: (ops) => {
       commits++

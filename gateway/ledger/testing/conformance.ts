@@ -138,6 +138,23 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         expect([before, after]).toEqual([duplicate, duplicate])
       })
 
+      test('receipts of one turn add up, for each host and for the operator', async () => {
+        await ledger.commit([
+          ...[1, 2, 3].map((n) => reserve(n, 100n)),
+          reserve(4, 100n, { terms: OTHER_TERMS }),
+        ])
+        const other = { runner: OTHER_TERMS.runner, payee: OTHER_HOST }
+        await Promise.all([
+          ...[1, 2, 3].map((n) => ledger.commit([settle(n, n)])),
+          ledger.commit([settle(4, 10, other)]),
+        ])
+        // Costs 7, 14, 21 and 70 with commissions 0, 1, 2 and 7.
+        expect((await hostOf(ledger)).earned).toBe(39n)
+        expect((await hostOf(ledger, OTHER_HOST)).earned).toBe(63n)
+        const [audit] = await ledger.commit([{ op: 'audit' }])
+        expect(audit).toMatchObject({ fees: 10n, hosts: 102n, clearing: 0n, broken: [] })
+      })
+
       test('a receipt that claims more than was held is charged the hold', async () => {
         await ledger.commit([reserve(1, 50n)])
         const [settled] = await ledger.commit([settle(1, 1_000_000)])

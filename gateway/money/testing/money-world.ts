@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Address, toNano } from '@ton/core'
@@ -25,11 +25,9 @@ import { devRpc } from '#dev/chain/dev-rpc.ts'
 import { type DevChain, startDevChain } from '#dev/chain/start-dev-chain.ts'
 import { type DevWallet, openDevWallet } from '#dev/chain/wallet.ts'
 import { type AccountId, type TonAddress, tonAddress } from '../../db/ids.ts'
-import { migrate } from '../../db/migrate.ts'
-import { createCore } from '../../ledger/core.ts'
-import { groupCommit } from '../../ledger/group-commit.ts'
 import type { Ledger } from '../../ledger/port.ts'
-import { openSqlite, type SqliteStore } from '../../node/open-sqlite.ts'
+import type { SqliteStore } from '../../node/open-sqlite.ts'
+import { openLedger } from '../../node/testing/open-ledger.ts'
 import type { Chain } from '../chain.ts'
 import { openJsonRpc } from '../json-rpc.ts'
 import { readTill } from '../read-till.ts'
@@ -37,10 +35,6 @@ import type { SettlementPack } from '../settlement-pack.ts'
 import { toncenter } from '../toncenter.ts'
 import { createWatcher, type Watcher, type WatcherDeps } from '../watch-deposits.ts'
 
-const INIT = {
-  name: '0000_init',
-  sql: readFileSync(join(import.meta.dirname, '../../../migrations/0000_init.sql'), 'utf8'),
-}
 const DAY_SECONDS = 86_400
 
 export const sha256 = (bytes: Uint8Array): Bytes =>
@@ -173,9 +167,7 @@ export function openBooks(): Books {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-money-'))
   const path = join(folder, 'gateway.db')
   const start = (): Books => {
-    const store = openSqlite(path)
-    migrate(store, [INIT])
-    const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+    const { store, ledger } = openLedger(path)
     return {
       store,
       ledger,
