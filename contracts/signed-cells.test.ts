@@ -1,5 +1,6 @@
 import { Address, beginCell } from '@ton/core'
 import { describe, expect, test } from 'vitest'
+import { hex } from '#base/bytes.ts'
 import { nano } from '#base/nano.ts'
 import { accountIdFromNumber, accountNumber } from './account-id.ts'
 import { BitWriter, bitCellHash, webSha256 } from './bit-cell.ts'
@@ -17,6 +18,7 @@ import {
 } from './signed-cells.ts'
 import { sha256, testKey, ton } from './testing/keys.ts'
 import { verifyBits } from './verify-bits.ts'
+import { verifyVoucher } from './verify-voucher.ts'
 
 const till = `0:${'a1'.repeat(32)}`
 const payee = `0:${'b2'.repeat(32)}`
@@ -119,6 +121,22 @@ describe('a voucher as its runner checks it', async () => {
   test('C1: is refused under a key of small order, whatever the verifier says', async () => {
     const zero = { ...signed, publicKey: new Uint8Array(32) }
     expect(await verifyBits(zero, { ...using, verify: () => true })).toBe(false)
+  })
+
+  test('on the wire is taken as it was signed, and anything malformed is refused', async () => {
+    const wire = { till, payee, cumulative: `${ton('2')}`, signature: hex(signature) }
+    const key = hex(meter.publicKey)
+    expect(await verifyVoucher(wire, key)).toBe(true)
+    for (const other of [
+      { ...wire, cumulative: '2' },
+      { ...wire, cumulative: '-1' },
+      { ...wire, payee: 'EQ' },
+      { ...wire, signature: 'zz' },
+      { ...wire, signature: '' },
+    ]) {
+      expect(await verifyVoucher(other, key)).toBe(false)
+    }
+    expect(await verifyVoucher(wire, 'zz')).toBe(false)
   })
 
   test('a key that does not decode verifies nothing', async () => {

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto'
-import { beginCell, type Cell, comment } from '@ton/core'
+import { type Cell, comment } from '@ton/core'
 import { Blockchain, type SandboxContract, type TreasuryContract } from '@ton/sandbox'
 import type { Nano } from '#base/nano.ts'
 import type { AccountId, AccountMode } from '../account-id.ts'
-import type { BitCell } from '../bit-cell.ts'
-import { cellHash, toCell } from '../cells.ts'
-import { type AccountKeys, accountIdOf, keysBits } from '../keys-cell.ts'
+import { type AccountKeys, accountIdOf } from '../keys-cell.ts'
 import {
   cancelOrderBits,
   chequeBits,
@@ -28,7 +26,6 @@ import {
   redeemBody,
   refundOrphanBody,
   rotateKeyBody,
-  TILL_OP,
 } from '../till-messages.ts'
 import { sha256, type TestKey, testKey, ton } from './keys.ts'
 import { type Outcome, outcomeAt } from './outcome.ts'
@@ -192,34 +189,6 @@ export class TillWorld {
     return this.send(body, options.value === undefined ? {} : { value: options.value })
   }
 
-  /** A voucher that the wrapper would not build: the payee lives in the masterchain. */
-  async redeemMasterchain(cumulative: Nano): Promise<Outcome> {
-    const payee = this.host.address.toRawString()
-    const bits = voucherBits({ till: this.address, payee, cumulative })
-    const cell = toCell(inMasterchain(bits, 32 + 267))
-    const body = beginCell()
-      .storeUint(TILL_OP.redeem, 32)
-      .storeUint(0, 64)
-      .storeBuffer(Buffer.from(await this.meter.sign(cellHash(cell))))
-      .storeRef(cell)
-      .endCell()
-    return this.send(body)
-  }
-
-  /** An order that the wrapper would not build, sent by the owner's wallet. */
-  requestMasterchainExit(account: TestAccount): Promise<Outcome> {
-    const to = this.user.address.toRawString()
-    const bits = exitOrderBits({ till: this.address, account: account.id, to, nonce: 0 })
-    const body = beginCell()
-      .storeUint(TILL_OP.exitRequest, 32)
-      .storeUint(0, 64)
-      .storeRef(toCell(keysBits(account.keys)))
-      .storeRef(toCell(inMasterchain(bits, 32 + 267 + 152)))
-      .storeBit(false)
-      .endCell()
-    return this.send(body, { via: this.user })
-  }
-
   /** By the owner's key through a stranger, or by the owner's wallet when `signed` is false. */
   async requestExit(
     account: TestAccount,
@@ -321,19 +290,4 @@ export class TillWorld {
   async balance(): Promise<bigint> {
     return (await this.chain.getContract(this.till.address)).balance
   }
-
-  /** Every promise about money that holds after every message. */
-  async invariants(): Promise<{ balance: bigint; liabilities: bigint }> {
-    const { owed, pool, held, fees, orphans } = await this.till.getTotals()
-    return { balance: await this.balance(), liabilities: owed + pool + held + fees + orphans }
-  }
-}
-
-/** Turns the address that starts at bit `at` into one of workchain -1. */
-function inMasterchain({ bytes, bitLength }: BitCell, at: number): BitCell {
-  const changed = new Uint8Array(bytes)
-  for (let bit = at + 3; bit < at + 11; bit++) {
-    changed[bit >> 3] = (changed[bit >> 3] ?? 0) | (0x80 >> (bit & 7))
-  }
-  return { bytes: changed, bitLength }
 }
