@@ -106,7 +106,8 @@ function skip(
   return { ...outcome, status: 'skipped', got: 'none', detail }
 }
 
-async function loadVector(vector: Vector, readFile: ReadFile): Promise<VectorInput> {
+/** A vector with its files read and decoded. */
+export async function loadVector(vector: Vector, readFile: ReadFile): Promise<VectorInput> {
   const files = new Map<string, Bytes>()
   for (const key of Object.keys(vector.roles)) {
     const [path = ''] = key.split('#')
