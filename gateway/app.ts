@@ -7,6 +7,7 @@ import { apiPath } from './http/api-path.ts'
 import { CORS_HEADERS, preflightHeaders } from './http/cors.ts'
 import type { AppEnv } from './http/env.ts'
 import { methodsAt } from './http/methods-at.ts'
+import { inferencePath } from './inference/endpoints.ts'
 import { codeOf } from './log.ts'
 import { accountRoutes } from './routes/account.ts'
 import { aciRoutes } from './routes/aci.ts'
@@ -50,7 +51,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.notFound((context) => {
     const { method } = context.req
     const path = context.req.path.replace(/[^\x21-\x7e]/g, '').slice(0, MAX_SHOWN_PATH)
-    const allowed = methodsAt(app.routes, context.req.path)
+    const isInference = inferencePath(context.req.path) !== undefined
+    const allowed = isInference ? ['POST'] : methodsAt(app.routes, context.req.path)
     if (allowed.length > 0) {
       const headers = { allow: allowed.join(', ') }
       const message = `${path} takes ${allowed.join(', ')} only`

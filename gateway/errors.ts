@@ -6,10 +6,10 @@ import { CodedError } from '#base/coded-error.ts'
  *
  * | codes | action |
  * |---|---|
- * | 400, 404, 405, 409, 413, 415, 501 | fix the request |
+ * | 400, 404, 405, 409, 413, 415, 431, 501 | fix the request |
  * | 401, 403 | use another key, seal the request, or ask the operator |
  * | 402 | top up (the message has the link), or send a cheque |
- * | 429, 502, 503, 504 | retry after a pause |
+ * | 408, 429, 502, 503, 504 | retry after a pause |
  * | 500 | retry once, then tell the operator |
  */
 const ERRORS = {
@@ -41,12 +41,14 @@ const ERRORS = {
   key_not_found: [404, 'invalid_request_error', false],
   account_not_found: [404, 'invalid_request_error', false],
   method_not_allowed: [405, 'invalid_request_error', false],
+  request_timeout: [408, 'invalid_request_error', true],
   conflict: [409, 'invalid_request_error', false],
   account_exists: [409, 'invalid_request_error', false],
   hardware_in_use: [409, 'invalid_request_error', false],
   sequence_reused: [409, 'invalid_request_error', false],
   request_too_large: [413, 'invalid_request_error', false],
   unsupported_media_type: [415, 'invalid_request_error', false],
+  headers_too_large: [431, 'invalid_request_error', false],
   rate_limit_exceeded: [429, 'rate_limit_error', true],
   internal_error: [500, 'server_error', true],
   not_implemented: [501, 'invalid_request_error', false],

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { refuseBadHttp } from './refuse-bad-http.ts'
 
 /** OpenAI's reference allows 64 KiB of headers; Node's default is 16. */
 const MAX_HEADER_BYTES = 65_536
@@ -31,6 +32,7 @@ export async function openHttpServer(options: {
     connectionsCheckingInterval: CHECK_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   })
+  refuseBadHttp(server)
   server.on('request', options.handler)
   await listen(server, options)
   return { origin: originOf(server, options.host), close: (drainMs) => close(server, drainMs) }

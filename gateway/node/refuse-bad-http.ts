@@ -1,0 +1,38 @@
+import type { Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { ApiError, type ApiErrorCode, errorAnswer } from '../errors.ts'
+
+/** Node's parser codes that have a status of their own; all others are a malformed request. */
+const CODES: Readonly<Record<string, readonly [code: ApiErrorCode, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request has too many bytes of headers'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive whole in time'],
+}
+const MALFORMED = ['invalid_request', 'The request is not valid HTTP'] as const
+
+/**
+ * What no handler ever sees, since it is no HTTP request, is refused in the same form as everything else. A connection
+ * that is in the middle of an answer is cut instead: two answers must not mix.
+ */
+export function refuseBadHttp(server: Server): void {
+  const answering = new WeakMap<Duplex, ServerResponse>()
+  server.on('request', (request, response) => {
+    answering.set(request.socket, response)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const current = answering.get(socket)
+    const isMidAnswer = current?.headersSent === true && !current.writableFinished
+    if (!socket.writable || isMidAnswer) {
+      socket.destroy()
+      return
+    }
+    const [code, message] = CODES[error.code ?? ''] ?? MALFORMED
+    socket.end(answerText(new ApiError(code, message)), () => socket.destroy())
+  })
+}
+
+function answerText(error: ApiError): string {
+  const { status, headers, body } = errorAnswer(error)
+  const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${status} Refused`, ...lines, '', body].join('\r\n')
+}
