@@ -1,12 +1,16 @@
 import { Cell } from '@ton/core'
 import { describe, expect, test } from 'vitest'
 import { compileContract } from './compile.ts'
+import { zeroKeysCell } from './testing/forge-small-order.ts'
+import { ton } from './testing/keys.ts'
 import { type Mutant, mutants } from './testing/mutants.ts'
 import { RegistryWorld } from './testing/registry-world.ts'
+import { forgedExit, zeroAccount } from './testing/rules/attacks.ts'
 import { REGISTRY_RULES } from './testing/rules/registry.ts'
 import type { Rule } from './testing/rules/rule.ts'
 import { TILL_RULES_BY_TOPIC } from './testing/rules/till.ts'
 import { TillWorld } from './testing/till-world.ts'
+import { depositBody } from './till-messages.ts'
 
 /** Where to look first for the rule that a mutant of a file breaks; the others follow. */
 const TOPICS: Readonly<Record<string, readonly string[]>> = {
@@ -72,6 +76,15 @@ describe('every line that checks or books something is held by a rule', () => {
       expect(await killer(rules)).toBeDefined()
     },
   )
+
+  test('C1: the forgery that the zero-key check stops is real: without the check it takes everything', async () => {
+    const mutant = mutants('till').find(({ name }) => name.includes('assert (key != 0)'))
+    if (mutant === undefined) throw new Error('no such check')
+    const world = await TillWorld.create({}, { code: await codeOf('till', mutant) })
+    const keys = zeroKeysCell(7)
+    await world.send(depositBody(zeroAccount(keys, 'managed')), { value: ton('10') })
+    expect((await world.send(await forgedExit(world, keys))).ok).toBe(true)
+  })
 
   test('there is something to mutate', () => {
     expect(mutants('till').length).toBeGreaterThan(100)

@@ -16,7 +16,8 @@ import type { Rule } from './rule.ts'
 /** Grinding one leaf at this depth takes 2^63 hashes, and every leaf above it an opening fee. */
 export const WORST_DEPTH = 64
 
-const zeroAccount = (keys: Cell, mode: AccountMode) =>
+/** The account of a Keys cell that the wrapper would not build. */
+export const zeroAccount = (keys: Cell, mode: AccountMode) =>
   accountIdFromNumber(
     ((mode === 'sovereign' ? 1n : 0n) << 151n) |
       (BigInt(`0x${keys.hash().toString('hex')}`) >> 105n),
