@@ -52,6 +52,12 @@ describe('the npm package', () => {
     expect(help.code).toBe(0)
     expect(help.out).toMatch(/cocoon <command>/)
     expect(cocoon('no-such-command').code).toBe(2)
+    const made = cocoon('keys', 'new', '--out', 'account.json')
+    expect(made.code).toBe(0)
+    expect(made.out).toMatch(/^account {2}[0-9A-HJKMNP-TV-Z]{32}$/m)
+    expect(cocoon('keys', 'show', 'account.json').code).toBe(0)
+    // A file that may hold the only copy of a recovery key is never overwritten.
+    expect(cocoon('keys', 'new', '--out', 'account.json').code).not.toBe(0)
   })
 
   test('its client bundle imports and exports connect', () => {
