@@ -32,7 +32,7 @@ const CONFIGURED = new Set([
   'gpu-binding',
 ])
 
-const STRICT = ['sev-snp', 'nvidia', 'nras']
+const STRICT = ['sev-snp', 'tdx', 'sgx', 'nvidia', 'nras']
 
 describe('our forged vectors', () => {
   test('every one gets its expected verdict, and is refused under the pinned roots', async () => {

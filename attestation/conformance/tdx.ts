@@ -128,19 +128,22 @@ async function runCollateral(input: VectorInput): Promise<VectorResult> {
     if (!input.waived('crl-present')) {
       const [root] = anchors.map(anchorCertificate)
       demand(root !== undefined, 'untrusted-root', 'no anchor')
-      const rootCrl = await verifyIntelCrl(required(input, 'root_ca_crl'), root, trust.now)
+      const rootCrl = await verifyIntelCrl(presentCrl(input, 'root_ca_crl'), root, trust.now)
       for (const { signer } of [info, qe]) checkNotRevoked(rootCrl, signer.certificate)
-      await checkIssuedCrl(
-        required(input, 'pck_crl'),
-        required(input, 'pck_crl_issuer_chain'),
-        input,
-      )
+      const chain = presentCrl(input, 'pck_crl_issuer_chain')
+      await checkIssuedCrl(presentCrl(input, 'pck_crl'), chain, input)
     }
     const number = Math.min(info.value.evaluationNumber, qe.value.evaluationNumber)
     const current = number >= DEFAULT_TDX_POLICY.minEvaluationNumber
     demand(current || input.waived('tcb-eval-floor'), 'tcb-eval-number', `number ${number}`)
     return { fmspc: info.value.fmspc, tcb_info_id: info.value.id }
   })
+}
+
+function presentCrl(input: VectorInput, role: string): Bytes {
+  const bytes = input.role(role)
+  demand(bytes !== undefined, 'crl-missing', role)
+  return bytes
 }
 
 async function runCrl(input: VectorInput): Promise<VectorResult> {

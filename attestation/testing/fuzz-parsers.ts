@@ -13,6 +13,7 @@ import { AttestationError } from '../errors.ts'
 import { parseEvidence } from '../evidence.ts'
 import { parseCertificateTable } from '../sev/aux-table.ts'
 import { parseSnpReport } from '../sev/report.ts'
+import { intelFuzzTargets } from './fuzz-intel.ts'
 import { nvidiaFuzzTargets } from './fuzz-nvidia.ts'
 
 /** A parser of hostile bytes with well-formed inputs to start mutating from. Tests only. */
@@ -83,6 +84,7 @@ export async function fuzzTargets(): Promise<FuzzTarget[]> {
       parse: (b) => decodeFile(b, 'json-field:tee.report+base64'),
       seeds: [utf8(JSON.stringify(wire))],
     },
+    ...(await intelFuzzTargets()),
     ...(await nvidiaFuzzTargets()),
   ]
 }

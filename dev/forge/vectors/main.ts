@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { amdVectors } from './amd-vectors.ts'
+import { intelVectors } from './intel-vectors.ts'
 import { nvidiaVectors } from './nvidia-vectors.ts'
 import type { ForgedVectors } from './vector-set.ts'
 
@@ -13,6 +14,7 @@ const NOW = 1_764_547_200
 const random = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(randomBytes(length))
 const sets: readonly ForgedVectors[] = [
   await amdVectors({ now: NOW, random }),
+  await intelVectors({ now: NOW, random }),
   await nvidiaVectors({ now: NOW, random }),
 ]
 
