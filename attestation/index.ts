@@ -45,6 +45,11 @@ export {
   modelHash,
   platformHash,
 } from './hashes.ts'
+export { NRAS_CHECKS } from './nras/checks.ts'
+export { DEFAULT_NRAS_POLICY, type NrasPolicy } from './nras/policy.ts'
+export { NVIDIA_CHECKS } from './nvidia/checks.ts'
+export { DEFAULT_NVIDIA_POLICY, type NvidiaPolicy } from './nvidia/policy.ts'
+export { type GpuInput, type GpuOutcome, verifyGpus } from './nvidia/verify-gpus.ts'
 export {
   type AllowedImage,
   type Allowlist,
