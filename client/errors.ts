@@ -100,8 +100,12 @@ export type ClientErrorCode = keyof typeof ERRORS
 export class ClientError extends CodedError<ClientErrorCode> {
   override readonly name = 'ClientError'
 
-  constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
-    super(code, `${message}. ${ERRORS[code][2]}`, options)
+  /** What happened, without what to do about it. */
+  readonly what: string
+
+  constructor(code: ClientErrorCode, what: string, options?: ErrorOptions) {
+    super(code, `${what}. ${ERRORS[code][2]}`, options)
+    this.what = what
   }
 
   get status(): number {
@@ -116,6 +120,7 @@ export class ClientError extends CodedError<ClientErrorCode> {
 
 /** The code of anything thrown, for reasons that are shown to a person. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof ClientError) return `${error.code}: ${error.what}`
   if (error instanceof CodedError) return `${String(error.code)}: ${error.message}`
   return error instanceof Error ? error.name : 'unknown'
 }

@@ -19,7 +19,12 @@ export {
 } from './money/cheque-book.ts'
 export { accountOfKey, friendlyAddress, topUpLink } from './money/top-up-link.ts'
 export type { ConnectOptions } from './options.ts'
-export type { AllowlistStatement } from './registry/allowlist.ts'
+export {
+  type AllowlistReader,
+  type AllowlistStatement,
+  createAllowlistReader,
+} from './registry/allowlist.ts'
+export { PINNED_REGISTRY } from './registry/pinned.ts'
 export type { VerifiedReceipt } from './seal/check-receipt.ts'
 export { parseSimulation, type Simulation, simulationJson } from './simulation.ts'
 export type { RunnerStatement, Verification } from './verification.ts'

@@ -209,7 +209,7 @@ class RunnerPool implements Pool {
     const codes = [...new Set(reasons.map(({ code }) => code))]
     const [only] = codes
     const code = only !== undefined && codes.length === 1 ? only : 'no_verified_runner'
-    const listed = reasons.slice(0, 3).map(({ runner, reason }) => `${runner} – ${reason}`)
+    const listed = reasons.slice(0, 3).map(({ reason }) => reason)
     const detail = listed.length === 0 ? 'none is offered' : listed.join('; ')
     return new ClientError(code, `No runner can be used (${offered.length} offered): ${detail}`)
   }
