@@ -2,7 +2,8 @@ import { type Command, UsageError } from '../command.ts'
 
 const USAGE = `cocoon dev: the whole product on this machine, a fresh world at each start.
 
-Starts a local TON chain, the gateway and one simulated runner as separate processes, and a funded account.
+Starts a local TON chain, the gateway, two simulated runners (one with an AMD processor, one with an Intel one,
+each with a GPU) as separate processes, and a funded account.
 Nothing leaves the machine. The hardware is simulated and everything says so.
 
 Settings (environment):
@@ -10,6 +11,7 @@ Settings (environment):
   RUNNER_PORT          the runner                  8790
   CHAIN_PORT           the local TON chain         8791
   RUNNER_ORIGIN_PORT   the runner's own origin     8792
+  SECOND_RUNNER_PORT and SECOND_RUNNER_ORIGIN_PORT: the second runner   8793, 8794
   ENGINE_URL           any OpenAI-compatible engine (vLLM, llama.cpp, Ollama); unset: the built-in demonstration model
   ENGINE_MODEL         the model name to ask that engine for`
 

@@ -7,6 +7,8 @@ export interface Ports {
   readonly chain: number
   readonly runner: number
   readonly runnerOrigin: number
+  readonly secondRunner: number
+  readonly secondRunnerOrigin: number
 }
 
 const SETTINGS = {
@@ -14,11 +16,13 @@ const SETTINGS = {
   runner: { setting: 'RUNNER_PORT', port: 8790 },
   chain: { setting: 'CHAIN_PORT', port: 8791 },
   runnerOrigin: { setting: 'RUNNER_ORIGIN_PORT', port: 8792 },
+  secondRunner: { setting: 'SECOND_RUNNER_PORT', port: 8793 },
+  secondRunnerOrigin: { setting: 'SECOND_RUNNER_ORIGIN_PORT', port: 8794 },
 } as const satisfies Record<keyof Ports, { setting: string; port: number }>
 
 const HIGHEST_PORT = 65_535
 
-/** Reads the four ports from settings; names every bad one at once. */
+/** Reads the ports from settings; names every bad one at once. */
 export function readPorts(env: Readonly<Record<string, string | undefined>>): Ports {
   const bad: string[] = []
   const read = (part: keyof Ports): number => {
@@ -34,6 +38,8 @@ export function readPorts(env: Readonly<Record<string, string | undefined>>): Po
     chain: read('chain'),
     runner: read('runner'),
     runnerOrigin: read('runnerOrigin'),
+    secondRunner: read('secondRunner'),
+    secondRunnerOrigin: read('secondRunnerOrigin'),
   }
   if (bad.length > 0) throw new PartError(`not a port number: ${bad.join(', ')}`)
   return ports
@@ -58,7 +64,7 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
-/** Four free ports of the system's choosing, for tests and benches that run several worlds. */
+/** Free ports of the system's choosing, for tests and benches that run several worlds. */
 export async function freePorts(): Promise<Ports> {
   const take = (): Promise<{ port: number; close(): Promise<void> }> =>
     new Promise((resolve, reject) => {
@@ -74,13 +80,10 @@ export async function freePorts(): Promise<Ports> {
           })
       })
     })
-  // All four are held at once, so that they differ.
-  const [gateway, chain, runner, runnerOrigin] = await Promise.all([take(), take(), take(), take()])
-  await Promise.all([gateway, chain, runner, runnerOrigin].map((held) => held.close()))
-  return {
-    gateway: gateway.port,
-    chain: chain.port,
-    runner: runner.port,
-    runnerOrigin: runnerOrigin.port,
-  }
+  // All are held at once, so that they differ.
+  const held = await Promise.all(Object.keys(SETTINGS).map(take))
+  await Promise.all(held.map(({ close }) => close()))
+  const ports = Object.keys(SETTINGS).map((part, i) => [part, held[i]?.port ?? 0])
+  // Sound: SETTINGS has exactly the keys of Ports.
+  return Object.fromEntries(ports) as Ports
 }

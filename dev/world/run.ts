@@ -5,7 +5,7 @@ import { unixSeconds } from '#base/brand.ts'
 import { simulationJson } from '#client'
 import { PartError } from './part.ts'
 import { readPorts } from './ports.ts'
-import { simulationOf } from './simulated-tee.ts'
+import { SIMULATED_MACHINES, simulationOf } from './simulated-tee.ts'
 import { startWorld, type World, type WorldEngine, type WorldOptions } from './world.ts'
 
 export interface RunOptions {
@@ -24,6 +24,7 @@ export async function runWorld(options: RunOptions): Promise<number> {
   try {
     world = await startWorld({
       ports: readPorts(env),
+      machines: SIMULATED_MACHINES,
       folder: join(folder, 'world'),
       progress: (step) => out(`  ${step} …`),
       ...engineOf(env),
@@ -108,6 +109,8 @@ function untilAborted(signal: AbortSignal): Promise<undefined> {
 }
 
 async function partEnded(world: World): Promise<string> {
-  const parts = [world.chain, world.gateway, world.runner]
+  const parts = [world.chain, world.gateway, world.runner, world.secondRunner].filter(
+    (part) => part !== undefined,
+  )
   return Promise.race(parts.map(({ name, ended }) => ended.then(() => name)))
 }

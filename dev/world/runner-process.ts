@@ -6,14 +6,16 @@ import { openSimulatedTee, type SimulatedTeeData, simulatedQuoter } from './simu
 export interface RunnerSettings {
   readonly config: RunnerConfig
   readonly tee: SimulatedTeeData
+  /** Which of its machines this runner has. */
+  readonly machine: number
 }
 
 export interface RunnerReady {
   readonly origin: string
 }
 
-runPart<RunnerSettings, RunnerReady>(async ({ config, tee }) => {
-  const quoter = simulatedQuoter(await openSimulatedTee(tee))
+runPart<RunnerSettings, RunnerReady>(async ({ config, tee, machine }) => {
+  const quoter = simulatedQuoter(await openSimulatedTee(tee), machine)
   const deps = processDeps()
   const runner = await startRunner(config, {
     ...deps,

@@ -16,8 +16,8 @@ import { accountId, tonAddress } from '../db/ids.ts'
 import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
 import type { Ledger } from '../ledger/port.ts'
-import { processDeps, type RunningGateway, readMigrations, startGateway } from '../node.ts'
 import { openSqlite } from '../node/open-sqlite.ts'
+import { processDeps, type RunningGateway, readMigrations, startGateway } from '../node.ts'
 
 export const MODEL = 'test-model'
 export const WEIGHTS = `sha256:${'ab'.repeat(32)}`
@@ -52,20 +52,18 @@ export interface TestAccount {
   balance(): Promise<{ available: Nano; held: Nano }>
 }
 
-export async function startTestWorld(
-  changes: Partial<GatewayConfig> = {},
-): Promise<TestWorld> {
+export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Promise<TestWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-gateway-'))
   const chain = await startDevChain({ port: 0 })
   const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000))
-  const { anchors, collateral, image } = await simulationOf(tee)
+  const { anchors, collateral, images } = await simulationOf(tee)
   const meterSeed = randomBytes(32)
   const deployed = await deployContracts({
     endpoint: chain.endpoint,
     meterKey: signerFromSeed('meter', meterSeed).publicKey,
     salt: randomBytes(32),
     listings: [
-      { kind: 'image', hash: fromHex(image) },
+      ...images.map((image) => ({ kind: 'image' as const, hash: fromHex(image) })),
       { kind: 'model', hash: fromHex(await modelHash(MODEL, WEIGHTS)) },
     ],
   })
@@ -106,7 +104,8 @@ export async function startTestWorld(
       config: { ...config, listen },
       deps: {
         ...processDeps(),
-        log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
+        log: (level, message, fields) =>
+          logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
         migrations: readMigrations(join(ROOT, 'migrations')),
         openapi: 'openapi: 3.1.0',
         simulation: { anchors, collateral },

@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { WalletContractV5R1 } from '@ton/ton'
+import { modelHash } from '#attestation'
+import { type Bytes, fromHex } from '#base/bytes.ts'
+import { nano, nanoPerMillion, parseTon } from '#base/nano.ts'
+import type { RunnerConfig } from '#enclave-runner/main.ts'
+import type { GatewayConfig } from '#gateway/config.ts'
+import { tonAddress } from '#gateway/db/ids.ts'
+import { signerFromSeed } from '#protocol/node'
+import { devRpc } from '../chain/dev-rpc.ts'
+import { openDevWallet } from '../chain/wallet.ts'
+import { deployContracts } from './deploy-contracts.ts'
+import type { GatewaySettings } from './gateway-process.ts'
+import type { Ports } from './ports.ts'
+import type { RunnerSettings } from './runner-process.ts'
+import {
+  exportSimulatedTee,
+  makeSimulatedTee,
+  type SimulatedTee,
+  simulationOf,
+} from './simulated-tee.ts'
+
+/** What the runner runs; the demonstration model unless told otherwise. */
+export interface WorldEngine {
+  /** The model's id as clients name it. */
+  readonly model: string
+  readonly engine: RunnerConfig['engine']
+  /** `sha256:<hex>`; undefined takes the digest of the weights file. */
+  readonly weights: string | undefined
+}
+
+export interface WorldOptions {
+  readonly ports: Ports
+  /** Scratch folder of this world: databases and outboxes. Emptied at start. */
+  readonly folder: string
+  readonly engine?: WorldEngine
+  /** What the ready-made account is topped up with, in TON. */
+  readonly depositTon?: string
+  /** Simulated machines with a runner each, 1 or 2; the second has an Intel processor. */
+  readonly machines?: number
+  readonly capacity?: number
+  /** Charge on chain from this much on, in TON; absent: at once, however little it is. */
+  readonly minChargeTon?: string
+  /** Told of each step, for people. */
+  readonly progress?: (step: string) => void
+}
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const DEMO_WEIGHTS = join(ROOT, 'models', 'tiny-demo.gguf')
+const DEMO: WorldEngine = {
+  model: 'tiny-demo',
+  engine: { kind: 'demo', weightsPath: DEMO_WEIGHTS },
+  weights: undefined,
+}
+const DEFAULT_CAPACITY = 64
+const GAS_FUND_TON = '100'
+/** Half a milli-TON per thousand tokens: small enough that the first deposit lasts, large enough to be seen. */
+const PRICE = {
+  input: nanoPerMillion(200_000_000n),
+  cached: nanoPerMillion(50_000_000n),
+  output: nanoPerMillion(800_000_000n),
+}
+const COMMISSION_BPS = 500
+const CREDIT_LIMIT = parseTon('100')
+const KEYSET_SECONDS = 12 * 3_600
+const SECRET_BYTES = 32
+
+/** Everything that is decided before gateway and runners start. */
+export interface WorldPlan {
+  readonly tee: SimulatedTee
+  readonly till: string
+  readonly registry: string
+  readonly payee: string
+  readonly model: string
+  readonly adminKey: string
+  readonly gateway: GatewaySettings
+  /** One per machine. */
+  readonly runners: readonly RunnerSettings[]
+}
+
+/** Makes keys, machines and contracts, and the settings of every part. */
+export async function planWorld(
+  options: WorldOptions,
+  endpoint: string,
+  progress: (step: string) => void,
+): Promise<WorldPlan> {
+  const { model, engine, weights } = options.engine ?? DEMO
+  const weightsDigest = weights ?? (await digestOf(engine))
+  const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000))
+  const simulation = await simulationOf(tee)
+  const meterSeed = secret()
+  const gasSeed = secret()
+  await fundGasWallet(endpoint, gasSeed)
+  progress('deploying Till and Registry')
+  const { till, registry } = await deployContracts({
+    endpoint,
+    meterKey: signerFromSeed('meter', meterSeed).publicKey,
+    salt: secret(),
+    listings: [
+      ...simulation.images.map((image) => ({ kind: 'image' as const, hash: fromHex(image) })),
+      { kind: 'model', hash: fromHex(await modelHash(model, weightsDigest)) },
+    ],
+  })
+  const payee = openDevWallet(endpoint, 'host').address.toRawString()
+  const adminKey = Buffer.from(secret()).toString('base64url')
+  const config: GatewayConfig = {
+    production: false,
+    listen: { host: '127.0.0.1', port: options.ports.gateway },
+    publicUrl: undefined,
+    runnerDomain: undefined,
+    runnerOriginPorts: [options.ports.runnerOrigin, options.ports.secondRunnerOrigin],
+    databasePath: join(options.folder, 'gateway.db'),
+    secret: secret(),
+    chain: {
+      endpoint,
+      apiKey: undefined,
+      registry: tonAddress(registry),
+      till: tonAddress(till),
+      meterSeed,
+      gasSeed,
+      network: 'mainnet',
+      minCharge: options.minChargeTon === undefined ? nano(1n) : parseTon(options.minChargeTon),
+      minRedeem: nano(1n),
+    },
+    models: [{ id: model, name: model, ...PRICE, demonstration: engine.kind === 'demo' }],
+    commissionBps: COMMISSION_BPS,
+    maxCoefficientBps: 20_000,
+    plaintext: 'allow',
+    gpu: 'required',
+    denials: [],
+    adminKey,
+    metricsToken: undefined,
+    maxBodyBytes: 32 * 1024 * 1024,
+    logLevel: 'warn',
+  }
+  return {
+    tee,
+    till,
+    registry,
+    payee,
+    model,
+    adminKey,
+    gateway: { config, anchors: simulation.anchors, collateral: simulation.collateral },
+    runners: await planRunners(options, tee, { payee, model, engine, weights: weightsDigest }),
+  }
+}
+
+interface Served {
+  readonly payee: string
+  readonly model: string
+  readonly engine: RunnerConfig['engine']
+  readonly weights: string
+}
+
+async function planRunners(
+  options: WorldOptions,
+  tee: SimulatedTee,
+  serves: Served,
+): Promise<readonly RunnerSettings[]> {
+  const data = await exportSimulatedTee(tee)
+  const { runner, secondRunner } = options.ports
+  return [runner, secondRunner].slice(0, options.machines ?? 1).map((port, machine) => ({
+    config: runnerConfig(options, serves, { port, outbox: `runner-outbox-${machine}` }),
+    tee: data,
+    machine,
+  }))
+}
+
+function runnerConfig(
+  { ports, folder, capacity = DEFAULT_CAPACITY }: WorldOptions,
+  serves: Served,
+  own: { readonly port: number; readonly outbox: string },
+): RunnerConfig {
+  return {
+    production: false,
+    listen: { host: '127.0.0.1', port: own.port },
+    publicUrl: undefined,
+    gateways: [`http://127.0.0.1:${ports.gateway}`],
+    payee: serves.payee,
+    model: {
+      id: serves.model,
+      weights: serves.weights,
+      contextLength: undefined,
+      maxOutputTokens: undefined,
+      priceCoefficientBps: 10_000,
+    },
+    engine: serves.engine,
+    capacity,
+    outboxPath: join(folder, own.outbox),
+    creditLimit: CREDIT_LIMIT,
+    keysetSeconds: KEYSET_SECONDS,
+  }
+}
+
+/** The gateway's own wallet for gas, as an operator would fund it. */
+async function fundGasWallet(endpoint: string, seed: Bytes): Promise<void> {
+  const publicKey = Buffer.from(signerFromSeed('gas', seed).publicKey)
+  const { address } = WalletContractV5R1.create({ workchain: 0, publicKey })
+  const to = address.toString({ bounceable: false })
+  await devRpc(endpoint, fetch).faucet({ address: to, amount: GAS_FUND_TON })
+}
+
+async function digestOf(engine: RunnerConfig['engine']): Promise<string> {
+  const bytes = engine.kind === 'demo' ? await readFile(engine.weightsPath) : engine.kind
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+function secret(): Bytes {
+  return crypto.getRandomValues(new Uint8Array(SECRET_BYTES))
+}
