@@ -19,7 +19,7 @@ export interface ProxySettings {
   readonly token: string | undefined
 }
 
-export interface Proxy {
+export interface LocalProxy {
   /** Without /v1. */
   readonly origin: string
   close(): Promise<void>
@@ -39,7 +39,10 @@ const PREFLIGHT_SECONDS = '600'
  * A local OpenAI-compatible address for clients that cannot be changed: it seals what they send and refuses what it
  * cannot seal.
  */
-export async function startProxy(connection: Connection, settings: ProxySettings): Promise<Proxy> {
+export async function startProxy(
+  connection: Connection,
+  settings: ProxySettings,
+): Promise<LocalProxy> {
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,

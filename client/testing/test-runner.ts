@@ -202,7 +202,7 @@ async function* sealedFrames(
   const transcript = new Transcript(nodeProvider.hashes, opened.commitmentKey)
   const sealer = nodeProvider.bodies.sealer(respond.keys, transcript)
   if (stream) {
-    for await (const event of behaviour.events ?? [chunk('Hello'), chunk(' there')]) {
+    for await (const event of behaviour.events ?? [chunk('Hello'), chunk(' there'), LAST]) {
       yield sealer.seal(padSse(utf8(event)))
     }
     yield sealer.seal(padSse(utf8('data: [DONE]\n\n')))
@@ -267,6 +267,8 @@ export function chunk(content: string): string {
   const delta = { id: 'chatcmpl-1', object: 'chat.completion.chunk', model: MODEL }
   return `data: ${JSON.stringify({ ...delta, choices: [{ index: 0, delta: { content } }] })}\n\n`
 }
+
+const LAST = `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', model: MODEL, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`
 
 function wholeAnswer({ error }: Behaviour): Json {
   if (error !== undefined) return { error: { message: 'no', type: 'x', param: null, code: 'no' } }
