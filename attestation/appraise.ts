@@ -165,7 +165,8 @@ function judgeGpu(
     list.skip('gpu.binding', 'no GPU evidence')
     return 'none'
   }
-  list.pass('gpu.present')
+  // Switches are devices of the evidence too, and no GPU.
+  list.judge('gpu.present', gpu.count > 0, 'gpu-missing', 'no GPU among the devices')
   const counted = rules.count === undefined || rules.count === gpu.count
   list.judge('gpu.count', counted, 'gpu-count', `${gpu.count} GPUs, ${rules.count} demanded`)
   const binding = bindingOf(gpu, digest, image)

@@ -136,6 +136,18 @@ describe('GPUs bound to the processor’s report', () => {
     expect(await failed({ expect: { gpuNonce: new Uint8Array(32) } })).toEqual(['gpu.nonce nonce'])
   })
 
+  test('must be GPUs: a genuine switch alone is none', async () => {
+    const board = await forgeNvidia({ random, now: NOW, gpus: 1, switches: 1 })
+    const lone = { ...(await board.evidence({ nonce: GPU_NONCE, pick: [1] })), arch: 'LS10' }
+    const item: Case = {
+      gpu: lone,
+      anchors: { ...anchors, ...board.anchors },
+      collateral: new Map([...collateral, ...(await board.collateral())]),
+      expect: { gpuDigest: await gpuEvidenceDigest(lone.devices) },
+    }
+    expect(await failed(item)).toEqual(['gpu.present gpu-missing'])
+  })
+
   test('must be as many as the policy says', async () => {
     const counted: Policy = { ...policy, gpu: { ...policy.gpu, count: 8 } }
     expect(await failed({ policy: counted })).toEqual(['gpu.count gpu-count'])

@@ -1,6 +1,6 @@
 import { type Bytes, concat, fromBase64, fromBase64url, fromUtf8 } from '#base/bytes.ts'
 import { type Certificate, parseCertificate } from '../der/certificate.ts'
-import { demand } from '../errors.ts'
+import { AttestationError, demand } from '../errors.ts'
 import { arrayField, type JsonObject, objectField, optionalField, textField } from '../fields.ts'
 import { parseStrictJson } from '../strict-json.ts'
 import { tokenParsing } from './token.ts'
@@ -51,10 +51,16 @@ function readKey(key: JsonObject): NrasKey {
     return value
   })
   const chain = optionalField(key['x5c'], (value) =>
-    arrayField(value, 'key certificates', MAX_CHAIN).map((entry) =>
-      parseCertificate(fromBase64(textField(entry, 'key certificate', MAX_CERTIFICATE_CHARS))),
-    ),
+    arrayField(value, 'key certificates', MAX_CHAIN).map(readCertificate),
   )
   const kid = textField(key['kid'], 'key id', MAX_KID_CHARS)
   return { kid, point: concat(Uint8Array.of(4), ...coordinates), chain: chain ?? [] }
+}
+
+function readCertificate(value: unknown): Certificate {
+  try {
+    return parseCertificate(fromBase64(textField(value, 'certificate', MAX_CERTIFICATE_CHARS)))
+  } catch (cause) {
+    throw new AttestationError('token-key', 'a certificate of the key is malformed', { cause })
+  }
 }

@@ -449,6 +449,14 @@ describe('the key’s certificates', () => {
     ])
   })
 
+  test('must be certificates', async () => {
+    for (const junk of [['AAAA'], ['*'], [1]]) {
+      expect(await failuresOf({ keySet: forge.keySet({ x5c: junk }) })).toEqual([
+        'nras.key token-key',
+      ])
+    }
+  })
+
   test('must be for the key, and valid when the token was issued', async () => {
     const { nrasLeaf, nrasIntermediate } = forge.authorities
     const name = nvidiaName('NVIDIA Attestation Service GPU GH100')

@@ -207,15 +207,18 @@ function revocationFault(
   }
   const held = answers.some(({ state }) => state === 'hold')
   if (held && !policy.allowCertificateHold) return { code: 'revocation', text: 'on hold' }
-  const accepted = policy.revocationSources.map((source) => ({ ocsp, crl })[source])
-  const faults = accepted.map((answer) => answerFault(answer, policy, now))
+  const faults = policy.revocationSources.map((source) => {
+    // Lists are issued rarely and speak until their next update; OCSP answers are made often.
+    const limit = source === 'ocsp' ? policy.maxRevocationAgeSeconds : Number.POSITIVE_INFINITY
+    return answerFault({ ocsp, crl }[source], limit, now)
+  })
   if (faults.includes(undefined)) return undefined
   return { code: 'ocsp', text: faults.join(', ') }
 }
 
 function answerFault(
   answer: RevocationAnswer | undefined,
-  policy: NvidiaPolicy,
+  limit: number,
   now: UnixSeconds,
 ): string | undefined {
   if (answer === undefined) return 'no answer'
@@ -223,6 +226,5 @@ function answerFault(
   if (now < answer.from) return 'answer is from the future'
   if (now > answer.until) return 'answer is past its next update'
   const age = now - answer.from
-  const limit = policy.maxRevocationAgeSeconds
   return age <= limit ? undefined : `answer is ${age} s old, at most ${limit} s accepted`
 }

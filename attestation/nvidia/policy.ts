@@ -33,7 +33,7 @@ export interface NvidiaPolicy {
   readonly revocation: 'required' | 'unchecked'
   /** Whose word counts: OCSP alone, or a current CRL where there is no OCSP answer. */
   readonly revocationSources: readonly ('ocsp' | 'crl')[]
-  /** Oldest acceptable answer, in seconds, whatever its own dates allow. */
+  /** Oldest acceptable OCSP answer, in seconds, whatever its own dates allow. */
   readonly maxRevocationAgeSeconds: number
   /** Engineering parts have certificates on hold. */
   readonly allowCertificateHold: boolean

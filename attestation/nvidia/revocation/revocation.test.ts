@@ -229,6 +229,12 @@ describe('revocation lists beside OCSP', () => {
     expect(failed(await checksOf(entries, { without }))).toEqual(['gpu.revocation ocsp'])
   })
 
+  test('speak until their next update, however old they are', async () => {
+    const entries = [await list('identity', { thisUpdate: NOW - 100 * DAY })]
+    const without = withoutOcsp()
+    expect(failed(await checksOf(entries, { without, policy: both }))).toEqual([])
+  })
+
   test('count against a certificate whatever the policy says', async () => {
     const { serial } = forge.authorities.provisioner
     const entries = [await list('identity', { revoked: [serial] })]
