@@ -10,9 +10,13 @@ export const WORLD_START_MS = 120_000
 /** A world of its own: free ports, a folder of its own, every part a process. */
 export async function openWorld(
   changes: Omit<Partial<WorldOptions>, 'ports' | 'folder'> = {},
+  folder = newFolder(),
 ): Promise<World> {
-  const folder = mkdtempSync(join(tmpdir(), 'cocoon-flow-'))
   return startWorld({ ports: await freePorts(), folder, ...changes })
+}
+
+export function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'cocoon-flow-'))
 }
 
 export const SCRIPTED_MODEL = 'scripted'

@@ -55,10 +55,14 @@ const ED25519_SPKI = '302a300506032b6570032100'
 export function isSigned(receipt: ReceiptDocument, keyset: KeysetDocument): boolean {
   const { signature, ...rest } = receipt
   const named = keyset.receipt_signing_keys.find(({ key_id }) => key_id === receipt.key_id)
-  if (named === undefined) return false
-  const der = Buffer.from(ED25519_SPKI + named.public_key, 'hex')
+  return named !== undefined && isSignedBy(rest, signature, named.public_key)
+}
+
+/** Whether an Ed25519 key (hex) signed a document's canonical form. */
+export function isSignedBy(document: unknown, signature: string, publicKey: string): boolean {
+  const der = Buffer.from(ED25519_SPKI + publicKey, 'hex')
   const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
-  return verify(null, Buffer.from(canonical(rest)), key, Buffer.from(signature, 'hex'))
+  return verify(null, Buffer.from(canonical(document)), key, Buffer.from(signature, 'hex'))
 }
 
 export function eventOf(receipt: ReceiptDocument, type: string): Readonly<Record<string, unknown>> {
