@@ -85,6 +85,8 @@ export interface TestRunner {
 }
 
 export interface RegistrationChanges {
+  /** Which of the world's machines it runs on. */
+  readonly machine?: number
   /** Last moment changes of what is sent. */
   readonly payee?: string
   readonly url?: string
@@ -101,7 +103,7 @@ export async function startTestRunner(
   world: { readonly gateway: { readonly origin: string }; readonly tee: SimulatedTee },
   changes: RegistrationChanges = {},
 ): Promise<TestRunner> {
-  const runner = await makeRunner(world.tee, changes.payee ?? PAYEE)
+  const runner = await makeRunner(world.tee, changes.payee ?? PAYEE, changes.machine ?? 0)
   const server = createServer((request, response) => void runner.handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -211,7 +213,7 @@ async function registerAt(
   return parseRegisterAnswer(told, 'register')
 }
 
-async function makeRunner(tee: SimulatedTee, payee: string) {
+async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
   const sealing = {
     'ehbp-x25519': await generateSealingKey(nodeProvider.suites['ehbp-x25519']),
     'ehbp-mlkem768-x25519': await generateSealingKey(nodeProvider.suites['ehbp-mlkem768-x25519']),
@@ -229,7 +231,7 @@ async function makeRunner(tee: SimulatedTee, payee: string) {
       public_key: hex(publicKey),
     })),
   }
-  const quoter = simulatedQuoter(tee)
+  const quoter = simulatedQuoter(tee, machine)
   const gpu = await quoter.gpu(gpuNonce(published))
   if (gpu === null) throw new TypeError('the simulated machine has a GPU')
   const subject = { gpu: await gpuEvidenceDigest(gpu.devices), model: MODEL, payee, weights: WEIGHTS }
@@ -256,7 +258,7 @@ async function makeRunner(tee: SimulatedTee, payee: string) {
       api_version: 'aci/1',
       workload_keyset_digest: digest,
       attestation: {
-        tee_type: 'sev-snp',
+        tee_type: quoter.teeType,
         workload_keyset: keyset,
         report_data: hex(data),
         evidence: {
