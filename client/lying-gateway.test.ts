@@ -3,8 +3,10 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Bytes, concat, hex } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
 import { contentAddress } from '#protocol'
+import { newAccountOwner } from './account-owner.ts'
 import type { Connection } from './connect.ts'
 import type { ClientError } from './errors.ts'
+import { topUpLink } from './money/top-up-link.ts'
 import { ENDPOINTS, GATEWAY, makeWorld, type TestWorld, TILL } from './testing/lying-gateway.ts'
 import { REGISTRY_ADDRESS, registryAnswer } from './testing/test-registry.ts'
 import {
@@ -481,6 +483,18 @@ describe('receipts and bills', () => {
     expect(response.headers.get('x-should-retry')).toBe('false')
     expect(await response.text()).not.toContain('EVIL')
   })
+})
+
+test('a top-up link names our own memo, and a Till only if the Registry lists it (M5)', async () => {
+  const { id } = await newAccountOwner({ mode: 'managed', random })
+  const cocoon = await world.connect({ apiKey: `sk-coc-${id}-SECRET` })
+  const instead = () => Response.json({ error: { code: 'insufficient_credits' } }, { status: 402 })
+  world.lies = { instead }
+  const honest = await (await ask(cocoon)).json()
+  expect(honest.error.top_up_url).toBe(topUpLink({ till: TILL, account: id }))
+  const other = { address: `0:${'bb'.repeat(32)}` }
+  world.lies = { instead, json: (path) => (path === '/v1/till' ? other : undefined) }
+  expect((await (await ask(cocoon)).json()).error).not.toHaveProperty('top_up_url')
 })
 
 test('no wire byte or header tells the sealed request’s cache key', async () => {

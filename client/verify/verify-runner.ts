@@ -89,7 +89,7 @@ export async function verifyRunner(
   const report = await fetchReport(deps, candidate, nonce)
   const keyset = report.attestation.workload_keyset
   const subject = checkKeyset(deps, { report, promised, candidate })
-  const verdict = await judge(deps, { candidate, report, subject, nonce })
+  const { verdict, readAt } = await judge(deps, { candidate, report, subject, nonce })
   if (verdict.status === 'refused') {
     const [failure] = failures(verdict.checks)
     const named = failure === undefined ? verdict.code : `${failure.id} (${failure.code})`
@@ -101,7 +101,9 @@ export async function verifyRunner(
   const { suite, publicKey } = preferredSealingKey(keyset)
   const { id, sessionId } = candidate
   const { status, claims, attested, checks } = verdict
-  const validUntil = earlier(verdict.validUntil, keyset.not_after)
+  // A revocation that came after the reading is seen when the reading has aged out (C4).
+  const listedUntil = readAt + DEFAULT_POLICY.maxAllowlistAgeSeconds
+  const validUntil = unixSeconds(Math.min(verdict.validUntil, keyset.not_after, listedUntil))
   return {
     ...{ id, sessionId, candidate, status, subject, keyset, suite },
     ...{ sealingKey: publicKey, claims, attested, checks, validUntil },
@@ -180,7 +182,7 @@ async function judge(
     gather(deps, candidate, evidence),
     deps.allowlist(),
   ])
-  return verifyEvidence({
+  const verdict = await verifyEvidence({
     evidence,
     collateral,
     now: toSeconds(deps.clock()),
@@ -193,6 +195,7 @@ async function judge(
     },
     policy: { ...DEFAULT_POLICY, ...deps.policy, allowlist, minAllowlistVersion: minVersion },
   })
+  return { verdict, readAt: allowlist.readAt }
 }
 
 /** Vendors' certificates and lists: what the gateway bundled, then the vendors themselves. All of it is signed. */
@@ -218,8 +221,4 @@ async function bundled(deps: VerifyDeps, { sessionId }: Candidate): Promise<Coll
     // No bundle, or not a good one: the vendors are asked.
     return NO_COLLATERAL
   }
-}
-
-function earlier(a: UnixSeconds, b: number): UnixSeconds {
-  return b < a ? unixSeconds(b) : a
 }
