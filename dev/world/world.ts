@@ -63,8 +63,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     return part
   }
   const stop = async (): Promise<void> => {
-    // Runners first: their last receipts still reach the gateway.
-    for (const part of parts.splice(0).reverse()) await part.stop()
+    // Runners first: their last receipts still reach the gateway, and the gateway still reaches the chain.
+    const all = parts.splice(0)
+    for (const name of ['runner', 'gateway', 'chain']) {
+      await Promise.all(all.filter((part) => part.name === name).map((part) => part.stop()))
+    }
     await rm(options.folder, { recursive: true, force: true })
   }
   try {
