@@ -9,8 +9,8 @@ export interface CommandIo {
   readonly stopped: AbortSignal
 }
 
-/** Exit codes are part of the interface: 0 done, 1 failed or refused, 2 wrong usage. */
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+/** Exit codes are part of the interface: 0 done, 1 failed or refused, 2 wrong usage, 3 only simulated. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, simulated: 3 } as const
 
 export interface Command {
   readonly summary: string

@@ -2,11 +2,13 @@ import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
 
 /** Every command, loaded only when it is called: `--help` must not open a database. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  connect: async () => (await import('./commands/connect.ts')).connect,
   dev: async () => (await import('./commands/dev.ts')).dev,
   gateway: async () => (await import('./commands/gateway.ts')).gateway,
   runner: async () => (await import('./commands/runner.ts')).runner,
+  connect: async () => (await import('./commands/connect.ts')).connect,
+  verify: async () => (await import('./commands/verify.ts')).verify,
   keys: async () => (await import('./commands/keys.ts')).keys,
+  audit: async () => (await import('./commands/audit.ts')).audit,
 }
 
 async function help(out: (line: string) => void): Promise<void> {

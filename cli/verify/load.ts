@@ -1,0 +1,244 @@
+import type { Clock } from '#base/brand.ts'
+import { type Random, toSeconds } from '#base/brand.ts'
+import { hex } from '#base/bytes.ts'
+import { keysetDigest, type Receipt } from '#protocol'
+import { type CommandIo, UsageError } from '../command.ts'
+import { checkReceipt } from './check-receipt.ts'
+import { type Document, DocumentError, readDocument, type SessionRecord } from './document.ts'
+import {
+  type Answer,
+  type Exhibit,
+  evidenceExhibit,
+  type Nonce,
+  reportExhibit,
+  sessionExhibit,
+} from './exhibit.ts'
+import type { VerifyOptions } from './options.ts'
+import { getJson, readJsonFile, SourceError, targetUrl } from './sources.ts'
+
+export interface VerifyDeps {
+  readonly fetch: typeof fetch
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** What is to be judged, what it is called, and the JSON that a saved bundle keeps of it. */
+export interface Loaded {
+  readonly exhibit: Exhibit
+  /** For people: what kind of document, and its id. */
+  readonly about: string
+  readonly receipt: Receipt | undefined
+  readonly saved: { readonly document: unknown; readonly nonce: string | null }
+}
+
+const SESSION_PATH = /^(.*)\/v1\/aci\/sessions\/([0-9a-f]{64})$/
+const RECEIPT_PATH = /^(.*)\/v1\/aci\/receipts\/req_[0-9a-f]{32}(?:\.[0-9]{1,4})?$/
+const ATTESTATION_PATH = '/v1/aci/attestation'
+const NONCE_BYTES = 32
+const RUNNER_ID = /^run_[0-9a-z]{1,60}$/
+
+interface Call {
+  readonly io: CommandIo
+  readonly deps: VerifyDeps
+  readonly options: VerifyOptions
+}
+
+/**
+ * Reads the target, and whatever else is needed to know what its evidence is to vouch for.
+ * @throws UsageError, SourceError, DocumentError
+ */
+export async function load(call: Call): Promise<Loaded> {
+  const { io, options } = call
+  const url = targetUrl(options.target)
+  if (url === undefined) {
+    const json = await readJsonFile(io.cwd, options.target)
+    return loadDocument(call, json, readDocument(json))
+  }
+  if (options.bundle !== undefined) {
+    throw new UsageError('--bundle means no network: give a file, as --save-bundle writes it')
+  }
+  if (SESSION_PATH.test(url.pathname)) return loadSession(call, url)
+  if (RECEIPT_PATH.test(url.pathname)) return loadReceipt(call, url)
+  const answer = await askReport(call, attestationUrl(url))
+  return loadReport(call, answer)
+}
+
+async function loadDocument(call: Call, json: unknown, document: Document): Promise<Loaded> {
+  const { options } = call
+  switch (document.kind) {
+    case 'evidence':
+      return {
+        exhibit: evidenceExhibit(document.evidence),
+        about: 'evidence',
+        receipt: undefined,
+        saved: { document: json, nonce: null },
+      }
+    case 'report':
+      return loadReport(call, { report: document.report, nonce: nonceOf(options, document.nonce) })
+    case 'session':
+      return sessionLoaded(call, { session: document.session, askedAs: undefined, live: undefined })
+    case 'receipt':
+      return receiptLoaded(call, document.receipt, await sessionOption(call))
+  }
+}
+
+function loadReport({ deps }: Call, answer: Answer): Loaded {
+  const { subject } = answer.report.attestation.workload_keyset
+  return {
+    exhibit: reportExhibit(answer, toSeconds(deps.clock())),
+    about: `report of ${subject}`,
+    receipt: undefined,
+    saved: { document: answer.report, nonce: answer.nonce.value },
+  }
+}
+
+/** The record, and the upstream itself over a nonce of our own if the gateway still reaches it. */
+async function loadSession(call: Call, url: URL): Promise<Loaded> {
+  const [, prefix = '', id = ''] = SESSION_PATH.exec(url.pathname) ?? []
+  const session = expectSession(await getJson(call.deps.fetch, url))
+  const live = await askUpstream(call, new URL(`${url.origin}${prefix}`), session)
+  return sessionLoaded(call, { session, askedAs: id, live })
+}
+
+async function askUpstream(
+  call: Call,
+  base: URL,
+  { upstream }: SessionRecord,
+): Promise<Answer | undefined> {
+  if (upstream === undefined || !RUNNER_ID.test(upstream)) return undefined
+  try {
+    const url = new URL(`${base.pathname.replace(/\/$/, '')}/runners/${upstream}`, base)
+    return await askReport(call, attestationUrl(url))
+  } catch (cause) {
+    // It has left, or the gateway does not reach it: the record remains, and `report.fresh` is shown as skipped.
+    if (cause instanceof SourceError) return undefined
+    throw cause
+  }
+}
+
+interface FoundSession {
+  readonly session: SessionRecord
+  readonly askedAs: string | undefined
+  readonly live: Answer | undefined
+}
+
+async function sessionLoaded(call: Call, found: FoundSession, at?: number): Promise<Loaded> {
+  const { session, live, askedAs } = found
+  const { deps, options } = call
+  const nonce = nonceOf(options, session.nonce)
+  const exhibit = sessionExhibit(session, {
+    askedAs,
+    live,
+    nonce,
+    evidenceDigest: await digestOf(session.reportText),
+    at: at ?? toSeconds(deps.clock()),
+  })
+  const used = live ?? { report: session.report, nonce }
+  return {
+    exhibit,
+    about: `session ${askedAs ?? session.id ?? '(no id)'} of ${session.upstream ?? 'an upstream'}`,
+    receipt: undefined,
+    saved:
+      live === undefined
+        ? { document: session.document, nonce: nonce.value }
+        : { document: used.report, nonce: used.nonce.value },
+  }
+}
+
+async function loadReceipt(call: Call, url: URL): Promise<Loaded> {
+  const { deps, io, options } = call
+  const document = readDocument(await getJson(deps.fetch, url, io.env['COCOON_API_KEY']))
+  if (document.kind !== 'receipt') throw new DocumentError('malformed', 'this is no receipt')
+  const { receipt } = document
+  const [, prefix = ''] = RECEIPT_PATH.exec(url.pathname) ?? []
+  const base = new URL(`${url.origin}${prefix}`)
+  const found =
+    options.session === undefined
+      ? await findSession(call, base, receipt)
+      : await sessionOption(call)
+  return receiptLoaded(call, receipt, found)
+}
+
+/** The gateway's session of the keyset that the receipt names. */
+async function findSession(call: Call, base: URL, receipt: Receipt): Promise<FoundSession> {
+  const at = (path: string): URL => new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)
+  const listed = await getJson(call.deps.fetch, at('/v1/aci/sessions'))
+  const id = sessionIds(listed, receipt.workload_keyset_digest)[0]
+  if (id === undefined) {
+    throw new SourceError('refused', `${base.host} lists no session of the receipt’s keyset`)
+  }
+  const session = expectSession(await getJson(call.deps.fetch, at(`/v1/aci/sessions/${id}`)))
+  return { session, askedAs: id, live: undefined }
+}
+
+function sessionIds(listed: unknown, digest: string): string[] {
+  // Sound: members of unknown JSON, each checked before use.
+  const data = (listed as { readonly data?: unknown } | null)?.data
+  if (!Array.isArray(data)) return []
+  return data.flatMap((entry: { readonly session_id?: unknown; keyset_digest?: unknown } | null) =>
+    entry?.keyset_digest === digest &&
+    typeof entry.session_id === 'string' &&
+    /^[0-9a-f]{64}$/.test(entry.session_id)
+      ? [entry.session_id]
+      : [],
+  )
+}
+
+/** What `--session` names: a session's document, by file or URL. */
+async function sessionOption({ deps, io, options }: Call): Promise<FoundSession> {
+  const { session: source, bundle } = options
+  if (source === undefined) {
+    throw new UsageError('a receipt needs --session FILE|URL, the session of its runner')
+  }
+  const url = targetUrl(source)
+  if (url !== undefined && bundle !== undefined) {
+    throw new UsageError('--bundle means no network: give --session as a file')
+  }
+  const json =
+    url === undefined ? await readJsonFile(io.cwd, source) : await getJson(deps.fetch, url)
+  const askedAs = url === undefined ? undefined : SESSION_PATH.exec(url.pathname)?.[2]
+  return { session: expectSession(json), askedAs, live: undefined }
+}
+
+async function receiptLoaded(call: Call, receipt: Receipt, found: FoundSession): Promise<Loaded> {
+  // The keys must have been alive when the receipt was signed, not when it is read.
+  const loaded = await sessionLoaded(call, found, receipt.served_at - 1)
+  const checks = await checkReceipt(receipt, found.session.keyset)
+  const { exhibit } = loaded
+  return {
+    ...loaded,
+    exhibit: { ...exhibit, checks: [...checks, ...exhibit.checks] },
+    about: `receipt ${receipt.receipt_id} under keyset ${keysetDigest(found.session.keyset)}`,
+    receipt,
+  }
+}
+
+function expectSession(json: unknown): SessionRecord {
+  const document = readDocument(json)
+  if (document.kind === 'session') return document.session
+  throw new DocumentError('unknown', 'it is no attested session')
+}
+
+/** A nonce of the user's counts as own; without any the report is taken as unasked. */
+function nonceOf(options: VerifyOptions, recorded: string | null | undefined): Nonce {
+  if (options.nonce !== undefined) return { value: options.nonce, own: true }
+  return { value: recorded ?? null, own: false }
+}
+
+function attestationUrl(url: URL): URL {
+  const path = url.pathname.replace(/\/+$/, '').replace(/(?:\/v1(?:\/aci\/attestation)?)?$/, '')
+  return new URL(`${path}${ATTESTATION_PATH}`, url.origin)
+}
+
+async function askReport({ deps, options }: Call, url: URL): Promise<Answer> {
+  const nonce = options.nonce ?? hex(deps.random(NONCE_BYTES))
+  url.searchParams.set('nonce', nonce)
+  const document = readDocument(await getJson(deps.fetch, url))
+  if (document.kind !== 'report') throw new DocumentError('unknown', 'it is no attestation report')
+  return { report: document.report, nonce: { value: nonce, own: true } }
+}
+
+async function digestOf(text: string): Promise<string> {
+  const bytes = new TextEncoder().encode(text)
+  return `sha256:${hex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))}`
+}
