@@ -2,7 +2,7 @@ import { type Bytes, utf8 } from '#base/bytes.ts'
 
 /**
  * Every label, purpose, header and media type of the protocol, once. No two objects that one key may
- * seal, derive or sign share a label (THREATS M10).
+ * seal, derive or sign share a label (M10).
  * @see SPEC.md section 12
  */
 

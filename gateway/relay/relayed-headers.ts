@@ -4,7 +4,7 @@ import type { ReadHeader } from './ports.ts'
 /**
  * What may pass from a runner to a client on the gateway's own origin. A runner's host is an attacker: no cookie,
  * no redirect, no document that a browser would run (H14).
- * @see THREATS.md H14, M5
+ * @see SECURITY.md H14, M5
  */
 const CONTENT_TYPES: readonly string[] = [
   'application/json',
