@@ -5,7 +5,7 @@ import type { Collateral, CollateralEntry } from '../collateral/entry.ts'
 import type { Certificate } from '../der/certificate.ts'
 import { type Crl, checkNotRevoked } from '../der/crl.ts'
 import { demand } from '../errors.ts'
-import { checkP256 } from './check-p256.ts'
+import { checkPublishedP256 } from './check-p256.ts'
 import type { TDX_CHECKS } from './checks.ts'
 import { type EnclaveIdentity, parseEnclaveIdentity } from './enclave-identity.ts'
 import {
@@ -118,7 +118,7 @@ export async function verifyDocument<Value extends Dated>(
   const signer = known ?? (await verifyTcbSigner(entry.headers[ISSUER_CHAIN[member]], trust))
   const { key } = signer.certificate
   const code = 'collateral-signature'
-  await checkP256({ key, message: signed, signature }, code, `signature of ${member}`)
+  await checkPublishedP256({ key, message: signed, signature }, code, `signature of ${member}`)
   const parsed = parse(value)
   checkDates(parsed, member, trust.now)
   return { value: parsed, signer }
