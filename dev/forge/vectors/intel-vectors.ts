@@ -2,7 +2,8 @@ import { type Bytes, utf8 } from '#base/bytes.ts'
 import { makeSigner } from '../der.ts'
 import { forgeIntel, type IntelForge } from '../intel.ts'
 import { isoTime } from '../intel-tcb.ts'
-import { type TdxRecipe, tdxRecipes } from './intel-recipes.ts'
+import { tdxFlaws } from './intel-flaws.ts'
+import { GOOD_TDX, TDX_STATUSES, type TdxRecipe } from './intel-recipes.ts'
 import type { ForgedVectors, ManifestVector } from './vector-set.ts'
 
 /** Forges the TDX vectors: one platform, every file once. */
@@ -22,7 +23,7 @@ export async function intelVectors(options: {
   ])
   const stranger = await makeSigner('ecdsa-p256-sha256')
   const vectors: ManifestVector[] = []
-  for (const recipe of tdxRecipes(stranger)) {
+  for (const recipe of [...GOOD_TDX, ...TDX_STATUSES, ...tdxFlaws(stranger)]) {
     vectors.push(await forgeVector(recipe, forge, options.now, files))
   }
   return { vectors, files }
