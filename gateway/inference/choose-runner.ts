@@ -24,8 +24,9 @@ export function chooseRunner(
       param: 'model',
     })
   }
+  const now = deps.clock()
   const candidates = deps.directory
-    .eligible(ask.model, deps.clock())
+    .eligible(ask.model, now)
     .map((runner) => ({ runner, terms: deps.quoteTerms(runner, offer) }))
   const affinity =
     ask.cacheKey === undefined
@@ -33,10 +34,14 @@ export function chooseRunner(
       : // The account is part of the name: one caller's key says nothing about another's cache (H10).
         deps.affinity.mac(utf8(`${account}\0${ask.cacheKey}`))
   const { preferences } = ask
-  const picked = pick({ candidates, preferences, affinity, tried }, deps.provider.hashes, () => {
-    const bytes = deps.random(4)
-    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / UINT32
-  })
+  const picked = pick(
+    { candidates, preferences, affinity, tried, now },
+    deps.provider.hashes,
+    () => {
+      const bytes = deps.random(4)
+      return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / UINT32
+    },
+  )
   if (picked.ok) return picked.candidate
   const [code, message] = FAILURES[picked.reason]
   throw new ApiError(code, message)

@@ -1,3 +1,4 @@
+import type { UnixMs } from '#base/brand.ts'
 import { type Bytes, concat, utf8 } from '#base/bytes.ts'
 import type { Hashes, Prices } from '#protocol'
 import type { Terms } from '../ledger/port.ts'
@@ -17,6 +18,7 @@ export interface PickInput {
   readonly affinity: Bytes | undefined
   /** Runner ids that this request tried already. */
   readonly tried: ReadonlySet<string>
+  readonly now: UnixMs
 }
 
 /** `none`: no runner at all; `price`: all are above the ceiling; `busy`: all are full. */
@@ -28,8 +30,8 @@ export type Picked =
 
 /**
  * Picks one runner.
- * 1. the caller's lists  2. its price ceiling  3. room for one more  4. its own order, then the runner that
- * has its prefix cached, then the better of two at random
+ * 1. the caller's lists  2. its price ceiling  3. room for one more, and no failures lately  4. its own order, then
+ * the runner that has its prefix cached, then the better of two at random
  * @param random a number in [0, 1)
  */
 export function pick(input: PickInput, hashes: Hashes, random: () => number): Picked {
@@ -38,8 +40,11 @@ export function pick(input: PickInput, hashes: Hashes, random: () => number): Pi
   if (wanted.length === 0) return { ok: false, reason: 'none' }
   const affordable = wanted.filter(({ terms }) => isAffordable(terms.price, preferences))
   if (affordable.length === 0) return { ok: false, reason: 'price' }
-  const free = affordable.filter(({ runner }) => runner.load.inFlight < runner.lease.capacity)
-  if (free.length === 0) return { ok: false, reason: 'busy' }
+  const open = affordable.filter(({ runner }) => runner.load.inFlight < runner.lease.capacity)
+  if (open.length === 0) return { ok: false, reason: 'busy' }
+  // One that failed lately is still better than nobody.
+  const awake = open.filter(({ runner }) => runner.load.restsUntil <= input.now)
+  const free = awake.length === 0 ? open : awake
   const candidate =
     firstInOrder(free, preferences) ??
     (input.affinity === undefined ? undefined : byAffinity(free, input.affinity, hashes)) ??

@@ -1,4 +1,5 @@
 import { fromUtf8 } from '#base/bytes.ts'
+import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import type { PlainOutcome } from '../relay/plain-attempt.ts'
 import { chooseRunner } from './choose-runner.ts'
@@ -70,13 +71,8 @@ async function begin(
   state: { tried: ReadonlySet<string>; number: number; sent: SentTry | undefined },
 ): Promise<PlainTry | undefined> {
   const { account, key } = request.identity
-  let chosen: Candidate
-  try {
-    chosen = chooseRunner(deps, ask, account, state.tried)
-  } catch (error) {
-    if (state.sent === undefined) throw error
-    return undefined
-  }
+  const chosen = chooseNext(deps, ask, account, state)
+  if (chosen === undefined) return undefined
   const { runner, terms } = chosen
   const { contextLength, maxOutputTokens } = runner.lease
   const bound = boundOf({ ...ask, contextLength, maxOutputTokens }, terms.price)
@@ -84,6 +80,35 @@ async function begin(
   await reserve(deps, { ...hold, amount: bound.cost, at: deps.clock() }, state.sent?.number)
   return { number: state.number, runner, terms, bound }
 }
+
+/**
+ * A runner not tried yet, or once more the only one: what broke may have been an idle connection that it closed.
+ * @returns undefined when an earlier attempt failed and nobody is left
+ */
+function chooseNext(
+  deps: InferenceDeps,
+  ask: Ask,
+  account: AccountId,
+  {
+    tried,
+    sent,
+    number,
+  }: { tried: ReadonlySet<string>; sent: SentTry | undefined; number: number },
+): Candidate | undefined {
+  if (sent === undefined) return chooseRunner(deps, ask, account, tried)
+  const wasCut = sent.outcome.kind === 'failed' && sent.outcome.how === 'broken'
+  const fallbacks = wasCut && number === 2 ? [tried, NOBODY] : [tried]
+  for (const excluded of fallbacks) {
+    try {
+      return chooseRunner(deps, ask, account, excluded)
+    } catch {
+      // The next, wider choice; then the failure of the attempt before is the answer.
+    }
+  }
+  return undefined
+}
+
+const NOBODY: ReadonlySet<string> = new Set()
 
 /** A hold never outlives an error of our own. */
 async function sendOrGiveBack(

@@ -19,25 +19,25 @@ import {
   type OpenedRequest,
   openAllowance,
   openRequest,
-  parseRegisterAnswer,
   ProtocolError,
+  parseRegisterAnswer,
+  type Receipt,
   type RegisterAnswer,
+  ReplayGuard,
   type Report,
   readEnvelope,
   receiptId,
   receiptJson,
   reportData,
   requestDigests,
-  ReplayGuard,
   SessionTable,
   type Signer,
-  type Receipt,
   signHeartbeat,
   signReceipt,
   signRegistration,
   sseReceiptFrame,
-  toProblem,
   Transcript,
+  toProblem,
 } from '#protocol'
 import { generateSigner, nodeProvider } from '#protocol/node'
 import { MODEL, PAYEE, randomBytes, WEIGHTS } from './world.ts'
@@ -63,6 +63,8 @@ interface Usage {
   readonly stop: 'normal' | 'length' | 'aborted' | 'error'
   readonly payee: string
   readonly signer: Signer
+  /** What it says of the answer's bytes. */
+  readonly responseHash: string
 }
 
 export interface TestRunner {
@@ -74,7 +76,10 @@ export interface TestRunner {
   /** Requests that opened, newest last. */
   readonly seen: readonly Allowance[]
   /** Receipts with their refs, as an outbox would keep them. */
-  readonly outbox: readonly { readonly receipt: ReturnType<typeof receiptJson>; readonly ref: string }[]
+  readonly outbox: readonly {
+    readonly receipt: ReturnType<typeof receiptJson>
+    readonly ref: string
+  }[]
   behave(behaviour: Behaviour): void
   /** Answers every POST before opening it. */
   refuse(answer: ((response: ServerResponse) => void) | undefined): void
@@ -113,10 +118,12 @@ export async function startTestRunner(
     server.closeAllConnections()
     await new Promise<void>((resolve) => server.close(() => resolve()))
   }
-  const answer = await registerAt(world.gateway.origin, runner, url, changes).catch(async (error) => {
-    await close()
-    throw error
-  })
+  const answer = await registerAt(world.gateway.origin, runner, url, changes).catch(
+    async (error) => {
+      await close()
+      throw error
+    },
+  )
   await runner.accept(answer)
   let sequence = 100
   return {
@@ -208,7 +215,10 @@ async function registerAt(
   const told: unknown = await response.json()
   if (!response.ok) {
     // Sound: every error of the gateway has this shape.
-    throw new RegistrationRefused(response.status, (told as { error: RegistrationRefused['error'] }).error)
+    throw new RegistrationRefused(
+      response.status,
+      (told as { error: RegistrationRefused['error'] }).error,
+    )
   }
   return parseRegisterAnswer(told, 'register')
 }
@@ -234,7 +244,12 @@ async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
   const quoter = simulatedQuoter(tee, machine)
   const gpu = await quoter.gpu(gpuNonce(published))
   if (gpu === null) throw new TypeError('the simulated machine has a GPU')
-  const subject = { gpu: await gpuEvidenceDigest(gpu.devices), model: MODEL, payee, weights: WEIGHTS }
+  const subject = {
+    gpu: await gpuEvidenceDigest(gpu.devices),
+    model: MODEL,
+    payee,
+    weights: WEIGHTS,
+  }
   const keyset: Keyset = {
     subject: formatSubject(subject),
     not_after: Math.floor(Date.now() / 1000) + 3_600,
@@ -336,7 +351,7 @@ async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
               request: digests.commitment,
               response: response.commitment,
             },
-            { type: 'response.returned', body_hash: response.body_hash },
+            { type: 'response.returned', body_hash: usage.responseHash ?? response.body_hash },
           ],
         },
         usage.signer ?? signer,
