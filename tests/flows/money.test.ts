@@ -1,0 +1,182 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Address, toNano } from '@ton/core'
+import { TonClient } from '@ton/ton'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { DEPOSIT_FEE, OPENING_FEE, parseAccountId, Till } from '#contracts'
+import { openDevWallet } from '#dev/chain/wallet.ts'
+import type { World } from '#dev/world/world.ts'
+import { newPayer, readyPayer, until } from '../support/account.ts'
+import { auditFindings, readHost } from '../support/books.ts'
+import {
+  newFolder,
+  openWorld,
+  SCRIPTED,
+  SCRIPTED_MODEL,
+  WORLD_START_MS,
+} from '../support/open-world.ts'
+import { usageOf } from '../support/stranger.ts'
+
+/** TON in, tokens out, TON to the host: over a real chain, through wallets that know nothing of us. */
+let world: World
+const folder = newFolder()
+
+beforeAll(async () => {
+  world = await openWorld({ engine: SCRIPTED }, folder)
+}, WORLD_START_MS)
+afterAll(() => world?.stop())
+afterEach(async () => {
+  expect(await auditFindings(world.info.webUrl, world.info.adminKey)).toEqual([])
+})
+
+const COMMISSION_BPS = 500n
+const chat = (script = 'c5g0') => ({
+  model: SCRIPTED_MODEL,
+  max_tokens: 100,
+  messages: [{ role: 'user', content: script }],
+})
+
+const till = () =>
+  new TonClient({ endpoint: world.info.chainUrl }).open(
+    Till.createFromAddress(Address.parseRaw(world.info.tillAddress)),
+  )
+
+/** The Till floors its fee once a batch, the ledger once a receipt: less than a nanoTON each remains behind. */
+const dust = (receipts: readonly unknown[]): bigint => BigInt(receipts.length) + EARLIER_RECEIPTS
+/** At most as many receipts as the tests above settle. */
+const EARLIER_RECEIPTS = 60n
+
+describe('out of money', () => {
+  test('is a 402 with the top-up link, and nothing is relayed', async () => {
+    const poor = await newPayer(world)
+    // A runner that does not run: whatever was relayed to it could not be answered.
+    process.kill(world.runner.pid, 'SIGSTOP')
+    try {
+      const response = await poor.chat(chat())
+      expect(response.status).toBe(402)
+      expect(response.headers.get('x-should-retry')).toBe('false')
+      expect(response.headers.get('x-receipt-id')).toBeNull()
+      const { error } = await response.json()
+      expect(error).toMatchObject({ code: 'insufficient_credits', type: 'insufficient_quota' })
+      expect(error.top_up_url).toBe(`${world.info.webUrl}/?account=${poor.id}`)
+      expect(error.message).toContain(error.top_up_url)
+    } finally {
+      process.kill(world.runner.pid, 'SIGCONT')
+    }
+    expect(await poor.read()).toMatchObject({ available: 0n, held: 0n, settled: 0n })
+    expect((await (await poor.get('/v1/account/usage')).json()).data).toEqual([])
+  })
+
+  test('no request may hold more than there is, however many come at once', async () => {
+    const payer = await newPayer(world, '0.1')
+    const { available } = await payer.read()
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => payer.chat({ ...chat('c3g200'), max_tokens: 20_000 })),
+    )
+    const statuses = answers.map(({ status }) => status)
+    expect(new Set(statuses)).toEqual(new Set([200, 402]))
+    const after = await payer.until('the receipts', ({ held }) => held === 0n)
+    expect(after.available + after.settled).toBe(available)
+  })
+})
+
+describe('a deposit', () => {
+  test('from a plain wallet with the memo is usable by itself within seconds', async () => {
+    const payer = await newPayer(world)
+    const wallet = openDevWallet(world.info.chainUrl, 'an exchange')
+    await wallet.fund('20')
+    expect((await payer.chat(chat())).status).toBe(402)
+    const began = performance.now()
+    await wallet.transfer({
+      to: Address.parseRaw(world.info.tillAddress),
+      value: toNano('3'),
+      comment: payer.id,
+    })
+    await until(
+      'the first answer',
+      async () => (await payer.chat(chat())).status,
+      (status) => status === 200,
+    )
+    const seconds = (performance.now() - began) / 1000
+    process.stdout.write(`deposit to first answer: ${seconds.toFixed(2)} s\n`)
+    const { credited } = await payer.read()
+    expect(credited).toBe(toNano('3') - DEPOSIT_FEE - OPENING_FEE)
+    // The second one opens nothing.
+    await wallet.transfer({
+      to: Address.parseRaw(world.info.tillAddress),
+      value: toNano('2'),
+      comment: payer.id,
+    })
+    await payer.until('the second', (view) => view.credited > credited)
+    expect((await payer.read()).credited - credited).toBe(toNano('2') - DEPOSIT_FEE)
+  })
+
+  test('without a memo is nobody’s, and changes no balance', async () => {
+    const payer = readyPayer(world)
+    const before = await payer.read()
+    const wallet = openDevWallet(world.info.chainUrl, 'a careless wallet')
+    await wallet.fund('20')
+    await wallet.transfer({ to: Address.parseRaw(world.info.tillAddress), value: toNano('3') })
+    // The next deposit is seen after it: then it has been seen too.
+    const witness = await newPayer(world, '1')
+    expect((await witness.read()).credited).toBe(toNano('1') - DEPOSIT_FEE - OPENING_FEE)
+    expect((await payer.read()).credited).toBe(before.credited)
+  })
+})
+
+describe('the host', () => {
+  test('earns its share: the voucher grows by it, and the chain pays it out', async () => {
+    const payer = readyPayer(world)
+    const wallet = openDevWallet(world.info.chainUrl, 'host')
+    expect(wallet.address.toRawString()).toBe(world.payee)
+    const [before, paidBefore, owned] = [
+      await readHost(world.info.webUrl, world.payee),
+      await till().getPayeePaid(world.payee),
+      await wallet.balance(),
+    ]
+    const settledBefore = (await payer.read()).settled
+    const costs: bigint[] = []
+    for (let i = 0; i < 5; i++) {
+      const response = await payer.chat(chat('c100g-1'))
+      await response.arrayBuffer()
+      const receipt = await payer.receipt(response.headers.get('x-receipt-id') ?? '')
+      costs.push(BigInt(usageOf(receipt).cost))
+    }
+    const share = costs.reduce((sum, cost) => sum + cost - (cost * COMMISSION_BPS) / 10_000n, 0n)
+    const whole = costs.reduce((sum, cost) => sum + cost, 0n)
+    const { earned } = await readHost(world.info.webUrl, world.payee)
+    expect(earned - before.earned).toBe(share)
+    expect((await payer.read()).settled - settledBefore).toBe(whole)
+
+    const after = await until(
+      'the payout',
+      () => readHost(world.info.webUrl, world.payee),
+      ({ vouchered, redeemed }) => vouchered === earned && redeemed > earned - dust(costs),
+    )
+    expect(after).toMatchObject({ earned, collected: earned, vouchered: earned })
+    // What the chain itself says.
+    const paid = await till().getPayeePaid(world.payee)
+    expect(paid).toBe(after.redeemed)
+    expect(paid - paidBefore).toBeGreaterThan(share - dust(costs))
+    expect((await wallet.balance()) - owned).toBeGreaterThan(0n)
+    const account = await till().getAccount(parseAccountId(payer.id))
+    expect(account.debit).toBe((await payer.read()).settled)
+  })
+
+  test('holds the voucher itself, so that it can redeem without this gateway', async () => {
+    const { vouchered } = await readHost(world.info.webUrl, world.payee)
+    // A runner's first heartbeat goes out at once.
+    await world.restartRunner()
+    const journal = join(folder, 'runner-outbox-0')
+    const line = await until(
+      'the heartbeat that brings it',
+      async () => lastVoucher(await readFile(journal, 'utf8')),
+      (found) => found?.includes(`"${vouchered}"`) === true,
+    )
+    expect(line).toContain(world.info.webUrl)
+  })
+})
+
+function lastVoucher(journal: string): string | undefined {
+  return journal.split('\n').findLast((line) => line.includes('"voucher"'))
+}
