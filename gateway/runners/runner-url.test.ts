@@ -50,7 +50,15 @@ describe('the address that a runner gives (H15)', () => {
 })
 
 test('what is not an IP address is not a public one', () => {
-  for (const text of ['', 'localhost', '1.2.3', '1.2.3.4.5', '01.2.3.4', '256.1.1.1', 'fe80::1%eth0']) {
+  for (const text of [
+    '',
+    'localhost',
+    '1.2.3',
+    '1.2.3.4.5',
+    '01.2.3.4',
+    '256.1.1.1',
+    'fe80::1%eth0',
+  ]) {
     expect(isPublicAddress(text), text).toBe(false)
   }
 })
