@@ -31,6 +31,13 @@ const BY_STATUS: Readonly<Record<number, ClientErrorCode>> = {
 /** Statuses that say that this runner cannot be reached now. */
 const GONE: ReadonlySet<number> = new Set([404, 500, 502, 503, 504])
 
+/** The runner has other keys than its session says; an allowance fails when it restarted under the same lease. */
+const KEYS_CHANGED: ReadonlySet<string> = new Set([
+  'key_stale',
+  'allowance_invalid',
+  'allowance_expired',
+])
+
 export async function readUnsealedAnswer(response: Response): Promise<UnsealedAnswer> {
   const { status } = response
   if (status >= 200 && status < 300) {
@@ -39,7 +46,7 @@ export async function readUnsealedAnswer(response: Response): Promise<UnsealedAn
   }
   const body = await readJson(response)
   const problem = problemCode(body)
-  if (status === 422 && problem === 'key_stale') return { kind: 'keys-changed' }
+  if (problem !== undefined && KEYS_CHANGED.has(problem)) return { kind: 'keys-changed' }
   if (problem === 'replay_full' || problem === 'session_limit' || GONE.has(status)) {
     return { kind: 'gone' }
   }

@@ -37,6 +37,7 @@ export interface Pool {
 /** Distinct hosts and chips below which a single broken one is likely to get the prompt (H12). */
 export const WANTED_HOSTS = 3
 const CANDIDATES_LIVE_SECONDS = 60
+const REREAD_SECONDS = 1
 const REFUSAL_SECONDS = 60
 /** Verified again in the background when this near to the end of its verdict. */
 const RENEW_AHEAD_SECONDS = 150
@@ -47,12 +48,17 @@ export function createPool(deps: VerifyDeps): Pool {
   return new RunnerPool(deps)
 }
 
+interface KnownRefusal extends Refusal {
+  readonly sessionId: string
+  readonly until: UnixSeconds
+}
+
 class RunnerPool implements Pool {
   readonly #deps: VerifyDeps
   readonly #clock: Clock
   readonly #random: Random
   readonly #verified = new Map<string, VerifiedRunner>()
-  readonly #refused = new Map<string, Refusal & { readonly until: UnixSeconds }>()
+  readonly #refused = new Map<string, KnownRefusal>()
   readonly #flights = new Map<string, Promise<VerifiedRunner>>()
   #candidates: readonly Candidate[] = []
   #readAt = -CANDIDATES_LIVE_SECONDS
@@ -70,8 +76,19 @@ class RunnerPool implements Pool {
     if (this.#live().length === 0) throw this.#nothing(this.#candidates)
   }
 
-  async choose({ model, exclude, rank }: Choice): Promise<VerifiedRunner> {
+  async choose(choice: Choice): Promise<VerifiedRunner> {
     await this.#readCandidates(false)
+    try {
+      return await this.#chooseAmong(choice)
+    } catch (error) {
+      // The list may be older than the runner that has just come: one look at a new one.
+      if (toSeconds(this.#clock()) - this.#readAt < REREAD_SECONDS) throw error
+      await this.#readCandidates(true)
+      return this.#chooseAmong(choice)
+    }
+  }
+
+  async #chooseAmong({ model, exclude, rank }: Choice): Promise<VerifiedRunner> {
     const offered = this.#candidates.filter((candidate) => candidate.model === model)
     if (offered.length === 0) {
       throw new ClientError('model_not_found', 'No runner of this gateway serves that model')
@@ -105,7 +122,7 @@ class RunnerPool implements Pool {
   }
 
   refused(): readonly Refusal[] {
-    return [...this.#refused.values()].map(({ until: _, ...refusal }) => refusal)
+    return [...this.#refused.values()].map(({ until: _, sessionId: __, ...refusal }) => refusal)
   }
 
   models(): readonly string[] {
@@ -131,8 +148,8 @@ class RunnerPool implements Pool {
     for (const [id, runner] of this.#verified) {
       if (sessions.get(id) !== runner.sessionId) this.#verified.delete(id)
     }
-    for (const [id, { until }] of this.#refused) {
-      if (until <= now || !sessions.has(id)) this.#refused.delete(id)
+    for (const [id, { until, sessionId }] of this.#refused) {
+      if (until <= now || sessions.get(id) !== sessionId) this.#refused.delete(id)
     }
   }
 
@@ -166,11 +183,12 @@ class RunnerPool implements Pool {
     return flight
   }
 
-  #refuse({ id, model }: Candidate, error: unknown): void {
+  #refuse({ id, model, sessionId }: Candidate, error: unknown): void {
     this.#verified.delete(id)
     const code = error instanceof ClientError ? error.code : 'evidence_refused'
     const until = unixSeconds(toSeconds(this.#clock()) + REFUSAL_SECONDS)
-    this.#refused.set(id, { runner: id, model, code, reason: reasonOf(error), until })
+    const reason = reasonOf(error)
+    this.#refused.set(id, { runner: id, model, code, reason, sessionId, until })
   }
 
   #live(): VerifiedRunner[] {

@@ -1,0 +1,143 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { unixSeconds } from '#base/brand.ts'
+import {
+  type Connection,
+  type ConnectOptions,
+  connect,
+  parseSimulation,
+  simulationJson,
+  type VerifiedReceipt,
+} from '#client'
+import { simulationOf } from '#dev/world/simulated-tee.ts'
+import type { World } from '#dev/world/world.ts'
+import { readyPayer, until } from '../support/account.ts'
+import { newFolder, openWorld, WORLD_START_MS } from '../support/open-world.ts'
+import { findInMemory } from '../support/process-memory.ts'
+
+/** The developer who trusts nobody, against the real gateway, chain and runner. */
+let world: World
+let cocoon: Connection
+let model: string
+const folder = newFolder()
+const receipts: VerifiedReceipt[] = []
+const wire: string[] = []
+
+beforeAll(async () => {
+  world = await openWorld({}, folder)
+  cocoon = await connect(await options())
+  model = world.info.models[0] ?? ''
+}, WORLD_START_MS)
+afterAll(() => world?.stop())
+
+async function options(): Promise<ConnectOptions> {
+  const { info } = world
+  const now = unixSeconds(Math.floor(Date.now() / 1000))
+  const file = JSON.stringify(simulationJson({ ...(await simulationOf(world.tee)), created: now }))
+  return {
+    baseURL: info.baseUrl,
+    apiKey: info.apiKey,
+    registry: { endpoints: [info.chainUrl], address: info.registryAddress },
+    allowSimulated: true,
+    simulation: parseSimulation(JSON.parse(file), now),
+    fetch: recorded,
+    onReceipt: (receipt) => receipts.push(receipt),
+  }
+}
+
+/** What leaves and enters this machine, as the network sees it. */
+const recorded: typeof fetch = async (input, init) => {
+  if (init?.body instanceof Uint8Array) wire.push(Buffer.from(init.body).toString('latin1'))
+  const response = await fetch(input, init)
+  response
+    .clone()
+    .arrayBuffer()
+    .then((bytes) => wire.push(Buffer.from(bytes).toString('latin1')))
+    .catch(() => undefined)
+  return response
+}
+
+const client = () =>
+  new OpenAI({ baseURL: cocoon.baseURL, fetch: cocoon.fetch, apiKey: world.info.apiKey })
+
+describe('a developer who trusts nobody', () => {
+  test('verifies hardware, image, model and allowlist itself, and is told what it stands on', () => {
+    const { verification } = cocoon
+    expect(verification).toMatchObject({
+      status: 'simulated',
+      gateway: world.info.webUrl,
+      allowlist: { source: 'registry by one endpoint' },
+      refused: [],
+    })
+    expect(verification.runners[0]).toMatchObject({ model, suite: 'ehbp-mlkem768-x25519' })
+    expect(verification.warnings.join()).toMatch(/simulated/)
+  })
+
+  test('is not connected when simulated evidence was not asked for', async () => {
+    const { simulation: _, ...production } = await options()
+    await expect(connect({ ...production, allowSimulated: false })).rejects.toMatchObject({
+      code: 'allowlist_untrusted',
+    })
+    const endpoints = [world.info.chainUrl, world.info.chainUrl.replace('127.0.0.1', 'localhost')]
+    const registry = { endpoints, address: world.info.registryAddress }
+    const connecting = connect({ ...production, allowSimulated: false, registry })
+    await expect(connecting).rejects.toMatchObject({ code: 'evidence_refused' })
+  })
+
+  test('pays exactly what its own verified receipts say', async () => {
+    const payer = readyPayer(world)
+    const before = (await payer.read()).settled
+    const count = receipts.length
+    const messages = [{ role: 'user' as const, content: 'Who are you?' }]
+    await client().chat.completions.create({ model, messages, max_tokens: 12 })
+    const stream = await client().chat.completions.create({
+      ...{ model, messages, max_tokens: 12, stream: true as const },
+    })
+    for await (const _ of stream);
+    const costs = receipts.slice(count).map(({ cost }) => cost)
+    expect(costs).toHaveLength(2)
+    const sum = costs.reduce((total, cost) => total + BigInt(cost), 0n)
+    await payer.until('both receipts settled', ({ settled }) => settled - before === sum)
+  })
+
+  test('leaves no prompt or answer with the gateway: memory, database, logs or wire', async () => {
+    const prompt = `marked prompt ${crypto.randomUUID()}`
+    const messages = [{ role: 'user' as const, content: prompt }]
+    const answer = await client().chat.completions.create({ model, messages, max_tokens: 40 })
+    const text = answer.choices[0]?.message.content ?? ''
+    expect(text.length).toBeGreaterThan(20)
+    // The model's name is known to be there: the search can find.
+    const found = findInMemory(world.gateway.pid, [prompt, text, model])
+    expect([...(found ?? [model])]).toEqual([model])
+    const kept = filesUnder(folder)
+    expect(kept.length).toBeGreaterThan(1)
+    for (const secret of [prompt, text]) {
+      expect(kept.filter((file) => readFileSync(file).includes(secret))).toEqual([])
+      expect(wire.filter((bytes) => bytes.includes(secret))).toEqual([])
+    }
+    expect(wire.length).toBeGreaterThan(4)
+  })
+
+  test('a runner that attests new keys is verified again, and the prompt is answered', async () => {
+    const sessions = async () => {
+      const listed = await fetch(`${world.info.baseUrl}/runners`)
+      // Sound for tests: what is missing fails the comparison.
+      const { data } = (await listed.json()) as { data: { session_id: string }[] }
+      return data.map(({ session_id }) => session_id).join()
+    }
+    const before = await sessions()
+    await world.restartRunner()
+    await until('registered again', sessions, (now) => now !== before)
+    const messages = [{ role: 'user' as const, content: 'Who are you?' }]
+    const answer = await client().chat.completions.create({ model, messages, max_tokens: 4 })
+    expect(answer.choices).toHaveLength(1)
+  })
+})
+
+function filesUnder(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+}
