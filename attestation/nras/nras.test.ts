@@ -460,13 +460,17 @@ describe('the key’s certificates', () => {
   test('must be for the key, and valid when the token was issued', async () => {
     const { nrasLeaf, nrasIntermediate } = forge.authorities
     const name = nvidiaName('NVIDIA Attestation Service GPU GH100')
-    const leaf = (now: number, signer = nrasLeaf.signer) =>
-      certify({ subject: name, ca: false, now, years: 1, signer }, nrasIntermediate, random)
-    const old = await leaf(NOW - 63_072_000)
+    const leaf = (fields: { notAfter?: number }, signer = nrasLeaf.signer) =>
+      certify(
+        { subject: name, ca: false, now: NOW, years: 1, signer, fields },
+        nrasIntermediate,
+        random,
+      )
+    const old = await leaf({ notAfter: NOW - 1 })
     expect(await failuresOf({ keySet: x5c(old.der, nrasIntermediate.der) })).toEqual([
       'nras.key-chain token-key',
     ])
-    const other = await leaf(NOW, await makeSigner('ecdsa-p384-sha384'))
+    const other = await leaf({}, await makeSigner('ecdsa-p384-sha384'))
     expect(await failuresOf({ keySet: x5c(other.der, nrasIntermediate.der) })).toEqual([
       'nras.key-chain token-key',
     ])

@@ -105,6 +105,13 @@ describe('eight GPUs and four switches', () => {
     expect(await failuresOf({ device })).toEqual(FABRIC)
   })
 
+  test('switches that share an id, in agreement with every GPU: refused', async () => {
+    const named = Uint8Array.from([8, 10, 11].flatMap((index) => [...ids(index)].reverse()))
+    const device = (index: number): DeviceOverrides =>
+      index < 8 ? { opaque: { 22: named } } : index === 9 ? { opaque: { 22: ids(8) } } : {}
+    expect(await failuresOf({ device })).toEqual(FABRIC)
+  })
+
   test('a switch that sees another GPU, or fewer: refused', async () => {
     const other = (index: number): DeviceOverrides =>
       index === 10

@@ -19,6 +19,8 @@ export interface RimFields {
   readonly chain: readonly Uint8Array[]
   /** Edits the document (in canonical form, without its signature) before it is signed. */
   readonly edit?: (xml: string) => string
+  /** Edits SignedInfo (in canonical form) before it is signed. */
+  readonly info?: (xml: string) => string
   /** Edits the whole document after signing. */
   readonly tamper?: (xml: string) => string
 }
@@ -41,7 +43,8 @@ const END = '</SoftwareIdentity>'
 export async function writeRim(fields: RimFields): Promise<Bytes> {
   const body = fields.edit?.(unsigned(fields)) ?? unsigned(fields)
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-384', utf8(body)))
-  const info = signedInfo(base64(digest))
+  const good = signedInfo(base64(digest))
+  const info = fields.info?.(good) ?? good
   const canonical = info.replace(
     '<ds:SignedInfo>',
     `<ds:SignedInfo ${ROOT_NAMESPACES.replace(' xmlns:ns0', ` xmlns:ds="${DS}" xmlns:ns0`)}>`,

@@ -172,6 +172,29 @@ describe('signature wrapping', () => {
     return xml.replace(signature, '').replace('</ns0:Payload>', `${signature}</ns0:Payload>`)
   }
 
+  // Signed by the genuine key, so that only the form stands between it and being believed.
+  test.each([
+    ['a reference to a part by id', replace('URI=""', 'URI="#signed"')],
+    ['no reference URI', replace(' URI=""', '')],
+    ['another canonicalisation', replace('c14n11"', 'c14n11#WithComments"')],
+    ['another signature method', replace('ecdsa-sha384', 'ecdsa-sha512')],
+    ['another digest method', replace('more#sha384', 'more#sha224')],
+    ['another transform', replace('enveloped-signature', 'base64')],
+    ['no second transform', replace(/<ds:Transform Algorithm="[^"]*c14n11"><\/ds:Transform>/, '')],
+    [
+      'an Object beside the reference',
+      replace('</ds:SignedInfo>', '<ds:Object></ds:Object></ds:SignedInfo>'),
+    ],
+    ['parameters of a transform', replace('enveloped-signature">', 'enveloped-signature"> ')],
+  ])('%s, genuinely signed, is refused', async (_, info) => {
+    expect(await outcomeOf({ info })).toBe('parse')
+  })
+
+  test('a signature inside what is signed is refused', async () => {
+    const edit = replace('</ns0:Entity>', '<Signature></Signature></ns0:Entity>')
+    expect(await outcomeOf({ edit })).toBe('rim-signature')
+  })
+
   test('a Payload of another namespace is not taken for the signed one', async () => {
     const edit = replace('<ns0:Payload>', '<ns2:Payload>')
     const close = (xml: string): string => edit(xml).replace('</ns0:Payload>', '</ns2:Payload>')
@@ -246,6 +269,7 @@ describe('the body of a manifest', () => {
     ['an unknown state', replace('active="True"', 'active="true"')],
     ['an index that is no number', replace('index="0"', 'index="00"')],
     ['an index above 255', replace('index="63"', 'index="256"')],
+    ['a measurement with content', replace('></ns0:Resource>', '> </ns0:Resource>')],
     ['text in the payload', replace('<ns0:Payload>', '<ns0:Payload>x')],
   ])('with %s is refused though signed', async (_, edit) => {
     expect(await outcomeOf({ edit })).toBe('parse')

@@ -79,6 +79,7 @@ function readPayload(payload: XmlElement): ReferenceValue[] {
 
 function readResource(resource: XmlElement): ReferenceValue & { readonly active: boolean } {
   const is = (name: string, value: string): boolean => attribute(resource, name) === value
+  demand(resource.children.length === 0, 'parse', 'RIM measurement is not empty')
   demand(is('type', 'Measurement'), 'parse', 'RIM resource is not a measurement')
   demand(is('size', String(HASH_BYTES)), 'parse', 'RIM measurement size')
   demand(is('active', 'True') || is('active', 'False'), 'parse', 'RIM measurement state')
