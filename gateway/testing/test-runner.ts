@@ -83,6 +83,8 @@ export interface TestRunner {
   behave(behaviour: Behaviour): void
   /** Answers every POST before opening it. */
   refuse(answer: ((response: ServerResponse) => void) | undefined): void
+  /** What it answers to anybody who asks for evidence over a nonce. */
+  report(nonce: string): Promise<Report>
   /** Posts the outbox. */
   deliver(): Promise<{ results: { receipt_id: string; status: string; host?: string }[] }>
   heartbeat(changes?: { sequence?: number }): Promise<Response>
@@ -136,6 +138,7 @@ export async function startTestRunner(
     outbox: runner.outbox,
     behave: runner.behave,
     refuse: runner.refuse,
+    report: runner.report,
     deliver: async () => {
       const response = await fetch(`${world.gateway.origin}/v1/receipts`, {
         method: 'POST',
