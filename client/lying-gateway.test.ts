@@ -1,11 +1,13 @@
 import OpenAI from 'openai'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { PINNED_ANCHORS } from '#attestation'
 import { type Bytes, concat, hex } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
-import { contentAddress } from '#protocol'
+import { contentAddress, webProvider } from '#protocol'
 import { newAccountOwner } from './account-owner.ts'
-import type { Connection } from './connect.ts'
+import { type Connection, connectWith } from './connect.ts'
 import type { ClientError } from './errors.ts'
+import { createChequeBook } from './money/cheque-book.ts'
 import { topUpLink } from './money/top-up-link.ts'
 import { ENDPOINTS, GATEWAY, makeWorld, type TestWorld, TILL } from './testing/lying-gateway.ts'
 import { REGISTRY_ADDRESS, registryAnswer } from './testing/test-registry.ts'
@@ -185,8 +187,6 @@ describe('a gateway that offers what it must not', () => {
   test('forged hardware, to a client with the vendors’ roots', async () => {
     const { simulation: _, ...production } = { simulation: undefined, allowSimulated: false }
     const { fetch, clock } = world
-    const { connectWith } = await import('./connect.ts')
-    const { webProvider } = await import('#protocol')
     const connecting = connectWith({
       ...{ baseURL: `${GATEWAY}/v1`, fetch, clock, random, provider: webProvider, ...production },
       registry: { endpoints: ENDPOINTS, address: REGISTRY_ADDRESS },
@@ -199,6 +199,20 @@ describe('a gateway that offers what it must not', () => {
 describe('chain endpoints that lie', () => {
   test('no endpoint: the gateway’s own list is not believed', async () => {
     expect(await codeOf(world.connect({ registry: { endpoints: [] } }))).toBe('allowlist_untrusted')
+  })
+
+  test('the gateway’s word is taken only when told, and said so', async () => {
+    const { clock, fetch, forge } = world
+    const cocoon = await connectWith({
+      ...{ baseURL: `${GATEWAY}/v1`, trustGatewayAllowlist: true, allowSimulated: true },
+      ...{ clock, fetch, random, provider: webProvider, gpu: 'optional' },
+      simulation: {
+        anchors: { ...PINNED_ANCHORS, sev: [forge.root] },
+        collateral: await forge.collateral(),
+      },
+    })
+    expect(cocoon.verification.allowlist.source).toBe('as told by gateway')
+    expect(cocoon.verification.warnings.join()).toContain('as told by gateway')
   })
 
   test('one endpoint under two paths is one word', async () => {
@@ -495,6 +509,36 @@ test('a top-up link names our own memo, and a Till only if the Registry lists it
   const other = { address: `0:${'bb'.repeat(32)}` }
   world.lies = { instead, json: (path) => (path === '/v1/till' ? other : undefined) }
   expect((await (await ask(cocoon)).json()).error).not.toHaveProperty('top_up_url')
+})
+
+test('a sovereign account pays by cheque what its own receipts add up to, and sends the prompt again', async () => {
+  const owner = await newAccountOwner({ mode: 'sovereign', random })
+  const saved: bigint[] = []
+  const save = async (cumulative: bigint) => void saved.push(cumulative)
+  const cheques = createChequeBook({ owner, till: TILL, feeBps: 0, start: nano(0n), save })
+  const cocoon = await world.connect({ apiKey: `sk-coc-${owner.id}-SECRET`, cheques })
+  const first = await ask(cocoon)
+  await first.text()
+  const cost = (await cocoon.receiptOf(first))?.cost
+  let asked = 0
+  world.lies = {
+    instead: () =>
+      asked++ === 0
+        ? Response.json({ error: { code: 'cheque_due', due: '999999' } }, { status: 402 })
+        : undefined,
+    json: (path) => (path === '/v1/account/cheques' ? { ok: true } : undefined),
+  }
+  expect(await codeOf(ask(cocoon))).toBe('no error')
+  expect(saved).toEqual([cost])
+  const posted = world.seen.find((text) => text.startsWith('{"till"')) ?? ''
+  expect(JSON.parse(posted)).toMatchObject({ account: owner.id, cumulative: String(cost) })
+})
+
+test('a gateway that wants a cheque for nothing gets none', async () => {
+  const due = { error: { code: 'cheque_due' } }
+  world.lies = { instead: () => Response.json(due, { status: 402 }) }
+  expect(await codeOf(ask(await world.connect()))).toBe('insufficient_credits')
+  expect(world.sent).toHaveLength(1)
 })
 
 test('no wire byte or header tells the sealed request’s cache key', async () => {

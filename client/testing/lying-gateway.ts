@@ -107,10 +107,24 @@ async function document(
   if (runner !== undefined) return runner.report(searchParams.get('nonce') ?? '')
   const session = world.runners.find(({ sessionId }) => pathname.endsWith(`/${sessionId}`))
   if (session !== undefined) return { session_id: session.sessionId, document: session.session }
+  if (pathname === '/v1/registry') return toldRegistry(world)
   if (pathname === '/v1/till') return { address: TILL }
   if (pathname === '/v1/models') return { object: 'list', data: [] }
   if (pathname !== '/v1/runners') return undefined
   return { object: 'list', data: world.runners.map(offered) }
+}
+
+/** The Registry by the gateway's word. */
+function toldRegistry({ version, entries, clock }: TestWorld) {
+  const meta = '00'.repeat(32)
+  const ofKind = (kind: ListedEntry['kind']) =>
+    entries
+      .filter((entry) => entry.kind === kind)
+      .map(({ hash, revokedAt = 0 }) => ({ hash, active_from: 1, revoked_at: revokedAt, meta }))
+  return {
+    ...{ version, read_at: toSeconds(clock()) },
+    entries: { image: ofKind('image'), model: ofKind('model'), platform: ofKind('platform') },
+  }
 }
 
 function offered({ id, sessionId }: TestRunner) {
