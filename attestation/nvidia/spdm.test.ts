@@ -73,10 +73,10 @@ describe('malformed evidence', () => {
   function duplicateField(): DeviceOverrides {
     const edit = (signed: Bytes): Bytes => {
       const copy = signed.slice()
-      copy.set(u16(36), copy.length - 5)
+      copy.set(u16(36), copy.length - 6)
       return copy
     }
-    return { opaque: { 4096: Uint8Array.of(1) }, transcript: { edit } }
+    return { opaque: { 4096: u16(0) }, transcript: { edit } }
   }
 
   test('no device, or too many, are refused', async () => {

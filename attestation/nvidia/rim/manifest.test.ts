@@ -261,6 +261,10 @@ describe('the body of a manifest', () => {
   test.each([
     ['a measurement listed twice', replace('index="1"', 'index="0"')],
     ['alternatives that are not all there', replace('alternatives="1"', 'alternatives="2"')],
+    [
+      'more hashes than alternatives',
+      replace(/(Hash0="[^"]*")/, `$1 ns2:Hash1="${'00'.repeat(48)}"`),
+    ],
     ['no alternative', replace(/alternatives="1"( index="0")/, 'alternatives="0"$1')],
     ['another size', replace('size="48"', 'size="32"')],
     ['a short hash', replace(/Hash0="00/, 'Hash0="')],
