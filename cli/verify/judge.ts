@@ -9,13 +9,14 @@ import {
   defaultCollateralSettings,
   type Evidence,
   type Expected,
+  gpuEvidenceDigest,
   parseBundle,
   previewEvidence,
   type Verdict,
   verifyEvidence,
 } from '#attestation'
 import { toSeconds, type UnixSeconds } from '#base/brand.ts'
-import { type Bytes, fromBase64, fromHex } from '#base/bytes.ts'
+import { type Bytes, fromHex } from '#base/bytes.ts'
 import {
   type AllowlistStatement,
   createAllowlistReader,
@@ -74,7 +75,7 @@ export async function judgeExhibit(call: Call, exhibit: Exhibit): Promise<Judgem
   const simulation = await readSimulation(call, now)
   const { allowed, statement } = await readAllowed(call)
   const preview = await previewOf(exhibit)
-  const { expected, relabels } = expectation(exhibit, preview, options)
+  const { expected, relabels } = await expectation(exhibit, preview, options)
   const { collateral, missing } = await gather(call, preview?.evidence, { simulation, now })
   const namesModel = exhibit.subject !== undefined
   const image = preview?.imageHash ?? ''
@@ -95,7 +96,7 @@ export async function judgeExhibit(call: Call, exhibit: Exhibit): Promise<Judgem
     ...relabelled(verdict.checks, new Map([...imageRelabels(allowed), ...relabels])),
   ]
   return {
-    ...concluded(verdict, checks, allowed),
+    ...concluded(verdict, checks, { allowed, bare: exhibit.keyset === undefined }),
     allowlist: statement,
     allowed: allowed.kind,
     collateral,
@@ -103,7 +104,11 @@ export async function judgeExhibit(call: Call, exhibit: Exhibit): Promise<Judgem
   }
 }
 
-function concluded(verdict: Verdict, checks: readonly ShownCheck[], allowed: Allowed) {
+function concluded(
+  verdict: Verdict,
+  checks: readonly ShownCheck[],
+  known: { readonly allowed: Allowed; readonly bare: boolean },
+) {
   const refused = verdict.status === 'refused' || checks.some(({ status }) => status === 'fail')
   if (verdict.status === 'refused') {
     const nothing = { claims: undefined, attested: undefined, validUntil: undefined }
@@ -115,7 +120,7 @@ function concluded(verdict: Verdict, checks: readonly ShownCheck[], allowed: All
     : {
         status: verdict.status,
         checks,
-        claims: honestClaims(claims, allowed),
+        claims: honestClaims(claims, known),
         attested,
         validUntil,
       }
@@ -168,11 +173,11 @@ async function previewOf({ evidence }: Exhibit): Promise<Preview | undefined> {
 }
 
 /** From the keyset and the nonce; for bare evidence from the user, or else from the evidence's own claims. */
-function expectation(
-  { keyset, subject, nonce, evidence }: Exhibit,
+async function expectation(
+  { keyset, subject, nonce }: Exhibit,
   preview: Preview | undefined,
   options: VerifyOptions,
-): { readonly expected: Expected; readonly relabels: Relabels } {
+): Promise<{ readonly expected: Expected; readonly relabels: Relabels }> {
   if (keyset !== undefined) {
     const expected = {
       reportData: reportData(keysetDigest(keyset), nonce),
@@ -182,14 +187,15 @@ function expectation(
     }
     return { expected, relabels: new Map() }
   }
-  const claimed = claimedGpuNonce(evidence)
+  const gpu = preview?.evidence.gpu
+  const claimed = gpu === undefined ? new Uint8Array(NONCE_BYTES) : claimedNonce(gpu)
   const { reportData: data, gpuNonce: asked, anyNonce } = options
   const known = { reportData: data !== undefined, gpuNonce: asked !== undefined }
   const expected = {
     reportData: fromHex(data ?? preview?.reportData ?? ''),
     model: undefined,
     gpuNonce: asked === undefined ? claimed : fromHex(asked),
-    gpuDigest: undefined,
+    gpuDigest: anyNonce && gpu !== undefined ? await gpuEvidenceDigest(gpu.devices) : undefined,
   }
   return { expected, relabels: freshnessRelabels(known, anyNonce) }
 }
@@ -199,18 +205,9 @@ const NONCE_BYTES = 32
 const SPDM_NONCE_AT = 4
 
 /** The nonce inside the first device's own evidence; zeros where there is none. */
-function claimedGpuNonce(evidence: unknown): Bytes {
-  // Sound: members of unknown JSON, each checked before use.
-  const gpu = (evidence as { readonly gpu?: { readonly devices?: unknown } | null } | null)?.gpu
-  const [device] = Array.isArray(gpu?.devices) ? gpu.devices : []
-  const text: unknown = device?.evidence
-  try {
-    const bytes = fromBase64(typeof text === 'string' ? text : '')
-    const nonce = bytes.slice(SPDM_NONCE_AT, SPDM_NONCE_AT + NONCE_BYTES)
-    return nonce.length === NONCE_BYTES ? nonce : new Uint8Array(NONCE_BYTES)
-  } catch {
-    return new Uint8Array(NONCE_BYTES)
-  }
+function claimedNonce({ devices }: NonNullable<Evidence['gpu']>): Bytes {
+  const nonce = devices[0]?.evidence.slice(SPDM_NONCE_AT, SPDM_NONCE_AT + NONCE_BYTES)
+  return nonce?.length === NONCE_BYTES ? nonce : new Uint8Array(NONCE_BYTES)
 }
 
 async function gather(

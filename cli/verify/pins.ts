@@ -67,6 +67,7 @@ export function freshnessRelabels(
   return new Map([
     ...(known.reportData ? [] : ([['evidence.report-data', unpinned]] as const)),
     ...(known.gpuNonce ? [] : ([['gpu.nonce', unpinned]] as const)),
+    ['gpu.binding', skipped('no attested subject names the GPUs')],
   ])
 }
 
@@ -77,11 +78,19 @@ export function relabelled(checks: readonly Check[], relabels: Relabels): readon
   })
 }
 
-/** Claims that rest on the allowlist are unknown where nothing pinned the image. */
-export function honestClaims(claims: Claims, { kind }: Allowed): Claims {
-  if (kind === 'registry' || kind === 'images') return claims
+/** Claims that rest on the allowlist, or on a subject, are not made where nothing was compared with those. */
+export function honestClaims(
+  claims: Claims,
+  known: { readonly allowed: Allowed; readonly bare: boolean },
+): Claims {
+  const { kind } = known.allowed
+  const pinned = kind === 'registry' || kind === 'images'
   const unknown = { status: 'unknown', source: null } as const
-  return { ...claims, os_known_good: unknown, serving_software_known_good: unknown }
+  return {
+    ...claims,
+    ...(pinned ? {} : { os_known_good: unknown, serving_software_known_good: unknown }),
+    ...(known.bare ? { gpu_binding: 'none' as const } : {}),
+  }
 }
 
 function skipped(reason: string): Relabel {
