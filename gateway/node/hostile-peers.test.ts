@@ -1,6 +1,7 @@
+import { Address } from '@ton/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fromHex } from '#base/bytes.ts'
-import { Registry, revokeBody } from '#contracts'
+import { revokeBody } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import { simulationOf } from '#dev/world/simulated-tee.ts'
 import { type Report, signRegistration } from '#protocol'
@@ -173,7 +174,7 @@ test('a revocation cuts the session of a runner that serves already (M8)', async
   const { endpoint, registry } = world.config.chain
   const [image = ''] = (await simulationOf(world.tee)).images
   await openDevWallet(endpoint, 'operator').transfer({
-    to: Registry.createFromAddress(registry).address,
+    to: Address.parse(registry),
     value: 50_000_000n,
     body: revokeBody('image', fromHex(image)),
   })

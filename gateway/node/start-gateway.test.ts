@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { NO_COLLATERAL, PINNED_ANCHORS } from '#attestation'
+import { nano } from '#base/nano.ts'
+import type { GatewayConfig } from '../config.ts'
+import { tonAddress } from '../db/ids.ts'
+import { processDeps, startGateway } from '../node.ts'
+
+const LOCAL = { endpoint: 'http://127.0.0.1:8791' }
+const config: GatewayConfig = {
+  production: false,
+  listen: { host: '127.0.0.1', port: 0 },
+  publicUrl: undefined,
+  runnerDomain: undefined,
+  runnerOriginPorts: [],
+  // Nothing is opened before the refusal.
+  databasePath: '/nowhere/gateway.db',
+  secret: new Uint8Array(32),
+  chain: {
+    ...LOCAL,
+    apiKey: undefined,
+    registry: tonAddress(`0:${'11'.repeat(32)}`),
+    till: undefined,
+    meterSeed: undefined,
+    gasSeed: undefined,
+    network: 'mainnet',
+    minCharge: nano(1n),
+    minRedeem: nano(1n),
+  },
+  models: [],
+  commissionBps: 0,
+  maxCoefficientBps: 20_000,
+  plaintext: 'allow',
+  gpu: 'required',
+  denials: [],
+  adminKey: undefined,
+  metricsToken: undefined,
+  maxBodyBytes: 1_024,
+  logLevel: 'info',
+}
+
+const start = (changes: Partial<GatewayConfig>): Promise<unknown> =>
+  startGateway({
+    config: { ...config, ...changes },
+    deps: {
+      ...processDeps(),
+      log: () => {},
+      migrations: [],
+      openapi: '',
+      simulation: { anchors: { ...PINNED_ANCHORS }, collateral: NO_COLLATERAL },
+    },
+  })
+
+describe('a gateway that trusts simulated hardware does not start (H17)', () => {
+  const remote = { ...config.chain, endpoint: 'https://toncenter.com/api/v2/jsonRPC' }
+  test.each<[string, Partial<GatewayConfig>]>([
+    ['in production', { production: true }],
+    ['on a real chain', { chain: remote }],
+    ['where other machines reach it', { listen: { host: '0.0.0.0', port: 0 } }],
+  ])('%s', async (_, changes) => {
+    await expect(start(changes)).rejects.toThrow('simulated hardware needs a local chain')
+  })
+})
