@@ -145,8 +145,12 @@ class RunnerPool implements Pool {
     this.#candidates = candidates
     this.#readAt = now
     const sessions = new Map(candidates.map(({ id, sessionId }) => [id, sessionId]))
+    const offers = new Map(candidates.map((candidate) => [candidate.id, candidate]))
     for (const [id, runner] of this.#verified) {
-      if (sessions.get(id) !== runner.sessionId) this.#verified.delete(id)
+      const candidate = offers.get(id)
+      // The offer's price may change within a session; what was verified may not.
+      if (candidate?.sessionId !== runner.sessionId) this.#verified.delete(id)
+      else this.#verified.set(id, { ...runner, candidate })
     }
     for (const [id, { until, sessionId }] of this.#refused) {
       if (until <= now || sessions.get(id) !== sessionId) this.#refused.delete(id)
