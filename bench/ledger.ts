@@ -36,7 +36,7 @@ const TERMS: Terms = {
   commissionBps: 500,
 }
 /** About what a signed receipt takes. */
-const RECEIPT = JSON.stringify({ api_version: 'aci/1', event_log: 'x'.repeat(1_400) })
+const RECEIPT_CHARS = 1_400
 
 export interface LedgerRow {
   /** Pairs in one transaction: twice as many requests are in flight, half of them reserving, half settling. */
@@ -47,11 +47,16 @@ export interface LedgerRow {
   readonly cpuMicros: number
 }
 
-/** Measures reserve + settle at `synchronous=FULL` through the group commit, receipts stored, for each batch size. */
-export async function benchLedger(options: {
+export interface LedgerBench {
   readonly batches: readonly number[]
   readonly pairs: number
-}): Promise<LedgerRow[]> {
+  /** Length of the receipt that is stored with each settlement; 0 shows the ledger alone. */
+  readonly receiptChars?: number
+}
+
+/** Measures reserve + settle at `synchronous=FULL` through the group commit, for each batch size. */
+export async function benchLedger(options: LedgerBench): Promise<LedgerRow[]> {
+  const receipt = 'x'.repeat(options.receiptChars ?? RECEIPT_CHARS)
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-ledger-'))
   const rows: LedgerRow[] = []
   try {
@@ -60,12 +65,12 @@ export async function benchLedger(options: {
       migrate(store, [{ name: '0000_init', sql: readInit() }])
       const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
       const accounts = await fund(ledger)
-      await drive(ledger, accounts, { batch, pairs: WARM_UP_PAIRS, from: 0 })
+      await drive(ledger, accounts, { batch, receipt, pairs: WARM_UP_PAIRS, from: 0 })
       const timer = setInterval(() => {
         store.checkpoint()
         void ledger.commit([{ op: 'maintain', now: unixSeconds(1_700_000_000) }])
       }, TIMER_MS)
-      rows.push(await measure(ledger, accounts, { batch, pairs: options.pairs }))
+      rows.push(await measure(ledger, accounts, { batch, receipt, pairs: options.pairs }))
       clearInterval(timer)
       const [audit] = await ledger.commit([{ op: 'audit' }])
       if (audit.broken.length > 0) throw new Error(`audit: ${audit.broken.join('; ')}`)
@@ -102,14 +107,21 @@ async function fund(ledger: Ledger): Promise<AccountId[]> {
   return accounts
 }
 
+interface Load {
+  readonly batch: number
+  readonly pairs: number
+  readonly receipt: string
+}
+
 async function measure(
   ledger: Ledger,
   accounts: readonly AccountId[],
-  { batch, pairs }: { batch: number; pairs: number },
+  load: Load,
 ): Promise<LedgerRow> {
   const cpu = process.cpuUsage()
   const start = performance.now()
-  await drive(ledger, accounts, { batch, pairs, from: WARM_UP_PAIRS })
+  await drive(ledger, accounts, { ...load, from: WARM_UP_PAIRS })
+  const { batch, pairs } = load
   const seconds = (performance.now() - start) / 1000
   const { user, system } = process.cpuUsage(cpu)
   return { batch, pairsPerSecond: pairs / seconds, cpuMicros: (user + system) / pairs }
@@ -119,7 +131,7 @@ async function measure(
 async function drive(
   ledger: Ledger,
   accounts: readonly AccountId[],
-  { batch, pairs, from }: { batch: number; pairs: number; from: number },
+  { batch, receipt, pairs, from }: Load & { readonly from: number },
 ): Promise<void> {
   let next = from
   const lane = async (late: boolean): Promise<void> => {
@@ -131,7 +143,7 @@ async function drive(
       if (account === undefined) throw new Error('no accounts')
       const [reserved] = await ledger.commit([reserve(account, number)])
       if (!reserved.ok) throw new Error(`reserve: ${reserved.code}`)
-      const [settled] = await ledger.commit([settle(account, number)])
+      const [settled] = await ledger.commit([settle(account, number, receipt)])
       if (!settled.ok) throw new Error(`settle: ${settled.code}`)
     }
   }
@@ -160,7 +172,7 @@ function reserve(account: AccountId, number: number): Reserve {
   }
 }
 
-function settle(account: AccountId, number: number): Settle {
+function settle(account: AccountId, number: number, receipt: string): Settle {
   const at: UnixMs = AT
   return {
     op: 'settle',
@@ -172,6 +184,6 @@ function settle(account: AccountId, number: number): Settle {
     usage: { prompt_tokens: 812, cached_tokens: 256, completion_tokens: 211, reasoning_tokens: 0 },
     stop: 'normal',
     at,
-    receipt: RECEIPT,
+    receipt,
   }
 }

@@ -9,8 +9,14 @@ import { prepareRepayDebt } from './repay-debt.ts'
 
 const BPS = 10_000n
 
-const HOLD = 'amount, terms, key, created'
+const HOLD = 'amount, terms, key, created, deadline'
 const ACCOUNT = 'settled, collected, debt'
+
+// Deleting and reading at once is the cheapest way to a hold; somebody else's receipt is rare.
+const TAKE_HOLD = `DELETE FROM holds
+  WHERE request = ? AND attempt = ? AND account = ? AND state = 'open' RETURNING ${HOLD}`
+const PUT_BACK = `INSERT INTO holds (request, attempt, account, state, ${HOLD})
+  VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?)`
 
 const CHARGE_HELD = `UPDATE accounts SET held = held - ?, available = available + ?, settled = settled + ?
   WHERE no = ? RETURNING ${ACCOUNT}`
@@ -22,10 +28,8 @@ const INSERT = `INSERT INTO settlements (request, attempt, account, key, terms, 
 
 /** Charges a receipt, once per attempt, at the reservation's price. @see Settle */
 export function prepareSettle(books: Books): (op: Settle) => SettleResult {
-  const findHold = books.store.prepare(
-    `SELECT ${HOLD} FROM holds WHERE request = ? AND attempt = ? AND account = ? AND state = 'open'`,
-  )
-  const dropHold = books.store.prepare('DELETE FROM holds WHERE request = ? AND attempt = ?')
+  const takeHold = books.store.prepare(TAKE_HOLD)
+  const putBack = books.store.prepare(PUT_BACK)
   const chargeHeld = books.store.prepare(CHARGE_HELD)
   const write = prepareWrite(books)
   const withoutHold = prepareSettleWithoutHold(books, write)
@@ -34,11 +38,13 @@ export function prepareSettle(books: Books): (op: Settle) => SettleResult {
     // 1. The hold, if it is open and this runner's.
     const account = books.accountNo(op.account)
     if (account === undefined) return refused('unknown_attempt')
-    const row = findHold.get(op.request, op.attempt, account)
+    const row = takeHold.get(op.request, op.attempt, account)
     if (row === undefined) return withoutHold(op, account)
     const hold = holdOf(books, row)
-    if (!isOwn(hold.terms, op)) return refused('wrong_runner')
-    dropHold.run(op.request, op.attempt)
+    if (!isOwn(hold.terms, op)) {
+      putBack.run(op.request, op.attempt, account, ...row)
+      return refused('wrong_runner')
+    }
     // 2. The cost, never more than was held.
     const cost = least(costOf(op.usage, hold.terms.price), hold.amount)
     // 3. The developer's account.

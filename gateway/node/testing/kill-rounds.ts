@@ -52,13 +52,22 @@ async function expectKept(path: string, said: readonly string[]): Promise<void> 
   const [audit] = await ledger.commit([{ op: 'audit' }])
   expect(audit.broken).toEqual([])
   const hold = store.prepare("SELECT 1 FROM holds WHERE request = ? AND state = 'open'")
-  for (const line of said) {
+  const answers = said.map((line) => {
     const [what, number, cost] = line.split(' ')
-    const id = request(Number(number))
-    const find = { op: 'find_settlement', account: ALICE, request: id, attempt: 1 } as const
-    const [found] = await ledger.commit([find])
-    if (what === 'settled') expect(found.ok && found.settlement.cost).toBe(BigInt(cost ?? ''))
-    else expect(found.ok || hold.get(id) !== undefined).toBe(true)
+    return { what, cost, request: request(Number(number)) }
+  })
+  const found = await ledger.commit(
+    answers.map(({ request }) => ({
+      op: 'find_settlement' as const,
+      account: ALICE,
+      request,
+      attempt: 1,
+    })),
+  )
+  for (const [i, { what, cost, request }] of answers.entries()) {
+    const kept = found[i]
+    if (what === 'settled') expect(kept?.ok && kept.settlement.cost).toBe(BigInt(cost ?? ''))
+    else expect(kept?.ok === true || hold.get(request) !== undefined).toBe(true)
   }
   store.close()
 }
