@@ -37,6 +37,7 @@ export async function concludePlain(
     const [code, message] = FAILURES[outcome.kind === 'failed' ? outcome.how : 'refused']
     throw new ApiError(code, message)
   }
+  if (outcome.kind === 'gone' && !outcome.sent) await giveBack(deps, request, sent)
   if (sent.transcript.receiptFrame !== undefined) {
     deps.pending.track(request.identity.account, settleAnswer(deps, request, sent))
   }

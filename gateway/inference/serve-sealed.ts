@@ -71,7 +71,8 @@ export async function serveSealed(deps: InferenceDeps, request: SealedRequest): 
     throw new ApiError(code, message)
   }
   // An answer outside the seal means that the runner opened nothing and will sign no receipt.
-  if (outcome.kind === 'answered' && !outcome.sealed) await release(deps, hold)
+  const unopened = outcome.kind === 'answered' && !outcome.sealed
+  if (unopened || (outcome.kind === 'gone' && !outcome.sent)) await release(deps, hold)
   return outcome.kind
 }
 

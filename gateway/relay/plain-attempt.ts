@@ -49,8 +49,8 @@ export type PlainOutcome =
   | { readonly kind: 'failed'; readonly how: Failure }
   /** The runner was lost in the middle; the client was told. */
   | { readonly kind: 'lost'; readonly how: Failure }
-  /** The client left; the runner was told to stop. */
-  | { readonly kind: 'gone' }
+  /** The client left; the runner was told to stop, if it had been asked at all. */
+  | { readonly kind: 'gone'; readonly sent: boolean }
 
 export type Failure = Breakage | 'unauthentic' | 'timeout'
 
@@ -231,7 +231,7 @@ class Relay implements Incoming {
   #leave(): void {
     if (this.#done) return
     this.#call?.abort()
-    this.#finish({ kind: 'gone' })
+    this.#finish({ kind: 'gone', sent: this.#call !== undefined })
   }
 
   #fail(how: Failure): void {

@@ -26,7 +26,8 @@ export type SealedOutcome =
   | { readonly kind: 'failed'; readonly how: SealedFailure }
   /** Broken off in the middle. */
   | { readonly kind: 'lost'; readonly how: SealedFailure }
-  | { readonly kind: 'gone' }
+  /** The client left. `sent`: the runner had been asked, so that a receipt may come. */
+  | { readonly kind: 'gone'; readonly sent: boolean }
 
 export type SealedFailure = Breakage | 'timeout' | 'misbehaved'
 
@@ -75,10 +76,10 @@ class Relay implements Incoming {
       gone: () => {
         if (this.#done) return
         this.#call?.abort()
-        this.#finish({ kind: 'gone' })
+        this.#finish({ kind: 'gone', sent: this.#call !== undefined })
       },
     })
-    if (this.#client.gone) this.#finish({ kind: 'gone' })
+    if (this.#client.gone) this.#finish({ kind: 'gone', sent: false })
     else this.#call = upstream.send(this.#attempt.request, this)
   }
 

@@ -36,7 +36,7 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
 
   // Ids hold slashes, raw or encoded.
   app.get('/v1/models/:id{.+}', (context) => {
-    const offer = catalog.find(decodeURIComponent(context.req.param('id')))
+    const offer = catalog.find(context.req.param('id'))
     if (offer === undefined) {
       throw new ApiError('model_not_found', 'The model does not exist or is not offered here', {
         param: 'model',

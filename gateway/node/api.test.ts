@@ -1,0 +1,273 @@
+import { connect } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
+import {
+  ADMIN_KEY,
+  COMMISSION_BPS,
+  MODEL,
+  startTestWorld,
+  type TestWorld,
+} from '../testing/world.ts'
+
+let world: TestWorld
+let runner: TestRunner
+
+beforeAll(async () => {
+  world = await startTestWorld()
+  runner = await startTestRunner(world)
+})
+afterAll(async () => {
+  await runner?.close()
+  await world?.close()
+})
+
+function call(method: string, path: string, options: { key?: string; body?: unknown } = {}) {
+  return fetch(world.gateway.origin + path, {
+    method,
+    ...(options.key === undefined ? {} : { headers: { authorization: `Bearer ${options.key}` } }),
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+  })
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary members of answers
+async function json(response: Promise<Response>): Promise<any> {
+  return (await response).json()
+}
+
+describe('models', () => {
+  test('say price, commission included, and how confidential they are', async () => {
+    const { object, data } = await json(call('GET', '/v1/models'))
+    expect(object).toBe('list')
+    expect(data).toHaveLength(1)
+    expect(data[0]).toMatchObject({
+      id: MODEL,
+      object: 'model',
+      owned_by: 'cocoon',
+      demonstration: true,
+      context_length: 4_096,
+      commission_bps: COMMISSION_BPS,
+      pricing: {
+        input_nano_per_million: '1111112',
+        output_nano_per_million: '2222223',
+        prompt: '0.000000001111112',
+        completion: '0.000000002222223',
+      },
+      confidentiality: { modes: ['end-to-end', 'sealed', 'gateway'], attestation: ['simulated'] },
+    })
+  })
+
+  test('are found by id, with and without /v1', async () => {
+    for (const path of [`/v1/models/${MODEL}`, `/models/${MODEL}`, `/v1/models/${MODEL}/`]) {
+      expect((await json(call('GET', path))).id).toBe(MODEL)
+    }
+  })
+
+  test.each(['/v1/models/a%2Fb', '/v1/models/a/b', '/v1/models/%zz'])('%s: 404', async (path) => {
+    const response = await call('GET', path)
+    expect(response.status).toBe(404)
+    expect((await response.json()).error.code).toBe('model_not_found')
+  })
+})
+
+describe('what does not exist says so as OpenAI does', () => {
+  test.each([
+    ['GET', '/v1/nothing', 404, null],
+    ['GET', '/nothing.html', 404, null],
+    ['POST', '/v1/files', 501, 'not_implemented'],
+    ['GET', '/v1/audio/speech', 501, 'not_implemented'],
+    ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],
+    ['DELETE', '/v1/models', 405, 'method_not_allowed'],
+    ['PUT', '/v1/keys/x', 405, 'method_not_allowed'],
+  ])('%s %s', async (method, path, status, code) => {
+    const response = await call(method, path)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('content-type')).toContain('application/json')
+    expect(response.headers.get('x-should-retry')).toBe('false')
+    const { error } = await response.json()
+    expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type'])
+    expect(error.code).toBe(code)
+  })
+
+  test('every answer has an id, and no stack', async () => {
+    const response = await call('GET', '/v1/nothing')
+    expect(response.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{32}$/)
+    expect(await response.text()).not.toContain('at ')
+  })
+})
+
+describe('browsers', () => {
+  test.each(['/v1/models', '/v1/chat/completions', '/runners/x/v1/chat/completions'])(
+    'may ask %s from any page, with the headers of the SDKs',
+    async (path) => {
+      const response = await fetch(world.gateway.origin + path, {
+        method: 'OPTIONS',
+        headers: {
+          origin: 'https://page.example',
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'authorization,x-stainless-lang',
+        },
+      })
+      expect(response.status).toBe(204)
+      expect(response.headers.get('access-control-allow-origin')).toBe('*')
+      expect(response.headers.get('access-control-allow-headers')).toBe(
+        'authorization,x-stainless-lang',
+      )
+      expect(response.headers.get('access-control-allow-credentials')).toBeNull()
+    },
+  )
+})
+
+describe('accounts and keys', () => {
+  test('a key is shown once, listed masked, renamed, and dead once revoked', async () => {
+    const account = await world.account(1_000n)
+    const made = await json(call('POST', '/v1/keys', { key: account.key, body: { name: 'one' } }))
+    expect(made.key).toMatch(/^sk-coc-/)
+    const { data } = await json(call('GET', '/v1/keys', { key: account.key }))
+    expect(data).toHaveLength(2)
+    expect(JSON.stringify(data)).not.toContain(made.key)
+    const renamed = await call('PATCH', `/v1/keys/${made.id}`, {
+      key: account.key,
+      body: { name: 'two' },
+    })
+    expect((await renamed.json()).name).toBe('two')
+    expect((await call('GET', '/v1/account', { key: made.key })).status).toBe(200)
+    await call('DELETE', `/v1/keys/${made.id}`, { key: account.key })
+    const dead = await call('GET', '/v1/account', { key: made.key })
+    expect(dead.status).toBe(401)
+    expect(dead.headers.get('www-authenticate')).toBe('Bearer')
+  })
+
+  test('of another account are out of reach', async () => {
+    const [one, two] = [await world.account(1n), await world.account(1n)]
+    const made = await json(call('POST', '/v1/keys', { key: one.key, body: {} }))
+    const response = await call('DELETE', `/v1/keys/${made.id}`, { key: two.key })
+    expect(response.status).toBe(404)
+  })
+
+  test('usage, credits and a generation show what a request cost', async () => {
+    const account = await world.account(1_000_000_000n)
+    const body = { model: MODEL, messages: [] }
+    const answer = await call('POST', '/v1/chat/completions', { key: account.key, body })
+    const id = answer.headers.get('x-receipt-id')
+    await answer.text()
+    const { data } = await json(call('GET', '/v1/account/usage', { key: account.key }))
+    expect(data[0]).toMatchObject({ id, model: MODEL, tokens_prompt: 10, cost: '23' })
+    const credits = await json(call('GET', '/v1/credits', { key: account.key }))
+    expect(credits.data).toEqual({ total_credits: 1, total_usage: 0.000000023 })
+    const found = await json(call('GET', `/v1/generation?id=${id}`, { key: account.key }))
+    expect(found.data.id).toBe(id)
+    const { data: own } = await json(call('GET', '/v1/key', { key: account.key }))
+    expect(own.label).toMatch(/^sk-coc-…/)
+  })
+
+  test('the deposit’s comment is the account’s id', async () => {
+    const account = await world.account(1n)
+    const shown = await json(call('GET', '/v1/account', { key: account.key }))
+    const till = world.config.chain.till
+    expect(shown.deposit).toEqual({ till, comment: account.id })
+  })
+})
+
+describe('for auditors', () => {
+  test('a session’s document hashes to its id and holds the evidence', async () => {
+    const { data } = await json(call('GET', '/v1/aci/sessions'))
+    const session = data.find(
+      ({ session_id }: { session_id: string }) => session_id === runner.sessionId,
+    )
+    expect(session.upstream_name).toBe(runner.id)
+    const { document } = await json(call('GET', `/v1/aci/sessions/${runner.sessionId}`))
+    const { contentAddress } = await import('#protocol')
+    expect(contentAddress(document)).toBe(runner.sessionId)
+    expect(document.verdict.status).toBe('simulated')
+    const report = JSON.parse(atob(document.evidence.data.split(',')[1]))
+    expect(report.attestation.workload_keyset).toEqual(document.workload_keyset)
+  })
+
+  test('runners, Registry, Till and hosts are public', async () => {
+    const runners = await json(call('GET', '/v1/runners'))
+    expect(runners.data[0]).toMatchObject({
+      id: runner.id,
+      model: MODEL,
+      session_id: runner.sessionId,
+      available: true,
+      attestation: { status: 'simulated', technology: 'sev-snp' },
+    })
+    const registry = await json(call('GET', '/v1/registry'))
+    expect(registry.entries.image).toHaveLength(2)
+    expect(registry.source).toBe('as told by gateway')
+    expect((await json(call('GET', '/v1/till'))).address).toBe(world.config.chain.till)
+    const host = await json(call('GET', `/v1/hosts/${runners.data[0].payee}`))
+    expect(BigInt(host.earned)).toBeGreaterThan(0n)
+    expect((await call('GET', '/v1/hosts/nobody')).status).toBe(400)
+  })
+})
+
+describe('the operator', () => {
+  test('drains and admits a runner, with the admin key only', async () => {
+    const path = `/admin/runners/${runner.id}/drain`
+    expect((await call('POST', path)).status).toBe(401)
+    expect((await call('POST', path, { key: 'wrong' })).status).toBe(401)
+    expect((await call('POST', path, { key: ADMIN_KEY })).status).toBe(200)
+    const account = await world.account(1_000_000n)
+    const body = { model: MODEL, messages: [] }
+    const drained = await call('POST', '/v1/chat/completions', { key: account.key, body })
+    expect(drained.status).toBe(503)
+    expect(drained.headers.get('retry-after')).toBe('1')
+    await call('POST', `/admin/runners/${runner.id}/admit`, { key: ADMIN_KEY })
+    const admitted = await call('POST', '/v1/chat/completions', { key: account.key, body })
+    expect(admitted.status).toBe(200)
+  })
+
+  test('sees that the books agree', async () => {
+    const report = await json(call('GET', '/admin/audit', { key: ADMIN_KEY }))
+    expect(report.broken).toEqual([])
+  })
+
+  test('reads metrics from this machine, without anything that a client wrote', async () => {
+    const text = await (await call('GET', '/metrics')).text()
+    expect(text).toContain('cocoon_request_seconds_count{path="/v1/chat/completions"')
+    expect(text).not.toContain(MODEL)
+  })
+
+  test('sees health and the description', async () => {
+    expect(await json(call('GET', '/health'))).toEqual({ status: 'ok', runners: 1 })
+    expect(await (await call('GET', '/openapi.yaml')).text()).toContain('openapi:')
+  })
+})
+
+describe('the connection', () => {
+  test('takes headers up to 64 KiB', async () => {
+    const response = await fetch(`${world.gateway.origin}/health`, {
+      headers: { 'x-long': 'x'.repeat(60_000) },
+    })
+    expect(response.status).toBe(200)
+  })
+
+  test('what is not HTTP is answered and closed', async () => {
+    const url = new URL(world.gateway.origin)
+    const text = await new Promise<string>((resolve) => {
+      const socket = connect(Number(url.port), url.hostname)
+      socket.setEncoding('utf8')
+      let seen = ''
+      socket.on('data', (part: string) => {
+        seen += part
+      })
+      socket.on('close', () => resolve(seen))
+      socket.write('hello\r\n\r\n')
+    })
+    expect(text).toMatch(/^HTTP\/1\.1 400 /)
+  })
+})
+
+describe('a restart', () => {
+  test('keeps leases, allowance keys and the runner’s address: nobody registers anew', async () => {
+    const account = await world.account(1_000_000n)
+    const before = world.gateway.runnerOrigins()
+    await world.restart()
+    expect(world.gateway.runnerOrigins()).toEqual(before)
+    const body = { model: MODEL, messages: [] }
+    const response = await call('POST', '/v1/chat/completions', { key: account.key, body })
+    expect(response.status).toBe(200)
+    expect((await runner.heartbeat()).status).toBe(200)
+  })
+})
