@@ -62,6 +62,8 @@ interface Usage {
   readonly completion: number
   readonly stop: 'normal' | 'length' | 'aborted' | 'error'
   readonly payee: string
+  /** Another price than the allowance's. */
+  readonly price: Allowance['price']
   readonly signer: Signer
   /** What it says of the answer's bytes. */
   readonly responseHash: string
@@ -327,7 +329,8 @@ async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
         reasoning_tokens: 0,
       }
       const response = transcript.digests()
-      const { price, request: id, attempt } = allowance
+      const { request: id, attempt } = allowance
+      const { price = allowance.price } = usage
       const signed = signReceipt(
         {
           receipt_id: receiptId(id, attempt),
