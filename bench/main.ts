@@ -1,23 +1,29 @@
 /**
- * usage: npm run bench [-- --quick] [-- --only relay,ledger,seal,attestation]
+ * usage: npm run bench [-- --quick] [--only relay,ledger,seal,snp,tdx,gpu,connect]
  *
  * Prints every table in one run, in under three minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { attestationSection } from './attestation.ts'
+import { connectSection } from './connect.ts'
+import { gpuSection } from './gpu.ts'
 import { ledgerSection } from './ledger-section.ts'
 import { relaySection } from './relay.ts'
 import { sealSection } from './seal.ts'
 import type { Section } from './section.ts'
-import { snpSection } from './snp.ts'
 import { formatTable } from './table.ts'
+import { tdxSection } from './tdx.ts'
 
 const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> = {
   relay: relaySection,
   ledger: ledgerSection,
   seal: sealSection,
-  attestation: snpSection,
+  snp: snpSection,
+  tdx: tdxSection,
+  gpu: gpuSection,
+  connect: connectSection,
 }
 
 const { values } = parseArgs({
@@ -26,12 +32,16 @@ const { values } = parseArgs({
 const wanted = values.only?.split(',') ?? Object.keys(SECTIONS)
 const unknown = wanted.filter((name) => !Object.hasOwn(SECTIONS, name))
 if (unknown.length > 0) {
-  process.stderr.write(`bench: no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`)
+  process.stderr.write(
+    `bench: no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`,
+  )
   process.exit(2)
 }
 
 const [cpu] = cpus()
-console.log(`Node ${process.version}, ${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, load ${loadavg()[0]?.toFixed(2)}`)
+console.log(
+  `Node ${process.version}, ${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, load ${loadavg()[0]?.toFixed(2)}`,
+)
 for (const name of wanted) {
   const section = await SECTIONS[name]?.(values.quick)
   if (section === undefined) continue
