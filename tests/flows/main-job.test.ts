@@ -15,7 +15,7 @@ let payer: Payer
 let model: string
 
 beforeAll(async () => {
-  world = await openWorld()
+  world = await openWorld({ machines: 2 })
   payer = readyPayer(world)
   model = world.info.models[0] ?? ''
 }, WORLD_START_MS)
@@ -158,8 +158,9 @@ test('curl -N prints the stream as it comes, down to [DONE]', async () => {
 
 /** By stranger.ts alone: Node's crypto and the published rules. */
 describe('a stranger with the specification alone', () => {
-  async function ask(stream: boolean) {
-    const body = JSON.stringify({ model, messages, max_tokens: 6, stream })
+  async function ask(stream: boolean, only?: string) {
+    const provider = only === undefined ? {} : { provider: { only: [only] } }
+    const body = JSON.stringify({ model, messages, max_tokens: 6, stream, ...provider })
     const before = await payer.read()
     const response = await fetch(`${world.info.baseUrl}/chat/completions`, {
       method: 'POST',
@@ -171,6 +172,12 @@ describe('a stranger with the specification alone', () => {
     const after = await payer.read()
     const header = (name: string) => response.headers.get(name) ?? ''
     return { body, before, after, answer, header, ...stranger.splitAnswer(answer) }
+  }
+
+  async function runnerOn(technology: string): Promise<string> {
+    const { data } = await (await payer.get('/v1/runners')).json()
+    const runners: { id: string; attestation: { technology: string } }[] = data
+    return runners.find(({ attestation }) => attestation.technology === technology)?.id ?? ''
   }
 
   async function session(id: string) {
@@ -215,31 +222,36 @@ describe('a stranger with the specification alone', () => {
     },
   )
 
-  test('follows the keyset from the receipt to the chip: digest, session, report data', async () => {
-    const { receipt, header } = await ask(false)
-    const { session_id, document } = await session(header('x-cocoon-session-id'))
-    // The document is the one that its address names.
-    expect(session_id).toBe(header('x-cocoon-session-id'))
-    expect(stranger.sha256(stranger.canonical(document))).toBe(session_id)
-    // The receipt's keyset is the attested one.
-    const digest = `sha256:${stranger.sha256(stranger.canonical(document.workload_keyset))}`
-    expect(document.workload_keyset_digest).toBe(digest)
-    expect(receipt.workload_keyset_digest).toBe(digest)
-    // The chip signed over that keyset and the gateway's challenge.
-    const data = Buffer.from(document.evidence.data.split(',')[1] ?? '', 'base64')
-    expect(document.evidence.digest).toBe(`sha256:${stranger.sha256(data)}`)
-    const { attestation } = JSON.parse(data.toString())
-    const statement = {
-      keyset_digest: digest,
-      nonce: document.nonce,
-      purpose: 'aci.report_data.v1',
-    }
-    const quoted = stranger.reportDataOf(Buffer.from(attestation.evidence.tee.report, 'base64'))
-    expect(quoted).toBe(stranger.sha256(stranger.canonical(statement)) + '00'.repeat(32))
-    // And the subject names who is paid.
-    const { payee } = stranger.usageOf(receipt)
-    const subject = new URL(document.workload_keyset.subject)
-    expect(subject.searchParams.get('payee')).toBe(payee)
-    expect(payee).toBe(world.payee)
-  })
+  test.each(['sev-snp', 'tdx'])(
+    'follows the keyset from the receipt to the chip: digest, session, report data (%s)',
+    async (technology) => {
+      const { receipt, header } = await ask(false, await runnerOn(technology))
+      const { session_id, document } = await session(header('x-cocoon-session-id'))
+      // The document is the one that its address names.
+      expect(session_id).toBe(header('x-cocoon-session-id'))
+      expect(stranger.sha256(stranger.canonical(document))).toBe(session_id)
+      // The receipt's keyset is the attested one.
+      const digest = `sha256:${stranger.sha256(stranger.canonical(document.workload_keyset))}`
+      expect(document.workload_keyset_digest).toBe(digest)
+      expect(receipt.workload_keyset_digest).toBe(digest)
+      // The chip signed over that keyset and the gateway's challenge.
+      const data = Buffer.from(document.evidence.data.split(',')[1] ?? '', 'base64')
+      expect(document.evidence.digest).toBe(`sha256:${stranger.sha256(data)}`)
+      const { attestation } = JSON.parse(data.toString())
+      const statement = {
+        keyset_digest: digest,
+        nonce: document.nonce,
+        purpose: 'aci.report_data.v1',
+      }
+      const { tee } = attestation.evidence
+      expect(tee.type).toBe(technology)
+      const quoted = stranger.reportDataOf(tee)
+      expect(quoted).toBe(stranger.sha256(stranger.canonical(statement)) + '00'.repeat(32))
+      // And the subject names who is paid.
+      const { payee } = stranger.usageOf(receipt)
+      const subject = new URL(document.workload_keyset.subject)
+      expect(subject.searchParams.get('payee')).toBe(payee)
+      expect(payee).toBe(world.payee)
+    },
+  )
 })

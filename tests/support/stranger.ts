@@ -110,7 +110,19 @@ export function splitAnswer(answer: Buffer): Parts {
   return { covered: answer.subarray(0, json), receipt }
 }
 
-/** `report_data` of an SEV-SNP attestation report, by AMD's table: 64 bytes at 0x50. */
-export function reportDataOf(report: Buffer): string {
-  return report.subarray(0x50, 0x90).toString('hex')
+const TDX_HEADER_BYTES = 48
+/** Version 5 puts a type and a length before the body. */
+const TDX_V5_BYTES = 6
+const TDX_REPORT_DATA_AT = 520
+
+/** The 64 bytes that the chip signed for its guest, by AMD's and Intel's tables, in hex. */
+export function reportDataOf(tee: Readonly<Record<string, string>>): string {
+  if (tee['type'] === 'sev-snp') {
+    return Buffer.from(tee['report'] ?? '', 'base64')
+      .subarray(0x50, 0x90)
+      .toString('hex')
+  }
+  const quote = Buffer.from(tee['quote'] ?? '', 'base64')
+  const body = TDX_HEADER_BYTES + (quote.readUInt16LE(0) === 5 ? TDX_V5_BYTES : 0)
+  return quote.subarray(body + TDX_REPORT_DATA_AT, body + TDX_REPORT_DATA_AT + 64).toString('hex')
 }
