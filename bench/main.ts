@@ -1,5 +1,5 @@
 /**
- * usage: npm run bench [-- --quick] [--only relay,ledger,seal,snp,tdx,gpu,connect]
+ * usage: npm run bench [-- --quick] [--only relay,ledger,seal,attestation,connect]
  *
  * Prints every table in one run, in under three minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
@@ -8,21 +8,17 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { attestationSection } from './attestation.ts'
 import { connectSection } from './connect.ts'
-import { gpuSection } from './gpu.ts'
 import { ledgerSection } from './ledger-section.ts'
 import { relaySection } from './relay.ts'
 import { sealSection } from './seal.ts'
 import type { Section } from './section.ts'
 import { formatTable } from './table.ts'
-import { tdxSection } from './tdx.ts'
 
 const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> = {
   relay: relaySection,
   ledger: ledgerSection,
   seal: sealSection,
-  snp: snpSection,
-  tdx: tdxSection,
-  gpu: gpuSection,
+  attestation: attestationSection,
   connect: connectSection,
 }
 
