@@ -46,6 +46,7 @@ function stateOf(row: typeof accounts.$inferSelect): AccountState {
     collected,
     paidOut: row.paid_out,
     cheque,
+    keys: row.keys,
     exitAt: row.exit_at,
     created,
   }

@@ -1,4 +1,4 @@
-import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
+import { ceilDiv, type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { costOf } from '#protocol'
 import { columnNumber } from '../db/columns.ts'
 import type { Row, Value } from '../db/db.ts'
@@ -97,7 +97,8 @@ function prepareWrite(books: Books): (charge: Charge) => SettleResult {
   )
   const repay = prepareRepayDebt(books)
   return ({ op, account, hold, cost, charged, late }) => {
-    const commission = nano((cost * BigInt(hold.terms.commissionBps)) / BPS)
+    // Up: the Till floors its fee on whole batches, so shares rounded up would exceed what it keeps for hosts (H1).
+    const commission = nano(ceilDiv(cost * BigInt(hold.terms.commissionBps), BPS))
     const share = nano(cost - commission)
     const [settled, collected, debt] = charged
     insert.run(

@@ -38,6 +38,8 @@ export interface AccountState {
   readonly paidOut: Nano
   /** Sovereign accounts: the latest cheque's cumulative amount. */
   readonly cheque: Nano
+  /** The Keys that the id commits to, as JSON; null until its owner opened it. */
+  readonly keys: string | null
   /** Set once an exit is armed on chain: the account is closed for new requests (H6). */
   readonly exitAt: UnixSeconds | null
   readonly created: UnixMs

@@ -68,7 +68,7 @@ export interface Settlement {
   /** The hold's deadline had passed; the cost came from what was available. */
   readonly late: boolean
   readonly cost: Nano
-  /** Floored; part of `cost`. */
+  /** Rounded up; part of `cost`. */
   readonly commission: Nano
   /** The host's part: `cost - commission`. */
   readonly share: Nano

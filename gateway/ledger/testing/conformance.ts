@@ -94,7 +94,7 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         expect(result).toEqual({ ok: false, code: 'unknown_account', available: 0n })
       })
 
-      test('the cost is one rounding up of the whole sum, the commission is floored, the host gets the rest', async () => {
+      test('the cost is one rounding up of the whole sum, so is the commission, the host gets the rest', async () => {
         const price = { input: 2_999_999n, cached: 1n, output: 7_000_000n } as typeof TERMS.price
         await ledger.commit([reserve(1, 500n, { terms: { ...TERMS, price } })])
         const usage = {
@@ -105,11 +105,11 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         }
         const [settled] = await ledger.commit([settle(1, 0, { usage })])
         // 7 × 2.999999 + 4 × 0.000001 + 13 × 7 = 111.999997
-        const numbers = { cost: 112n, commission: 11n, share: 101n }
+        const numbers = { cost: 112n, commission: 12n, share: 100n }
         expect(settled).toEqual({ ok: true, duplicate: false, late: false, ...numbers })
         expect(await balances(ledger)).toEqual([888n, 0n])
         expect(await hostOf(ledger)).toEqual({
-          earned: 101n,
+          earned: 100n,
           collected: 0n,
           vouchered: 0n,
           redeemed: 0n,
@@ -148,11 +148,11 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
           ...[1, 2, 3].map((n) => ledger.commit([settle(n, n)])),
           ledger.commit([settle(4, 10, other)]),
         ])
-        // Costs 7, 14, 21 and 70 with commissions 0, 1, 2 and 7.
-        expect((await hostOf(ledger)).earned).toBe(39n)
+        // Costs 7, 14, 21 and 70 with commissions 1, 2, 3 and 7.
+        expect((await hostOf(ledger)).earned).toBe(36n)
         expect((await hostOf(ledger, OTHER_HOST)).earned).toBe(63n)
         const [audit] = await ledger.commit([{ op: 'audit' }])
-        expect(audit).toMatchObject({ fees: 10n, hosts: 102n, clearing: 0n, broken: [] })
+        expect(audit).toMatchObject({ fees: 13n, hosts: 99n, clearing: 0n, broken: [] })
       })
 
       test('a receipt that claims more than was held is charged the hold', async () => {

@@ -170,8 +170,7 @@ class CrashWalk {
     expect(host.redeemed).toBe(paid)
     expect(host.vouchered).toBe(host.earned)
     expect(host.earned + audit.fees).toBe(settled)
-    // What rounding leaves in the pool's favour or not is less than a nano for each settlement.
-    expect(host.earned - paid).toBeLessThanOrEqual(BigInt(this.#requests))
+    expect(paid).toBe(host.earned)
     expect(audit.broken).toEqual([])
   }
 
