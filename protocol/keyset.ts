@@ -26,9 +26,16 @@ export const parseKeyset = exact({
 export type Keyset = Parsed<typeof parseKeyset>
 export type KeysetKey = Parsed<typeof publicKey>
 
+/** Keysets never change once parsed, and a gateway asks for the same one with every receipt. */
+const digests = new WeakMap<Keyset, string>()
+
 /** `sha256:` and hex of the canonical keyset. */
 export function keysetDigest(keyset: Keyset): string {
-  return sha256Digest(canonical(toWire(keyset)))
+  const known = digests.get(keyset)
+  if (known !== undefined) return known
+  const made = sha256Digest(canonical(toWire(keyset)))
+  digests.set(keyset, made)
+  return made
 }
 
 /**

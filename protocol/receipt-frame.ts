@@ -1,4 +1,5 @@
 import { type Bytes, base64url, concat, fromBase64url, fromUtf8, utf8 } from '#base/bytes.ts'
+import type { Texts } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
 import { padJson, padSse } from './padding.ts'
 import { parseJson } from './parse.ts'
@@ -43,12 +44,18 @@ export function jsonReceiptFrame(receipt: Receipt): Bytes {
   return padJson(concat(utf8(`${JSON_MARK}${JSON.stringify(receiptJson(receipt))}`), utf8('}')))
 }
 
-/** The receipt of a frame for which `isReceiptFrame` holds. */
-export function receiptOfFrame(plaintext: Uint8Array): Receipt {
-  const source = decoded(plaintext)
+/**
+ * The receipt of a frame for which `isReceiptFrame` holds.
+ * @param texts a platform's faster base64, for who reads one per request
+ */
+export function receiptOfFrame(
+  plaintext: Uint8Array,
+  texts: Pick<Texts, 'fromBase64url'> = { fromBase64url },
+): Receipt {
+  const source = decoded(() => plaintext)
   if (source.startsWith(SSE_MARK)) {
     const encoded = source.slice(SSE_MARK.length, source.indexOf('\n'))
-    return parseReceipt(parseJson(decoded(encoded)), 'receipt')
+    return parseReceipt(parseJson(decoded(() => texts.fromBase64url(encoded))), 'receipt')
   }
   const closed = source.slice(JSON_MARK.length).trimEnd()
   if (!source.startsWith(JSON_MARK) || !closed.endsWith('}')) {
@@ -57,9 +64,9 @@ export function receiptOfFrame(plaintext: Uint8Array): Receipt {
   return parseReceipt(parseJson(closed.slice(0, -1)), 'receipt')
 }
 
-function decoded(encoded: string | Uint8Array): string {
+function decoded(bytes: () => Uint8Array): string {
   try {
-    return fromUtf8(typeof encoded === 'string' ? fromBase64url(encoded) : encoded)
+    return fromUtf8(bytes())
   } catch {
     throw new ProtocolError('message_invalid', 'receipt: not UTF-8')
   }

@@ -85,7 +85,7 @@ async function settleFrame(
   if (frame === undefined) return 'receipt_mismatch'
   let receipt: Receipt
   try {
-    receipt = receiptOfFrame(frame)
+    receipt = receiptOfFrame(frame, deps.provider.texts)
   } catch {
     return 'receipt_mismatch'
   }

@@ -2,11 +2,13 @@ import { ceilDiv, type Nano, type NanoPerMillion, nanoPerMillion } from '#base/n
 import { costOf, type Prices } from '#protocol'
 
 const BPS = 10_000n
+/** Prices are per million tokens. */
+const TOKENS_PER_PRICE = 1_000_000n
 
 /**
  * What a developer pays at a runner: the host's price (the operator's base price times the host's coefficient)
- * and the operator's commission on top, so that settlement's floor of the commission leaves the host
- * its price.
+ * and the operator's commission on top, so that settlement, which rounds the commission up, leaves the
+ * host its price.
  * @param commissionBps share of the developer's price, below 10000
  */
 export function developerPrices(
@@ -61,10 +63,10 @@ function boundCost(promptTokens: number, completionTokens: number, prices: Price
  */
 export function shortenTo(bound: Bound, most: Nano, prices: Prices): Bound | undefined {
   if (bound.cost <= most) return bound
-  const prompt = boundCost(bound.promptTokens, 0, prices)
-  const left = most - prompt
+  // One rounding up of the whole sum is at most `most` exactly when the sum is at most this.
+  const left = most * TOKENS_PER_PRICE - BigInt(bound.promptTokens) * prices.input
   if (left <= 0n || prices.output === 0n) return undefined
-  const completionTokens = Number((left * 1_000_000n) / prices.output)
+  const completionTokens = Number(left / prices.output)
   if (completionTokens < 1) return undefined
   const { promptTokens } = bound
   return { promptTokens, completionTokens, cost: boundCost(promptTokens, completionTokens, prices) }

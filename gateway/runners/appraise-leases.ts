@@ -3,7 +3,7 @@ import { parseReport, parseSubject, type Report } from '#protocol'
 import { ApiError } from '../errors.ts'
 import { codeOf } from '../log.ts'
 import type { RunnersDeps } from './deps.ts'
-import { type Judgement, judgeEvidence } from './judge-evidence.ts'
+import { bundleOf, type Judgement, judgeEvidence } from './judge-evidence.ts'
 import { toLiveRunner } from './live-from-rows.ts'
 import { newLoad } from './load.ts'
 import type { LeaseRow, RunnerRow, SessionRow } from './runner-store.ts'
@@ -51,7 +51,7 @@ async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): 
   })
   const at = deps.clock()
   const standing = standingOf(judgement, toSeconds(at))
-  deps.store.noteAppraisal(session.id, at, '')
+  deps.store.noteAppraisal(session.id, at, bundleOf(judgement, toSeconds(at)))
   const live = deps.directory.find(runner.id)
   if (live === undefined) {
     // After a restart the address of its own must be opened again.

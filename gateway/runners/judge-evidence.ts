@@ -5,6 +5,7 @@ import {
   type CollateralSource,
   collateralRequests,
   DEFAULT_POLICY,
+  encodeBundle,
   failures,
   type Policy,
   previewEvidence,
@@ -12,7 +13,7 @@ import {
   type Verdict,
   verifyEvidence,
 } from '#attestation'
-import { type Clock, toSeconds } from '#base/brand.ts'
+import { type Clock, toSeconds, type UnixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import { gpuNonce, type Keyset, reportData, type Subject } from '#protocol'
 import { ApiError } from '../errors.ts'
@@ -103,4 +104,9 @@ function refusedBy(checks: readonly { readonly id: string; readonly code: string
     `The evidence is refused: ${first?.id ?? 'unknown'} (${first?.code ?? 'internal'})`,
     { param: first?.id ?? 'evidence', extra: { checks: named } },
   )
+}
+
+/** The collateral that a judgement relied on, as a bundle: whoever has it can judge again offline. */
+export function bundleOf({ collateral }: Judgement, created: UnixSeconds): string {
+  return JSON.stringify(encodeBundle({ created, collateral }))
 }

@@ -15,7 +15,7 @@ import { type RunnerId, runnerId, type TonAddress, tonAddress } from '../db/ids.
 import { ApiError } from '../errors.ts'
 import type { RunnersDeps } from './deps.ts'
 import { HEARTBEAT_SECONDS } from './directory.ts'
-import { type Judgement, judgeEvidence } from './judge-evidence.ts'
+import { bundleOf, type Judgement, judgeEvidence } from './judge-evidence.ts'
 import { toLiveRunner } from './live-from-rows.ts'
 import { newLoad } from './load.ts'
 import type { RunnerRow } from './runner-store.ts'
@@ -221,7 +221,7 @@ function store(
       keyset_digest: request.report.workload_keyset_digest,
       document: JSON.stringify(session.document),
       evidence: JSON.stringify({ report: request.report, challenge }),
-      collateral: '',
+      collateral: bundleOf(input.judgement, toSeconds(at)),
       at,
       appraised: at,
       cut: null,
