@@ -16,6 +16,7 @@ import {
 } from './registry/allowlist.ts'
 import { PINNED_REGISTRY } from './registry/pinned.ts'
 import type { VerifiedReceipt } from './seal/check-receipt.ts'
+import type { Payment } from './seal/send-sealed.ts'
 import { createSealedFetch } from './sealed-fetch.ts'
 import { type Verification, verificationOf } from './verification.ts'
 import { createPool } from './verify/pool.ts'
@@ -147,14 +148,17 @@ async function payDue(
   { cheques, fetch }: ResolvedOptions,
   { origin, path }: BaseUrl,
   authorization: string,
-): Promise<boolean> {
-  const cheque = await cheques?.sign()
-  if (cheques === undefined || cheque === undefined) return false
+): Promise<Payment> {
+  if (cheques === undefined) return 'no-cheques'
+  const cheque = await cheques.sign()
+  if (cheque === undefined) return 'nothing-owed'
   const url = `${origin}${path}/account/cheques`
   const answer = await postJson({ fetch }, url, cheque, { authorization })
-  if (answer === undefined) return false
+  if (answer === undefined) {
+    throw new ClientError('gateway_misbehaved', 'The gateway wants a cheque and takes none')
+  }
   await cheques.accepted(cheque)
-  return true
+  return 'paid'
 }
 
 /** The Till is the user's, or one that a Registry of our own reading lists; else there is no link (M5). */

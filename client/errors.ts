@@ -68,6 +68,10 @@ const ERRORS = {
   runner_gone: [503, true, 'No verified runner answered; try again.'],
   /** The account lacks money. Action: top up by the link given here, and by no other. */
   insufficient_credits: [402, false, 'Top up.'],
+  /** A sovereign account pays by cheques, and this client signs none. Action: pass `cheques`. */
+  cheque_due: [402, false, 'Pass cheques to connect(), or send a cheque yourself.'],
+  /** Everything owed is paid by cheque, but earlier requests are not settled yet. Action: retry. */
+  usage_unsettled: [402, true, 'Earlier requests are being settled: try again in a moment.'],
   /** The price is above the caller's ceiling. Action: raise maxCost, or send less. */
   cost_above_maximum: [402, false, 'Raise maxCost or lower max_tokens.'],
   /** The gateway does not accept the API key. Action: another key. */

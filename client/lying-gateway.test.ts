@@ -537,7 +537,7 @@ test('a sovereign account pays by cheque what its own receipts add up to, and se
 test('a gateway that wants a cheque for nothing gets none', async () => {
   const due = { error: { code: 'cheque_due' } }
   world.lies = { instead: () => Response.json(due, { status: 402 }) }
-  expect(await codeOf(ask(await world.connect()))).toBe('insufficient_credits')
+  expect(await codeOf(ask(await world.connect()))).toBe('cheque_due')
   expect(world.sent).toHaveLength(1)
 })
 

@@ -13,6 +13,7 @@ import { accountRoutes } from './routes/account.ts'
 import { aciRoutes } from './routes/aci.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { chainRoutes } from './routes/chain.ts'
+import { chequeRoutes } from './routes/cheques.ts'
 import { modelRoutes } from './routes/models.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { runnerRoutes } from './routes/runners.ts'
@@ -43,6 +44,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route('/', operationRoutes(deps))
   app.route('/', modelRoutes(deps))
   app.route('/', accountRoutes(deps))
+  app.route('/', chequeRoutes(deps))
   app.route('/', runnerRoutes(deps))
   app.route('/', aciRoutes(deps))
   app.route('/', chainRoutes(deps))

@@ -31,9 +31,12 @@ export interface SendDeps extends HttpDeps {
   /** Most nanoTON of one request. */
   readonly maxCost: Nano
   readonly onReceipt: (receipt: VerifiedReceipt) => void
-  /** Pays what is due by a cheque; false when this client signs none. */
-  readonly payDue: (authorization: string) => Promise<boolean>
+  /** Pays what is due by a cheque. */
+  readonly payDue: (authorization: string) => Promise<Payment>
 }
+
+/** What became of a demand for a cheque: `nothing-owed` means that all of it is signed already. */
+export type Payment = 'paid' | 'nothing-owed' | 'no-cheques'
 
 /** An answer whose first frame has opened. */
 export interface SealedAnswer {
@@ -80,9 +83,8 @@ export async function sendSealed(
       refreshed = true
       runner = await renew(deps, ask, { runner, tried })
     } else if (outcome.kind === 'cheque-due') {
-      if (paid || !(await deps.payDue(call.authorization ?? ''))) {
-        throw new ClientError('insufficient_credits', 'The gateway waits for a cheque')
-      }
+      const payment = paid ? 'nothing-owed' : await deps.payDue(call.authorization ?? '')
+      if (payment !== 'paid') throw unpaid(payment)
       paid = true
     } else {
       deps.pool.drop(runner.id)
@@ -90,6 +92,11 @@ export async function sendSealed(
       runner = await choose(deps, ask, tried)
     }
   }
+}
+
+function unpaid(payment: Payment): ClientError {
+  const code = payment === 'no-cheques' ? 'cheque_due' : 'usage_unsettled'
+  return new ClientError(code, 'The gateway waits for a cheque')
 }
 
 function gone(): ClientError {

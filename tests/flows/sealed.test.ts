@@ -3,17 +3,21 @@ import { join } from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unixSeconds } from '#base/brand.ts'
+import { nano } from '#base/nano.ts'
 import {
   type Connection,
   type ConnectOptions,
   connect,
+  createChequeBook,
   parseSimulation,
+  signCheque,
   simulationJson,
   type VerifiedReceipt,
 } from '#client'
+import { awaitBalance, deposit, openAccount } from '#dev/world/fund-account.ts'
 import { simulationOf } from '#dev/world/simulated-tee.ts'
 import type { World } from '#dev/world/world.ts'
-import { readyPayer, until } from '../support/account.ts'
+import { Payer, readyPayer, until } from '../support/account.ts'
 import { newFolder, openWorld, WORLD_START_MS } from '../support/open-world.ts'
 import { findInMemory } from '../support/process-memory.ts'
 
@@ -133,6 +137,64 @@ describe('a developer who trusts nobody', () => {
     const messages = [{ role: 'user' as const, content: 'Who are you?' }]
     const answer = await client().chat.completions.create({ model, messages, max_tokens: 4 })
     expect(answer.choices).toHaveLength(1)
+  })
+})
+
+describe('a sovereign account', () => {
+  test('is charged by cheques that its owner signs over verified receipts, and by nothing else', async () => {
+    const { info } = world
+    const account = await openAccount({ gateway: info.webUrl, mode: 'sovereign' })
+    await deposit({ endpoint: info.chainUrl, till: info.tillAddress, account, amount: '5' })
+    await awaitBalance(info.webUrl, account.apiKey, ({ available }) => available > 0n)
+    const payer = new Payer(info.webUrl, account.apiKey, account.owner.id)
+    const told = await (await payer.get('/v1/till')).json()
+    const saved: bigint[] = []
+    const cheques = createChequeBook({
+      ...{ owner: account.owner, till: info.tillAddress, feeBps: told.commission_bps },
+      start: nano(0n),
+      save: async (cumulative) => void saved.push(cumulative),
+    })
+    const own = await connect({ ...(await options()), apiKey: account.apiKey, cheques })
+    const body = { model, max_tokens: 8, messages: [{ role: 'user', content: 'Hi' }] }
+    // A cheque is asked for as soon as more than one hold would be uncovered.
+    for (let i = 0; saved.length === 0 && i < 200; i++) {
+      const response = await own.fetch(`${own.baseURL}/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+      })
+      const text = await response.text()
+      // Receipts settle a moment after their answers: that alone may be in the way.
+      if (!response.ok) expect(text).toContain('usage_unsettled')
+    }
+    const [cumulative] = saved
+    expect(cumulative).toBeGreaterThan(0n)
+    await payer.until('the Till took it', ({ collected }) => collected === cumulative)
+  })
+
+  test('no cheque is taken for another Till, fee or sum than was signed', async () => {
+    const { info } = world
+    const account = await openAccount({ gateway: info.webUrl, mode: 'sovereign' })
+    const payer = new Payer(info.webUrl, account.apiKey, account.owner.id)
+    const { commission_bps: feeBps } = await (await payer.get('/v1/till')).json()
+    const { owner } = account
+    const cheque = await signCheque({ owner, till: info.tillAddress, feeBps, cumulative: nano(9n) })
+    const codes = []
+    for (const change of [
+      { till: `0:${'00'.repeat(32)}` },
+      { fee_bps: feeBps + 1 },
+      { cumulative: '10' },
+      { account: info.accountId },
+      { signature: '00'.repeat(64) },
+      {},
+    ]) {
+      const response = await payer.post('/v1/account/cheques', { ...cheque, ...change })
+      codes.push((await response.json()).error?.code)
+    }
+    expect(codes).toEqual([
+      ...['invalid_request', 'invalid_request', 'signature_invalid'],
+      // Signed well, but nothing was ever deposited.
+      ...['forbidden', 'signature_invalid', 'invalid_request'],
+    ])
   })
 })
 
