@@ -19,6 +19,7 @@ import { sealRequest } from '#protocol'
 import { nodeProvider } from '#protocol/node'
 import { Payer } from '../support/account.ts'
 import { auditFindings, passDeadlines, readHost, settledLate } from '../support/books.ts'
+import { hostShare } from '../support/host-share.ts'
 import { readStream } from '../support/read-stream.ts'
 import { secondMachine } from '../support/second-machine.ts'
 import { isSignedBy, type ReceiptDocument, usageOf } from '../support/stranger.ts'
@@ -53,7 +54,7 @@ afterEach(async () => {
 })
 
 const host = (payee = PAYEE) => readHost(world.gateway.origin, payee)
-const shareOf = (cost: bigint) => cost - (cost * BigInt(COMMISSION_BPS)) / 10_000n
+const shareOf = (cost: bigint) => hostShare(cost, BigInt(COMMISSION_BPS))
 
 function body(order: readonly TestRunner[] = [runner]) {
   return {
@@ -254,7 +255,7 @@ describe('failover', () => {
   })
   afterAll(() => second?.close())
 
-  test('before the first byte: the answering attempt is charged; the other’s receipt is refused, signed', async () => {
+  test('before the first byte: the answering attempt is charged; the other’s receipt is refused, signed (H20, H21)', async () => {
     const [first, other] = [await host(), await host(OTHER_PAYEE)]
     runner.behave(({ response, receipt }) => {
       receipt({ stop: 'aborted' })

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { World } from '#dev/world/world.ts'
 import { type AccountView, type Payer, readyPayer, until } from '../support/account.ts'
 import { auditFindings, type HostView, passDeadlines, readHost } from '../support/books.ts'
+import { hostShare } from '../support/host-share.ts'
 import {
   newFolder,
   openWorld,
@@ -15,7 +16,7 @@ import { costOf, type Usage, usageOf } from '../support/stranger.ts'
 
 /**
  * The settlement table of protocol/SPEC.md, row by row: who fails × when, with real processes and real signals.
- * Duplicate and late receipts and failover are in cells-receipts.test.ts.
+ * Duplicate and late receipts, and the rest of failover, are in cells-receipts.test.ts.
  */
 let world: World
 let payer: Payer
@@ -23,7 +24,7 @@ const folder = newFolder()
 const database = join(folder, 'gateway.db')
 
 beforeAll(async () => {
-  world = await openWorld({ engine: SCRIPTED }, folder)
+  world = await openWorld({ engine: SCRIPTED, machines: 2 }, folder)
   payer = readyPayer(world)
 }, WORLD_START_MS)
 afterAll(() => world?.stop())
@@ -53,6 +54,8 @@ const body = (script: string) => ({
   model: SCRIPTED_MODEL,
   stream: true,
   messages: [{ role: 'user', content: script }],
+  // The second machine answers nothing but what fails over to it.
+  provider: { only: [world.info.runnerId] },
 })
 
 /** Asks and returns once the request's money is held: the runner has it, or is about to. */
@@ -95,7 +98,7 @@ async function expectCharged(usage: Usage): Promise<void> {
   expect(before.available - after.available).toBe(cost)
   expect(after.settled - before.settled).toBe(cost)
   const { earned } = await readHost(world.info.webUrl, world.payee)
-  expect(earned - host.earned).toBe(cost - (cost * COMMISSION_BPS) / 10_000n)
+  expect(earned - host.earned).toBe(hostShare(cost, COMMISSION_BPS))
 }
 
 async function expectNothingCharged(): Promise<void> {
@@ -105,26 +108,33 @@ async function expectNothingCharged(): Promise<void> {
   expect(earned).toBe(host.earned)
 }
 
+interface ListedRunner {
+  readonly id: string
+  readonly available: boolean
+  readonly session_id: string
+}
+
+async function firstRunner(): Promise<ListedRunner | undefined> {
+  const { data } = await (await payer.get('/v1/runners')).json()
+  const runners: ListedRunner[] = data
+  return runners.find(({ id }) => id === world.info.runnerId)
+}
+
+/** Starts the killed runner again and waits until the gateway knows its new keys. */
 async function runnerIsBack(): Promise<void> {
+  const before = await firstRunner()
   await world.restartRunner()
   await until(
     'the runner’s registration',
-    async () => (await (await payer.get('/v1/runners')).json()).data,
-    (runners) => runners.some(({ available }: { available: boolean }) => available),
+    firstRunner,
+    (now) => now?.available === true && now.session_id !== before?.session_id,
   )
-  // Its keys are new: the next request shows that they are the ones in use.
-  await until(
-    'an answer',
-    async () => (await payer.chat({ ...body(QUICK), max_tokens: 1 })).status,
-    (status) => status === 200,
-  )
-  await payer.until('the receipt', ({ held }) => held === 0n)
 }
 
 const receiptCame = () => payer.until('the receipt', ({ held }) => held === 0n)
 
 describe('client leaves', () => {
-  test('before the first byte: prompt tokens at most, and the hold ends by an aborted receipt', async () => {
+  test('before the first byte: prompt tokens at most (M6), and the hold ends by an aborted receipt', async () => {
     const { leave, answer } = await askBeforeFirstByte()
     leave()
     await answer
@@ -167,7 +177,7 @@ describe('runner dies', () => {
     await runnerIsBack()
   })
 
-  test('mid-stream: an error event, never a bare end; held until the deadline, then no charge', async () => {
+  test('mid-stream: an error event, never a bare end; held until the deadline, then no charge (H20)', async () => {
     const { stream } = await askMidStream()
     await world.runner.kill()
     expectErrorEvent(await stream.rest())
@@ -194,6 +204,24 @@ function expectErrorEvent(text: string): void {
   const last = text.split('\n').findLast((line) => line.startsWith('data: ')) ?? ''
   expect(JSON.parse(last.slice('data: '.length)).error.code).toBe('runner_lost')
 }
+
+describe('failover', () => {
+  test('before the first byte: the answering attempt is charged, and no other', async () => {
+    await world.runner.kill()
+    const response = await payer.chat({
+      ...body(QUICK),
+      provider: { order: [world.info.runnerId] },
+    })
+    expect(response.status).toBe(200)
+    expect(await response.text()).toContain('[DONE]')
+    const id = response.headers.get('x-receipt-id') ?? ''
+    expect(id).toBe(`${response.headers.get('x-request-id')}.2`)
+    const usage = usageOf(await payer.receipt(id))
+    expect(usage).toMatchObject({ attempt: 2, completion_tokens: 5 })
+    await expectCharged(usage)
+    await runnerIsBack()
+  })
+})
 
 describe('gateway killed', () => {
   test('before the first byte: as if the client had left, delivered after the restart', async () => {
