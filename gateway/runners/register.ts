@@ -130,7 +130,10 @@ function judge(
   })
 }
 
-/** One chip (and its GPUs) with one model is one runner, whoever asks: scores follow the hardware (H7). */
+/**
+ * One chip, and one GPU, with one model is one runner, whoever asks and with whatever beside it: score, denial and
+ * lease follow every certified id (H7).
+ */
 function claimHardware(
   deps: RunnersDeps,
   input: { request: RegisterRequest; judgement: Judgement; at: UnixMs },
@@ -138,25 +141,34 @@ function claimHardware(
   const { registration } = input.request
   const { at } = input
   const { sequence } = registration
-  const hardware = input.judgement.verdict.attested.hardware.join(',')
+  const ids = input.judgement.verdict.attested.hardware
+  if (ids.length === 0) {
+    throw new ApiError('evidence_refused', 'The evidence names no certified hardware', {
+      param: 'hardware',
+    })
+  }
   const payee = tonAddress(registration.payee)
   const model = registration.model.id
-  const known = deps.store.findByHardware(hardware, model)
+  const sharing = deps.store.sharingHardware(ids)
+  if (sharing.some(({ state }) => state === 'denied')) {
+    throw new ApiError('runner_denied', 'The operator of this gateway denies this machine')
+  }
+  const same = sharing.filter((row) => row.model === model)
+  for (const row of same) refuseTakeover(deps, row, payee)
+  const [known] = same
   if (known === undefined) {
     const id = runnerId(`run_${hex(deps.random(RUNNER_ID_BYTES))}`)
     const fresh = { score: 0, created: at, seen: at, state: 'admitted' } as const
-    return { id, payee, hardware, model, sequence, ...fresh }
+    return { id, payee, hardware: ids.join(','), model, sequence, ...fresh }
   }
-  if (known.state === 'denied') {
-    throw new ApiError('runner_denied', 'The operator of this gateway denies this machine')
-  }
-  refuseTakeover(deps, known, payee)
   const live = deps.directory.find(known.id)
   const isSameKeyset = live?.lease.keysetDigest === registration.keyset_digest
   if (isSameKeyset && sequence <= known.sequence) {
     throw new ApiError('sequence_reused', 'registration.sequence was used before')
   }
-  return { ...known, payee, sequence, seen: at }
+  // What was once seen together stays known: leaving a GPU out makes no new machine.
+  const hardware = [...new Set([...known.hardware.split(','), ...ids])].join(',')
+  return { ...known, payee, hardware, sequence, seen: at }
 }
 
 /** While one host serves on a machine, another wallet cannot take its place there. */

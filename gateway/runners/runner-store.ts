@@ -11,7 +11,8 @@ export type SessionRow = typeof sessions.$inferSelect
 
 /** Runners, leases and sessions on disk: a restart keeps them all, so that nobody registers anew. */
 export interface RunnerStore {
-  findByHardware(hardware: string, model: string): RunnerRow | undefined
+  /** Runners of any model that share a certified chip or GPU with these. */
+  sharingHardware(ids: readonly string[]): readonly RunnerRow[]
   findRunner(id: RunnerId): RunnerRow | undefined
   /** The runner, its session and its lease in one transaction. */
   register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): void
@@ -35,12 +36,14 @@ const REGISTRY_MARK = 'registry_version'
 export function createRunnerStore(store: Store): RunnerStore {
   const { db } = store
   return {
-    findByHardware: (hardware, model) =>
-      db
+    sharingHardware(ids) {
+      const wanted = new Set(ids)
+      return db
         .select()
         .from(runners)
-        .where(and(eq(runners.hardware, hardware), eq(runners.model, model)))
-        .get(),
+        .all()
+        .filter(({ hardware }) => hardware.split(',').some((id) => wanted.has(id)))
+    },
     findRunner: (id) => db.select().from(runners).where(eq(runners.id, id)).get(),
     register({ runner, session, lease }) {
       const { id: _, ...changes } = runner

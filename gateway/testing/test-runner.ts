@@ -96,6 +96,8 @@ export interface TestRunner {
 export interface RegistrationChanges {
   /** Which of the world's machines it runs on. */
   readonly machine?: number
+  /** Hides its GPU, where the gateway allows that. */
+  readonly withoutGpu?: boolean
   /** Last moment changes of what is sent. */
   readonly payee?: string
   readonly url?: string
@@ -112,7 +114,7 @@ export async function startTestRunner(
   world: { readonly gateway: { readonly origin: string }; readonly tee: SimulatedTee },
   changes: RegistrationChanges = {},
 ): Promise<TestRunner> {
-  const runner = await makeRunner(world.tee, changes.payee ?? PAYEE, changes.machine ?? 0)
+  const runner = await makeRunner(world.tee, changes.payee ?? PAYEE, changes)
   const server = createServer((request, response) => void runner.handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -228,7 +230,7 @@ async function registerAt(
   return parseRegisterAnswer(told, 'register')
 }
 
-async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
+async function makeRunner(tee: SimulatedTee, payee: string, changes: RegistrationChanges) {
   const sealing = {
     'ehbp-x25519': await generateSealingKey(nodeProvider.suites['ehbp-x25519']),
     'ehbp-mlkem768-x25519': await generateSealingKey(nodeProvider.suites['ehbp-mlkem768-x25519']),
@@ -246,11 +248,10 @@ async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
       public_key: hex(publicKey),
     })),
   }
-  const quoter = simulatedQuoter(tee, machine)
-  const gpu = await quoter.gpu(gpuNonce(published))
-  if (gpu === null) throw new TypeError('the simulated machine has a GPU')
+  const quoter = simulatedQuoter(tee, changes.machine ?? 0)
+  const gpu = changes.withoutGpu === true ? null : await quoter.gpu(gpuNonce(published))
   const subject = {
-    gpu: await gpuEvidenceDigest(gpu.devices),
+    gpu: gpu === null ? 'none' : await gpuEvidenceDigest(gpu.devices),
     model: MODEL,
     payee,
     weights: WEIGHTS,
@@ -270,7 +271,7 @@ async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
 
   const report = async (nonce: string): Promise<Report> => {
     const data = reportData(digest, nonce)
-    const devices = gpu.devices.map((device) => ({
+    const devices = gpu?.devices.map((device) => ({
       evidence: base64(device.evidence),
       certificate: base64(device.certificate),
     }))
@@ -283,7 +284,9 @@ async function makeRunner(tee: SimulatedTee, payee: string, machine: number) {
         report_data: hex(data),
         evidence: {
           tee: await quoter.quote(data),
-          gpu: { arch: gpu.arch, nonce: hex(gpuNonce(keyset)), devices },
+          ...(gpu === null || devices === undefined
+            ? {}
+            : { gpu: { arch: gpu.arch, nonce: hex(gpuNonce(keyset)), devices } }),
         },
       },
     }
