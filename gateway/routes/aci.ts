@@ -36,6 +36,13 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
     return context.body(sessionBody(row), 200, { 'content-type': 'application/json' })
   })
 
+  app.get('/v1/aci/sessions/:id/collateral', (context) => {
+    const id = context.req.param('id')
+    const row = SESSION_ID.test(id) ? store.findSession(sessionId(id)) : undefined
+    if (row === undefined) throw new ApiError('not_found', 'No such session')
+    return context.body(row.collateral, 200, { 'content-type': 'application/json' })
+  })
+
   app.get('/v1/aci/receipts/:id', requireAccount(deps), async (context) => {
     const match = RECEIPT_ID.exec(context.req.param('id'))
     if (match === null) throw new ApiError('not_found', 'No such receipt')

@@ -90,6 +90,20 @@ describe('a developer who trusts nobody', () => {
     await expect(connecting).rejects.toMatchObject({ code: 'evidence_refused' })
   })
 
+  test('needs no vendor’s server: the session brings the signed lists that it was judged with', async () => {
+    const given = await options()
+    const { simulation } = given
+    if (simulation === undefined) throw new Error('unreachable')
+    const offline: typeof fetch = (input, init) => {
+      const { hostname } = new URL(input instanceof Request ? input.url : input)
+      if (hostname !== '127.0.0.1') throw new Error(`asked ${hostname}`)
+      return fetch(input, init)
+    }
+    const bundled = { ...simulation, collateral: new Map() }
+    const own = await connect({ ...given, simulation: bundled, fetch: offline })
+    expect(own.verification.runners).toHaveLength(1)
+  })
+
   test('pays exactly what its own verified receipts say', async () => {
     const payer = readyPayer(world)
     const before = (await payer.read()).settled
