@@ -21,6 +21,8 @@ export interface GatewayConfig {
   readonly chain: {
     readonly endpoint: string
     readonly apiKey: string | undefined
+    /** Independent endpoints that must agree before a large credit (M11). */
+    readonly witnesses: readonly string[]
     readonly registry: TonAddress
     readonly till: TonAddress | undefined
     /** Ed25519 seed. */
@@ -78,6 +80,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     chain: {
       endpoint: values.TON_ENDPOINT,
       apiKey: values.TON_API_KEY,
+      witnesses: values.TON_WITNESSES,
       registry: tonAddress(values.REGISTRY_ADDRESS),
       till: values.TILL_ADDRESS === undefined ? undefined : tonAddress(values.TILL_ADDRESS),
       meterSeed: values.METER_KEY,

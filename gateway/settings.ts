@@ -97,6 +97,11 @@ export const SETTINGS = {
     fallback: undefined,
     parse: required(url),
   }),
+  TON_WITNESSES: setting({
+    help: 'further, independent endpoints, separated by commas: large credits need every one to agree',
+    fallback: '',
+    parse: urls,
+  }),
   TON_API_KEY: setting({
     help: 'key for that endpoint',
     fallback: undefined,
@@ -218,6 +223,10 @@ function url(text: string): string {
     throw new RangeError('must be an http or https URL')
   }
   return text
+}
+
+function urls(text: string | undefined): readonly string[] {
+  return text === undefined || text === '' ? [] : text.split(',').map((part) => url(part.trim()))
 }
 
 function origin(text: string): string {

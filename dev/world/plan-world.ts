@@ -116,6 +116,7 @@ export async function planWorld(
     chain: {
       endpoint,
       apiKey: undefined,
+      witnesses: [],
       registry: tonAddress(registry),
       till: tonAddress(till),
       meterSeed,

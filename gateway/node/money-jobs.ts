@@ -26,6 +26,8 @@ const RECONCILE_MS = 24 * 3_600_000
 export interface MoneyJobsDeps {
   readonly config: GatewayConfig
   readonly chain: Chain
+  /** Other providers that must agree before a large credit. */
+  readonly witnesses: readonly Chain[]
   readonly ledger: Ledger
   readonly store: SqliteStore
   readonly clock: Clock
@@ -33,13 +35,13 @@ export interface MoneyJobsDeps {
 
 /** The jobs that a gateway with a Till has: deposits in, charges and payouts out, nothing missed at night. */
 export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
-  const { config, chain, ledger, store, clock } = deps
+  const { config, chain, witnesses, ledger, store, clock } = deps
   const { till, endpoint } = config.chain
   if (till === undefined) return []
   const watcher = createWatcher({
     till,
     chain,
-    witnesses: [],
+    witnesses,
     limits: { alone: ALONE, total: TOTAL },
     ledger,
     store,

@@ -68,7 +68,8 @@ export async function startGateway(options: {
   const upstream = createUpstream({ loopback: !config.production })
   let listener: Listener | undefined
   const origins = openOrigins(config, () => listener)
-  const chain = openChain(config, deps)
+  const { endpoint, apiKey, witnesses } = config.chain
+  const chain = openChain(deps, endpoint, apiKey)
   const built = build({
     ...deps,
     config,
@@ -84,7 +85,14 @@ export async function startGateway(options: {
   handle = mainHandler(config, built, listener)
   await restoreLeases(built, deps.log)
   const { ledger } = built.app.runners
-  const money = createMoneyJobs({ config, chain, ledger, store, clock: deps.clock })
+  const money = createMoneyJobs({
+    config,
+    chain,
+    witnesses: witnesses.map((witness) => openChain(deps, witness)),
+    ledger,
+    store,
+    clock: deps.clock,
+  })
   const jobs = startJobs(built, { store, money }, deps)
   const gateway = { built, server, origins, jobs, upstream, store, closing }
   return {
@@ -107,17 +115,17 @@ const notReady: RequestHandler = (_request, response) => {
   response.writeHead(503, { 'retry-after': '1' }).end()
 }
 
-function openChain({ chain }: GatewayConfig, deps: GatewayDeps) {
+function openChain(deps: GatewayDeps, endpoint: string, apiKey?: string) {
   const { local, withKey, withoutKey } = CHAIN_CALLS_PER_SECOND
-  const remote = chain.apiKey === undefined ? withoutKey : withKey
+  const remote = apiKey === undefined ? withoutKey : withKey
   return toncenter(
     openJsonRpc({
-      endpoint: chain.endpoint,
-      ...(chain.apiKey === undefined ? {} : { apiKey: chain.apiKey }),
+      endpoint,
+      ...(apiKey === undefined ? {} : { apiKey }),
       fetch: deps.fetch,
       wait,
       chance: deps.chance,
-      callsPerSecond: isLocalUrl(chain.endpoint) ? local : remote,
+      callsPerSecond: isLocalUrl(endpoint) ? local : remote,
     }),
   )
 }

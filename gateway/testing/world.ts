@@ -78,6 +78,7 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     chain: {
       endpoint: chain.endpoint,
       apiKey: undefined,
+      witnesses: [],
       registry: tonAddress(deployed.registry),
       till: tonAddress(deployed.till),
       meterSeed,
