@@ -35,19 +35,19 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   contracts: {
     folders: ['base'],
-    packages: ['@ton/core', '@ton/crypto', '@ton/tolk-js'],
+    packages: ['@ton/core', '@ton/tolk-js'],
     node: ['contracts/compile.ts'],
     why: 'cells and wrappers; only the compiler touches files',
   },
   client: {
     folders: ['base', 'protocol', 'attestation', 'contracts'],
-    packages: ['@ton/core', 'hono', '@hono/node-server', 'undici'],
-    node: ['client/proxy', 'client/node'],
+    packages: ['@ton/core'],
+    node: ['client/proxy/'],
     why: 'a client that trusts nobody must not contain the gateway',
   },
   'enclave-runner': {
     folders: ['base', 'protocol', 'attestation'],
-    packages: ['undici', 'better-sqlite3', 'zod'],
+    packages: ['undici'],
     node: ANY,
     why: 'the trusted base inside the enclave stays small and knows no gateway code',
   },
