@@ -18,6 +18,7 @@ const config: GatewayConfig = {
   chain: {
     ...LOCAL,
     apiKey: undefined,
+    witnesses: [],
     registry: tonAddress(`0:${'11'.repeat(32)}`),
     till: undefined,
     meterSeed: undefined,
