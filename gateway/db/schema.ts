@@ -331,3 +331,18 @@ export const sessions = sqliteTable('sessions', {
   /** Set when a later appraisal refused it, with the check's name. */
   cut: text(),
 })
+
+// --- what is on sale
+
+/** Offers that the operator changed while the gateway ran; they beat those of the configuration. */
+export const models = sqliteTable('models', {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  /** nanoTON per million tokens, before any host's coefficient and the commission. */
+  price_input: priceColumn().notNull(),
+  price_cached: priceColumn().notNull(),
+  price_output: priceColumn().notNull(),
+  demonstration: integer({ mode: 'boolean' }).notNull(),
+  withdrawn: integer({ mode: 'boolean' }).notNull(),
+  created: secondsColumn().notNull(),
+})

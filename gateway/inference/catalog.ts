@@ -1,6 +1,6 @@
 import type { Prices } from '#protocol'
 
-/** A model as the operator sells it. */
+/** A model as the operator sells it. Immutable: a change makes another object. */
 export interface ModelOffer {
   readonly id: string
   /** For people. */
@@ -17,4 +17,8 @@ export interface ModelOffer {
 export interface Catalog {
   find(id: string): ModelOffer | undefined
   all(): readonly ModelOffer[]
+  /** Sells a model from now on; requests under way keep the price that they reserved (M2). */
+  put(offer: ModelOffer): void
+  /** @returns false when it was not on sale */
+  withdraw(id: string): boolean
 }

@@ -270,4 +270,18 @@ describe('a restart', () => {
     expect(response.status).toBe(200)
     expect((await runner.heartbeat()).status).toBe(200)
   })
+
+  test('keeps what the operator sells and at which price', async () => {
+    const offer = { name: 'Dearer', input: '9000000', output: '9000000' }
+    const path = `/admin/models/${MODEL}`
+    expect((await call('PUT', path, { body: offer })).status).toBe(401)
+    expect((await call('PUT', path, { key: ADMIN_KEY, body: { input: 'x' } })).status).toBe(400)
+    expect((await call('PUT', path, { key: ADMIN_KEY, body: offer })).status).toBe(200)
+    await world.restart()
+    const shown = await json(call('GET', `/v1/models/${MODEL}`))
+    expect(shown.pricing.input_nano_per_million).toBe('10000000')
+    expect((await call('DELETE', path, { key: ADMIN_KEY })).status).toBe(200)
+    expect((await call('GET', `/v1/models/${MODEL}`)).status).toBe(404)
+    await call('PUT', path, { key: ADMIN_KEY, body: { input: '1000000', output: '2000000' } })
+  })
 })

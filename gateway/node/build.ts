@@ -18,9 +18,9 @@ import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
 import type { InferenceDeps } from '../inference/deps.ts'
-import { fixedCatalog } from '../inference/fixed-catalog.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
+import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
@@ -93,7 +93,7 @@ export function build(input: BuildInput): Built {
     ...settle,
     provider,
     directory,
-    catalog: fixedCatalog(config.models, toSeconds(clock())),
+    catalog: storedCatalog(store.db, config.models, toSeconds(clock())),
     quoteTerms: createQuoteTerms(config.commissionBps),
     sessions,
     refs,

@@ -1,10 +1,17 @@
 import { Hono, type MiddlewareHandler } from 'hono'
+import { toSeconds, type UnixSeconds } from '#base/brand.ts'
 import { equalBytes, utf8 } from '#base/bytes.ts'
 import { runnerId } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
+import { readJson } from '../http/json-body.ts'
+import type { ModelOffer } from '../inference/catalog.ts'
+import { offerOf } from '../inference/stored-catalog.ts'
 import type { RunnerState } from '../runners/live-runner.ts'
+import { modelSeed } from '../settings.ts'
+
+const MAX_BODY_BYTES = 16 * 1024
 
 const ACTIONS: Readonly<Record<string, RunnerState>> = {
   admit: 'admitted',
@@ -15,7 +22,8 @@ const ACTIONS: Readonly<Record<string, RunnerState>> = {
 /** The operator's own routes, behind one key. */
 export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  const { directory, store, ledger, log } = deps.runners
+  const { directory, store, ledger, log, clock } = deps.runners
+  const { catalog } = deps.inference
   app.use('/admin/*', requireAdmin(deps.adminKey))
 
   app.post('/admin/runners/:id/:action', (context) => {
@@ -31,6 +39,21 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
     return context.json({ id, state })
   })
 
+  app.put('/admin/models/:id{.+}', async (context) => {
+    const id = context.req.param('id')
+    const offer = readOffer(id, await readJson(context, MAX_BODY_BYTES), toSeconds(clock()))
+    catalog.put(offer)
+    log('info', 'model offered', { model: id })
+    return context.json(offerView(offer))
+  })
+
+  app.delete('/admin/models/:id{.+}', (context) => {
+    const id = context.req.param('id')
+    if (!catalog.withdraw(id)) throw new ApiError('model_not_found', 'This model is not on sale')
+    log('info', 'model withdrawn', { model: id })
+    return context.json({ id, withdrawn: true })
+  })
+
   app.get('/admin/audit', async (context) => {
     const [report] = await ledger.commit([{ op: 'audit' }])
     return context.json({
@@ -44,6 +67,28 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
     })
   })
   return app
+}
+
+/** Base prices in nanoTON per million tokens, as decimal strings. */
+function readOffer(id: string, body: unknown, now: UnixSeconds): ModelOffer {
+  try {
+    const members = typeof body === 'object' && body !== null ? body : {}
+    return offerOf(modelSeed({ ...members, id }), now)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new ApiError('invalid_request', `The offer ${error.message}`, { cause: error })
+  }
+}
+
+function offerView({ id, name, base, demonstration }: ModelOffer) {
+  return {
+    id,
+    name,
+    demonstration,
+    input: base.input.toString(),
+    cached: base.cached.toString(),
+    output: base.output.toString(),
+  }
 }
 
 function requireAdmin(adminKey: string | undefined): MiddlewareHandler<AppEnv> {

@@ -9,9 +9,10 @@ import { openSqlite, type SqliteStore } from '../open-sqlite.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../migrations')
 
-export const MIGRATIONS: readonly Migration[] = [
-  { name: '0000_init', sql: readFileSync(join(FOLDER, '0000_init.sql'), 'utf8') },
-]
+export const MIGRATIONS: readonly Migration[] = ['0000_init', '0001_models'].map((name) => ({
+  name,
+  sql: readFileSync(join(FOLDER, `${name}.sql`), 'utf8'),
+}))
 
 export interface TestLedger {
   readonly store: SqliteStore
