@@ -21,7 +21,6 @@ import { Payer } from '../support/account.ts'
 import { auditFindings, passDeadlines, readHost, settledLate } from '../support/books.ts'
 import { hostShare } from '../support/host-share.ts'
 import { readStream } from '../support/read-stream.ts'
-import { secondMachine } from '../support/second-machine.ts'
 import { isSignedBy, type ReceiptDocument, usageOf } from '../support/stranger.ts'
 
 /**
@@ -250,8 +249,7 @@ describe('failover', () => {
   const OTHER_PAYEE = `0:${'33'.repeat(32)}`
   let second: TestRunner
   beforeAll(async () => {
-    const tee = await secondMachine(world.tee)
-    second = await startTestRunner({ gateway: world.gateway, tee }, { payee: OTHER_PAYEE })
+    second = await startTestRunner(world, { payee: OTHER_PAYEE, machine: 1 })
   })
   afterAll(() => second?.close())
 
