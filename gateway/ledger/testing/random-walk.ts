@@ -146,17 +146,26 @@ function mirrorOf(
 class Claims {
   readonly settled = new Map<string, bigint>()
   readonly held = new Map<string, bigint>()
+  /** Whose receipt settled an attempt. */
+  readonly owners = new Map<string, string>()
   shares = 0n
   commissions = 0n
   credited = 0n
 
   add(op: Op, result: Result): void {
-    if (!result.ok) return
+    if (!result.ok) {
+      // Whatever else was refused: a receipt that was settled stays a duplicate for its own account and runner.
+      if (op.op === 'settle') expect(this.owners.get(nameOf(op))).not.toBe(ownerOf(op))
+      return
+    }
     if (op.op === 'mirror_account' && 'credited' in result) this.credited += result.credited
     if (op.op === 'reserve') this.held.set(nameOf(op), op.amount)
     if (op.op === 'release' && 'released' in result && result.released) this.held.delete(nameOf(op))
     if (op.op === 'maintain' && 'lapsed' in result && result.lapsed > 0) this.held.clear()
-    if (op.op === 'settle' && 'cost' in result) this.addSettlement(nameOf(op), result)
+    if (op.op === 'settle' && 'cost' in result) {
+      this.addSettlement(nameOf(op), result)
+      this.owners.set(nameOf(op), ownerOf(op))
+    }
   }
 
   private addSettlement(
@@ -180,6 +189,10 @@ class Claims {
 
 function nameOf(op: { account: string; request: string; attempt: number }): string {
   return `${op.request}.${op.attempt}`
+}
+
+function ownerOf(op: { account: string; runner: string; payee: string }): string {
+  return `${op.account} ${op.runner} ${op.payee}`
 }
 
 const sum = (values: Iterable<bigint>): bigint => [...values].reduce((a, b) => a + b, 0n)
