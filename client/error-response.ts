@@ -23,7 +23,10 @@ export function errorResponse(
   error: ClientError,
   extra: Readonly<Record<string, unknown>> = {},
 ): Response {
-  const { code, message, status, retry } = error
+  const { code, status, retry } = error
+  // Most clients show the message and nothing else.
+  const link = typeof extra['top_up_url'] === 'string' ? ` ${extra['top_up_url']}` : ''
+  const message = `${error.message}${link}`
   const body = { error: { message, type: 'cocoon_client_error', param: null, code, ...extra } }
   return new Response(JSON.stringify(body), {
     // Response takes no 499.
