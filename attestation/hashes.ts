@@ -1,9 +1,10 @@
 import { type Bytes, concat, fromHex, hex, utf8 } from '#base/bytes.ts'
+import { digestOf } from './digest.ts'
 
 /** The names under which the Registry lists things: SHA-256 of a labelled preimage, lower-case hex. */
 
 async function sha256Hex(...parts: readonly Uint8Array[]): Promise<string> {
-  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', concat(...parts))))
+  return hex(await digestOf('SHA-256', concat(...parts)))
 }
 
 /** The measured registers that identify an image, by technology. RTMR3 is proven by replay instead. */
@@ -60,7 +61,7 @@ export async function gpuEvidenceDigest(
   const parts: Uint8Array[] = []
   for (const { evidence, certificate } of devices) {
     for (const bytes of [evidence, certificate]) {
-      parts.push(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+      parts.push(await digestOf('SHA-256', bytes))
     }
   }
   return sha256Hex(...parts)

@@ -5,6 +5,7 @@ import type { Collateral, CollateralEntry } from '../collateral/entry.ts'
 import type { Certificate } from '../der/certificate.ts'
 import { verifyChain } from '../der/chain.ts'
 import { parsePemCertificates } from '../der/pem.ts'
+import { digestOf } from '../digest.ts'
 import { AttestationError, demand } from '../errors.ts'
 import { deviceIdentity, verifyDeviceChain } from '../nvidia/device.ts'
 import { type NvidiaEvidence, parseNvidiaEvidence } from '../nvidia/evidence.ts'
@@ -143,7 +144,7 @@ function neededManifests({ devices }: NvidiaEvidence) {
 
 /** The RIM service's form of a bare document. */
 async function rimAnswer(id: string, xml: Bytes): Promise<Bytes> {
-  const sha256 = hex(new Uint8Array(await crypto.subtle.digest('SHA-256', xml)))
+  const sha256 = hex(await digestOf('SHA-256', xml))
   return utf8(JSON.stringify({ id, rim: base64(xml), sha256, rim_format: 'TCG' }))
 }
 

@@ -1,6 +1,7 @@
 import { unixSeconds } from '#base/brand.ts'
 import { type Bytes, hex } from '#base/bytes.ts'
 import { type Json, jcs } from '#base/jcs.ts'
+import { digestOf } from '../digest.ts'
 import { AttestationError, demand } from '../errors.ts'
 import { decodeFile } from './decode.ts'
 import { parseClock, parseManifest } from './manifest.ts'
@@ -71,7 +72,7 @@ async function readChecked(
   demand(inside, 'parse', 'a vector names a file outside its folder')
   const bytes = await readFile(path)
   if (digest === undefined) return bytes
-  const actual = hex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+  const actual = hex(await digestOf('SHA-256', bytes))
   demand(actual === digest, 'parse', `${path} is not the file of the manifest`)
   return bytes
 }

@@ -9,6 +9,7 @@ import { verifyChain } from '../der/chain.ts'
 import { parseCrl, verifyCrl } from '../der/crl.ts'
 import { commonName } from '../der/names.ts'
 import { parsePem, parsePemCertificates } from '../der/pem.ts'
+import { digestOf } from '../digest.ts'
 import { AttestationError, demand } from '../errors.ts'
 import { PINNED_ANCHORS } from '../roots.ts'
 import { crlName, parseSevEvidence } from '../sev/evidence.ts'
@@ -18,7 +19,13 @@ import { productOfVek, readVek } from '../sev/vek.ts'
 import { verifyEvidence } from '../verify.ts'
 import { chainFacts, crlFacts, proofFacts, reportFacts } from './sev-facts.ts'
 import { sevVectorExpectation } from './sev-policy.ts'
-import { type VectorInput, type VectorResult, type VectorRunner, VectorSkipped } from './vector.ts'
+import {
+  requiredFile,
+  type VectorInput,
+  type VectorResult,
+  type VectorRunner,
+  VectorSkipped,
+} from './vector.ts'
 
 const SUBJECTS: Readonly<Record<string, VectorRunner>> = Object.assign(Object.create(null), {
   report: runReport,
@@ -35,7 +42,7 @@ export async function runSevVector(input: VectorInput): Promise<VectorResult> {
 }
 
 async function runReport(input: VectorInput): Promise<VectorResult> {
-  const report = required(input, 'report')
+  const report = requiredFile(input, 'report')
   if (input.vector.verdict === 'parse-only') {
     return { verdict: 'parse-only', classes: [], facts: reportFacts(parseSnpReport(report)) }
   }
@@ -80,7 +87,7 @@ async function factsOf(
 
 async function runChain(input: VectorInput): Promise<VectorResult> {
   return judged(async () => {
-    const vek = parseCertificate(required(input, 'vcek'))
+    const vek = parseCertificate(requiredFile(input, 'vcek'))
     const product = productOfVek(vek)
     const root = sevAnchors(input).sev.find((candidate) => candidate.product === product)
     demand(root?.ask !== undefined, 'untrusted-root', `no root for ${product}`)
@@ -96,7 +103,7 @@ async function runChain(input: VectorInput): Promise<VectorResult> {
 
 async function runCrl(input: VectorInput): Promise<VectorResult> {
   return judged(async () => {
-    const crl = parseCrl(required(input, 'crl'))
+    const crl = parseCrl(requiredFile(input, 'crl'))
     const issuer = sevAnchors(input)
       .sev.map(({ ark }) => anchorCertificate(ark))
       .find(({ subject }) => commonName(subject) === commonName(crl.issuer))
@@ -129,12 +136,6 @@ export function classesOf(checks: readonly Check[]): string[] {
   return [...new Set(codes)]
 }
 
-function required(input: VectorInput, role: string): Bytes {
-  const bytes = input.role(role)
-  if (bytes === undefined) throw new VectorSkipped(`the vector has no ${role}`)
-  return bytes
-}
-
 /** An Azure container must hold this very report, bound to its runtime claims. */
 async function checkContainer(input: VectorInput, report: Bytes): Promise<void> {
   const container = input.role('hcl_report')
@@ -143,7 +144,7 @@ async function checkContainer(input: VectorInput, report: Bytes): Promise<void> 
   const inner = container.slice(32, 32 + report.length)
   demand(equalBytes(inner, report), 'parse', 'HCL report holds another SNP report')
   const claims = input.role('runtime_claims') ?? new Uint8Array()
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', claims))
+  const digest = await digestOf('SHA-256', claims)
   const bound = equalBytes(digest, report.slice(0x50, 0x70))
   demand(bound, 'report-data-mismatch', 'report data is not the digest of the runtime claims')
 }

@@ -23,7 +23,13 @@ import { classesOf, judged } from './sev.ts'
 import { intelCollateral, intelEntries } from './tdx-collateral.ts'
 import { evidenceFacts, proofFacts } from './tdx-facts.ts'
 import { tdxVectorExpectation } from './tdx-policy.ts'
-import { type VectorInput, type VectorResult, type VectorRunner, VectorSkipped } from './vector.ts'
+import {
+  requiredFile,
+  type VectorInput,
+  type VectorResult,
+  type VectorRunner,
+  VectorSkipped,
+} from './vector.ts'
 
 const SUBJECTS: Readonly<Record<string, VectorRunner>> = Object.assign(Object.create(null), {
   quote: runQuote,
@@ -39,15 +45,9 @@ export async function runTdxVector(input: VectorInput): Promise<VectorResult> {
   return run(input)
 }
 
-function required(input: VectorInput, role: string): Bytes {
-  const bytes = input.role(role)
-  if (bytes === undefined) throw new VectorSkipped(`the vector has no ${role}`)
-  return bytes
-}
-
 async function runQuote(input: VectorInput): Promise<VectorResult> {
   if (input.vector.technology === 'sgx') return runSgxQuote(input)
-  const quote = required(input, 'quote')
+  const quote = requiredFile(input, 'quote')
   const now = input.now ?? unixSeconds(0)
   const anchors = { ...PINNED_ANCHORS, intel: intelAnchors(input) }
   const collateral = intelCollateral(input)
@@ -75,7 +75,7 @@ async function tdxFacts(
   collateral: Collateral,
 ): Promise<VectorResult['facts']> {
   try {
-    const evidence = parseTdxEvidence({ quote: required(input, 'quote') })
+    const evidence = parseTdxEvidence({ quote: requiredFile(input, 'quote') })
     const now = input.now ?? unixSeconds(0)
     const proof = await proveTdx({ evidence, collateral, now, anchors: intelAnchors(input) })
     const own = evidenceFacts(evidence.quote, evidence.chain)
@@ -88,7 +88,7 @@ async function tdxFacts(
 
 /** SGX has no policy of ours: what a verdict needs of it is here, status and TCB info version. */
 async function runSgxQuote(input: VectorInput): Promise<VectorResult> {
-  const quote = required(input, 'quote')
+  const quote = requiredFile(input, 'quote')
   const collateral = intelCollateral(input)
   const now = input.now ?? unixSeconds(0)
   const evidence = parseSgxEvidence({ quote, pckChain: separateChain(input) })
@@ -148,7 +148,7 @@ function presentCrl(input: VectorInput, role: string): Bytes {
 
 async function runCrl(input: VectorInput): Promise<VectorResult> {
   return judged(async () => {
-    const body = required(input, 'crl')
+    const body = requiredFile(input, 'crl')
     const chain = input.role('crl_issuer_chain_pem')
     if (chain === undefined) {
       const [root] = intelAnchors(input).map(anchorCertificate)

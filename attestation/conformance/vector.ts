@@ -51,3 +51,10 @@ export type VectorRunner = (input: VectorInput) => Promise<VectorResult>
 export class VectorSkipped extends Error {
   override readonly name = 'VectorSkipped'
 }
+
+/** The one file of a role without which a vector asks for nothing. @throws VectorSkipped */
+export function requiredFile(input: VectorInput, role: string): Bytes {
+  const bytes = input.role(role)
+  if (bytes === undefined) throw new VectorSkipped(`the vector has no ${role}`)
+  return bytes
+}

@@ -1,4 +1,5 @@
 import { type Bytes, concat, hex, utf8 } from '#base/bytes.ts'
+import { digestOf } from '../digest.ts'
 
 /** Far above what a gateway's machines share: some ten certificates, manifests and answers each. */
 const MAX_KNOWN = 4_096
@@ -19,8 +20,7 @@ export async function verifyOnce(
 ): Promise<boolean> {
   // Lengths first, so that no two lists of parts read the same.
   const shape = utf8(`${what} ${parts.map(({ length }) => length).join()}\n`)
-  const digest = await crypto.subtle.digest('SHA-256', concat(shape, ...parts))
-  const key = hex(new Uint8Array(digest))
+  const key = hex(await digestOf('SHA-256', concat(shape, ...parts)))
   const good = known.delete(key) || (await verify())
   if (!good) return false
   known.add(key)

@@ -3,6 +3,7 @@ import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { type Bytes, base64url, hex, utf8 } from '#base/bytes.ts'
 import type { TrustAnchors } from '../anchors.ts'
 import { type Proof, prove } from '../checks.ts'
+import { digestOf } from '../digest.ts'
 import { AttestationError, demand } from '../errors.ts'
 import type { JsonObject } from '../fields.ts'
 import { NRAS_CHECKS } from './checks.ts'
@@ -130,7 +131,7 @@ async function checkDigests({ overall, devices }: DetachedEat): Promise<void> {
   const same = Object.keys(submods).length === devices.length
   demand(same, 'token-digest', 'overall token names other devices')
   for (const { name, token } of devices) {
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(token.compact)))
+    const digest = await digestOf('SHA-256', utf8(token.compact))
     const expected = JSON.stringify(['DIGEST', ['SHA-256', hex(digest)]])
     // Sound: an object, checked above; its values stay unknown.
     const named = Object.hasOwn(submods, name) ? (submods as JsonObject)[name] : undefined

@@ -1,5 +1,6 @@
 import { type Bytes, concat, equalBytes, fromHex, hex, utf8 } from '#base/bytes.ts'
 import { jcs } from '#base/jcs.ts'
+import { digestOf } from '../digest.ts'
 import { AttestationError, demand, parsing } from '../errors.ts'
 import { arrayField, objectField, optionalField, textField } from '../fields.ts'
 
@@ -71,10 +72,10 @@ function parseEvent(event: Readonly<Record<string, unknown>>): RuntimeEvent {
 export async function replayRtmr3(events: readonly RuntimeEvent[]): Promise<Bytes> {
   let register: Bytes = new Uint8Array(DIGEST_BYTES)
   for (const event of events) {
-    const digest = await sha384(preimage(event))
+    const digest = await digestOf('SHA-384', preimage(event))
     const honest = event.stated === undefined || equalBytes(event.stated, digest)
     if (!honest) throw new AttestationError('event-log', `digest of event ${event.name} is wrong`)
-    register = await sha384(concat(register, digest))
+    register = await digestOf('SHA-384', concat(register, digest))
   }
   return register
 }
@@ -84,8 +85,4 @@ function preimage({ name, payload, format }: RuntimeEvent): Bytes {
   const type = new Uint8Array(4)
   new DataView(type.buffer).setUint32(0, RUNTIME_EVENT_TYPE, true)
   return concat(type, utf8(`:${name}:`), payload)
-}
-
-async function sha384(bytes: Bytes): Promise<Bytes> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-384', bytes))
 }

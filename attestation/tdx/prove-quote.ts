@@ -1,4 +1,5 @@
 import { type Bytes, concat, equalBytes, fromHex, hex } from '#base/bytes.ts'
+import { digestOf } from '../digest.ts'
 import { demand } from '../errors.ts'
 import { checkP256 } from './check-p256.ts'
 import { checkEnclave, type EnclaveIdentity } from './enclave-identity.ts'
@@ -76,7 +77,7 @@ function checkSubject(tcbInfo: TcbInfo, tee: Quote['tee'], { pck }: PckChain): v
 async function checkKeyBinding({ attestationKey, qeAuthData, qeReport }: Quote): Promise<void> {
   const expected = new Uint8Array(qeReport.reportData.length)
   const bound = concat(attestationKey, qeAuthData)
-  expected.set(new Uint8Array(await crypto.subtle.digest('SHA-256', bound)))
+  expected.set(await digestOf('SHA-256', bound))
   // The whole field: its upper half is zero.
   const same = equalBytes(expected, qeReport.reportData)
   demand(same, 'ak-binding', 'the QE report binds another attestation key')

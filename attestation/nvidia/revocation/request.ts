@@ -2,6 +2,7 @@ import { type Bytes, concat, fromHex } from '#base/bytes.ts'
 import type { Certificate } from '../../der/certificate.ts'
 import { DerReader, readDer, TAG } from '../../der/reader.ts'
 import { wholeBits } from '../../der/values.ts'
+import { digestOf } from '../../digest.ts'
 
 /** Hash algorithms by which a CertID may name an issuer. */
 export const CERT_ID_HASHES = {
@@ -23,9 +24,8 @@ export async function issuerHashes(
   issuer: Certificate,
   hash: CertIdHash,
 ): Promise<{ readonly name: Bytes; readonly key: Bytes }> {
-  const digest = async (bytes: Bytes): Promise<Bytes> =>
-    new Uint8Array(await crypto.subtle.digest(hash, bytes))
-  return { name: await digest(issuer.subject), key: await digest(publicKeyBits(issuer)) }
+  const name = await digestOf(hash, issuer.subject)
+  return { name, key: await digestOf(hash, publicKeyBits(issuer)) }
 }
 
 /** The BIT STRING's content of a SubjectPublicKeyInfo: what key hashes cover. */

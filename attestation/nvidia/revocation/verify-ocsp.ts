@@ -6,6 +6,7 @@ import { commonName, sameName } from '../../der/names.ts'
 import { derChildren, readDer, TAG } from '../../der/reader.ts'
 import { type SignatureAlgorithm, verifySignature } from '../../der/signature.ts'
 import { oid } from '../../der/values.ts'
+import { digestOf } from '../../digest.ts'
 import { AttestationError, demand } from '../../errors.ts'
 import { type OcspResponse, type OcspStatement, parseOcspResponse, statementAbout } from './ocsp.ts'
 import { issuerHashes, publicKeyBits } from './request.ts'
@@ -73,8 +74,7 @@ async function findSigner(
 
 async function isResponder({ responder }: OcspResponse, candidate: Certificate): Promise<boolean> {
   if (responder.by === 'name') return sameName(responder.name, candidate.subject)
-  const digest = await crypto.subtle.digest('SHA-1', publicKeyBits(candidate))
-  return equalBytes(responder.sha1, new Uint8Array(digest))
+  return equalBytes(responder.sha1, await digestOf('SHA-1', publicKeyBits(candidate)))
 }
 
 function maySignOcsp(certificate: Certificate): boolean {

@@ -1,4 +1,5 @@
 import { type Bytes, equalBytes, fromHex, fromUtf8 } from '#base/bytes.ts'
+import { digestOf } from '../../digest.ts'
 import { demand, parsing } from '../../errors.ts'
 import { base64Field, objectField, textField } from '../../fields.ts'
 
@@ -31,7 +32,7 @@ export function parseRimAnswer(body: Bytes): RimAnswer {
 export async function openRimAnswer(body: Bytes, id: string): Promise<Bytes> {
   const answer = parseRimAnswer(body)
   demand(answer.id === id, 'rim-mismatch', `RIM service answered for another id than ${id}`)
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', answer.xml))
+  const digest = await digestOf('SHA-256', answer.xml)
   demand(equalBytes(digest, answer.sha256), 'rim-signature', 'RIM differs from its digest')
   return answer.xml
 }

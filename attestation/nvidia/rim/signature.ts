@@ -2,6 +2,7 @@ import { type Bytes, base64, fromBase64, utf8 } from '#base/bytes.ts'
 import { type Certificate, parseCertificate } from '../../der/certificate.ts'
 import { verifyEcdsaRaw } from '../../der/ecdsa.ts'
 import { verifyOnce } from '../../der/once.ts'
+import { digestOf } from '../../digest.ts'
 import { demand, parsing } from '../../errors.ts'
 import { canonicalize } from './canonicalize.ts'
 import {
@@ -118,7 +119,7 @@ function readCertificates(keyInfo: XmlElement): Certificate[] {
  */
 export async function verifyXmlSignature(root: XmlElement, xml: XmlSignature): Promise<void> {
   const canonical = utf8(canonicalize(root, xml.element))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-384', canonical))
+  const digest = await digestOf('SHA-384', canonical)
   demand(base64(digest) === xml.digest, 'rim-signature', 'document was altered after signing')
   const [signer] = xml.chain
   const key = signer?.key
