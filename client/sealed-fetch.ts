@@ -4,8 +4,9 @@ import { errorResponse, isThrown } from './error-response.ts'
 import { ClientError } from './errors.ts'
 import type { HttpDeps } from './http.ts'
 import type { VerifiedReceipt } from './seal/check-receipt.ts'
+import type { SealedAnswer } from './seal/exchange.ts'
 import { ownBytes, readAsk, type SealedPath, sealedPath } from './seal/read-ask.ts'
-import { type SealedAnswer, type SendDeps, sendSealed } from './seal/send-sealed.ts'
+import { type SendDeps, sendSealed } from './seal/send-sealed.ts'
 
 export interface FetchDeps extends SendDeps, HttpDeps {
   /** Path in front of the endpoints: `/v1` of most base URLs. */
