@@ -555,6 +555,14 @@ describe('the Registry', () => {
       expect(lineOf(listed, 'allowlist.age')).toBe('pass  allowlist.age')
       expect(listed.out).toContain('(registry by one endpoint, version ')
       expect(listed.code).toBe(3)
+      await mkdir(join(online.folder, '.cocoon'))
+      await online.write('.cocoon/simulation.json', snp.simulation)
+      await online.write('.cocoon/dev.json', {
+        chainUrl: chain.endpoint,
+        registryAddress: registry,
+      })
+      const dev = await online.verify('report.json', '--dev', '--nonce', NONCE)
+      expect(dev.out).toBe(listed.out)
       // A contract that is no Registry must not pass for one.
       const wrong = await verify(till)
       expect(wrong.err).toContain('registry_wrong')
@@ -575,6 +583,8 @@ describe('usage', () => {
     ['two ways to pin', ['a.json', '--any-image', '--image', '00'.repeat(32)]],
     ['an image hash that is none', ['a.json', '--image', 'latest']],
     ['a Registry without an endpoint', ['a.json', '--registry', `0:${'00'.repeat(32)}`]],
+    ['a world that does not run', ['a.json', '--dev']],
+    ['a world and a pin', ['a.json', '--dev', '--any-image']],
     ['a URL offline', ['https://gateway.example', '--bundle', 'b.json']],
     ['the Registry offline', ['a.json', '--bundle', 'b.json', '--endpoint', 'https://x.example']],
     ['credentials in the URL', ['https://user:pass@gateway.example']],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { toSeconds, unixMs } from '#base/brand.ts'
 import { ClientError } from '#client'
 import { type Command, type CommandIo, EXIT } from '../command.ts'
+import { withDevWorld } from '../verify/dev-world.ts'
 import { DocumentError } from '../verify/document.ts'
 import { type Judgement, judgeExhibit } from '../verify/judge.ts'
 import { load, type VerifyDeps } from '../verify/load.ts'
@@ -40,6 +41,7 @@ Options:
   --bundle FILE       verify offline: collateral from this file only, nothing touches the network
   --save-bundle FILE  keep document, nonce and collateral: cocoon verify FILE --bundle FILE repeats it offline
   --simulation FILE   roots of a development world: the best verdict is then "simulated"
+  --dev               the world that npm start runs in this folder: its roots, endpoint and Registry
   --allow-simulated   exit with 0 for a simulated verdict
   --json              one JSON object instead of text
 
@@ -79,7 +81,8 @@ async function run(io: CommandIo, deps: VerifyDeps): Promise<number> {
 }
 
 /** 1. read the document  2. judge it  3. save, print  4. the exit code */
-async function verifyOne(io: CommandIo, deps: VerifyDeps, options: VerifyOptions): Promise<number> {
+async function verifyOne(io: CommandIo, deps: VerifyDeps, given: VerifyOptions): Promise<number> {
+  const options = await withDevWorld(io, given)
   const call = { io, deps, options }
   const loaded = await load(call)
   const judgement = await judgeExhibit(call, loaded.exhibit)

@@ -17,6 +17,8 @@ export interface VerifyOptions {
   readonly anyImage: boolean
   readonly noGpu: boolean
   readonly simulation: string | undefined
+  /** Roots, endpoint and Registry are those of the development world in this folder. */
+  readonly dev: boolean
   readonly allowSimulated: boolean
   readonly json: boolean
 }
@@ -57,6 +59,7 @@ export function readOptions(args: readonly string[]): VerifyArguments {
     anyImage: values['any-image'] === true,
     noGpu: values['no-gpu'] === true,
     simulation: values.simulation,
+    dev: values.dev === true,
     allowSimulated: values['allow-simulated'] === true,
     json: values.json === true,
   }
@@ -84,6 +87,7 @@ function parsedArgs(args: readonly string[]) {
         'any-image': { type: 'boolean' },
         'no-gpu': { type: 'boolean' },
         simulation: { type: 'string' },
+        dev: { type: 'boolean' },
         'allow-simulated': { type: 'boolean' },
         json: { type: 'boolean' },
       },
@@ -104,12 +108,19 @@ function matching(
 }
 
 function checkTogether(options: VerifyOptions): void {
-  const { images, anyImage, registry, endpoints, bundle } = options
+  const { images, anyImage, registry, endpoints, bundle, dev, simulation } = options
   if (images.some((hash) => !HASH.test(hash))) {
     throw new UsageError('--image takes an image hash: 64 lower-case hex digits')
   }
-  const pins = [endpoints.length > 0, images.length > 0, anyImage].filter(Boolean)
-  if (pins.length > 1) throw new UsageError('choose one of --endpoint, --image and --any-image')
+  const pins = [dev, endpoints.length > 0, images.length > 0, anyImage].filter(Boolean)
+  if (pins.length > 1) {
+    throw new UsageError('choose one of --endpoint, --image, --any-image and --dev')
+  }
+  if (dev && (bundle !== undefined || simulation !== undefined)) {
+    throw new UsageError(
+      '--dev brings roots and an endpoint of its own: no --bundle, no --simulation',
+    )
+  }
   if (registry !== undefined && endpoints.length === 0) {
     throw new UsageError('--registry needs --endpoint URL, a TON endpoint to read it from')
   }
