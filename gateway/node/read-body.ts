@@ -12,6 +12,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
     let first: Buffer | undefined
     let more: Buffer[] | undefined
     let length = 0
+    let complete = false
     request.on('data', (part: Buffer) => {
       length += part.length
       if (length > maxBytes) {
@@ -22,9 +23,16 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
       else if (more === undefined) more = [first, part]
       else more.push(part)
     })
-    request.on('end', () => resolve(more === undefined ? (first ?? EMPTY) : Buffer.concat(more)))
-    request.on('error', () => reject(new ApiError('invalid_request', 'the request was cut off')))
-    request.on('close', () => reject(new ApiError('invalid_request', 'the request was cut off')))
+    request.on('end', () => {
+      complete = true
+      resolve(more === undefined ? (first ?? EMPTY) : Buffer.concat(more))
+    })
+    // Every request closes: an error with its stack is made only for one that was cut.
+    const cutOff = (): void => {
+      if (!complete) reject(new ApiError('invalid_request', 'the request was cut off'))
+    }
+    request.on('error', cutOff)
+    request.on('close', cutOff)
   })
 }
 

@@ -1,5 +1,4 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { hex } from '#base/bytes.ts'
 import type { Provider } from '#protocol'
 import { nodeProvider } from '#protocol/node'
 
@@ -16,7 +15,7 @@ export function createVerifier(): Pick<Provider<'async'>, 'verify'> {
   return {
     async verify(publicKey, message, signature) {
       if (signature.length !== SIGNATURE_BYTES) return false
-      const name = hex(publicKey)
+      const name = Buffer.from(publicKey).toString('latin1')
       const known = keys.get(name)
       if (known !== undefined) return check(known, message, signature)
       if (!nodeProvider.verify(publicKey, message, signature)) return false
