@@ -5,6 +5,10 @@
  * usage: node bench/load.ts '<LoadPlan as JSON>'  →  one line of JSON (LoadResult)
  */
 import net from 'node:net'
+import { fromHex } from '#base/bytes.ts'
+import { parseTon } from '#base/nano.ts'
+import { type SuiteName, sealRequest } from '#protocol'
+import { nodeProvider } from '#protocol/node'
 
 export interface LoadPlan {
   readonly port: number
@@ -13,6 +17,19 @@ export interface LoadPlan {
   readonly body: string
   readonly connections: number
   readonly seconds: number
+  /** Seal this many requests before the load starts: no two may be alike, and sealing is not what is measured. */
+  readonly sealed?: SealPlan
+}
+
+export interface SealPlan {
+  readonly count: number
+  readonly suite: SuiteName
+  /** Hex. */
+  readonly publicKey: string
+  readonly session: string
+  readonly model: string
+  /** Endpoint as the sealed head names it. */
+  readonly endpoint: string
 }
 
 export interface LoadResult {
@@ -35,6 +52,8 @@ const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 const EVENT = Buffer.from('data: ')
 const HEAD_END = '\r\n\r\n'
 const RAMP_CONNECTIONS = 100
+const MAX_COST = parseTon('1')
+const HEAD_SECONDS = 300
 
 function percentiles(values: number[]): Percentiles {
   values.sort((a, b) => a - b)
@@ -50,7 +69,7 @@ function countEvents(data: Buffer): number {
 }
 
 class Load {
-  readonly #request: Buffer
+  readonly #next: () => Buffer | undefined
   readonly #firstByteMs: number[] = []
   readonly #totalMs: number[] = []
   readonly #plan: LoadPlan
@@ -61,13 +80,10 @@ class Load {
   #chunks = 0
   #bytes = 0
 
-  constructor(plan: LoadPlan) {
+  /** @param next the next request's bytes; undefined when there are no more */
+  constructor(plan: LoadPlan, next: () => Buffer | undefined) {
     this.#plan = plan
-    const headers = Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}\r\n`)
-    this.#request = Buffer.from(
-      `POST ${plan.path} HTTP/1.1\r\nhost: 127.0.0.1:${plan.port}\r\ncontent-type: application/json\r\n` +
-        `${headers.join('')}content-length: ${Buffer.byteLength(plan.body)}\r\n\r\n${plan.body}`,
-    )
+    this.#next = next
     this.#stopAt = performance.now() + plan.seconds * 1000
   }
 
@@ -101,13 +117,16 @@ class Load {
     return new Promise((done) => {
       const socket = net.connect(this.#plan.port, '127.0.0.1')
       socket.setNoDelay(true)
+      let finishedAll = false
       let sentAt = 0
       let head = true
       let length = -1
       let received = 0
       let first = true
       const send = (): void => {
-        if (performance.now() >= this.#stopAt) {
+        const request = performance.now() >= this.#stopAt ? undefined : this.#next()
+        if (request === undefined) {
+          finishedAll = true
           socket.destroy()
           return
         }
@@ -115,7 +134,7 @@ class Load {
         first = true
         received = 0
         sentAt = performance.now()
-        socket.write(this.#request)
+        socket.write(request)
       }
       const finished = (): void => {
         this.#requests++
@@ -125,7 +144,7 @@ class Load {
       socket.on('connect', send)
       socket.on('error', (error) => this.#fail(error.message))
       socket.on('close', () => {
-        if (performance.now() < this.#stopAt) this.#fail('closed by the server')
+        if (!finishedAll && performance.now() < this.#stopAt) this.#fail('closed by the server')
         done()
       })
       socket.on('data', (data) => {
@@ -157,8 +176,41 @@ class Load {
   }
 }
 
+function rawRequest(plan: LoadPlan, headers: LoadPlan['headers'], body: Uint8Array): Buffer {
+  const lines = Object.entries({ ...plan.headers, ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
+  const head = `POST ${plan.path} HTTP/1.1\r\nhost: 127.0.0.1:${plan.port}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`
+  return Buffer.concat([Buffer.from(head), body])
+}
+
+async function requestsOf(plan: LoadPlan): Promise<() => Buffer | undefined> {
+  const body = Buffer.from(plan.body)
+  const { sealed } = plan
+  if (sealed === undefined) {
+    const request = rawRequest(plan, { 'content-type': 'application/json' }, body)
+    return () => request
+  }
+  const head = {
+    path: sealed.endpoint,
+    model: sealed.model,
+    session: sealed.session,
+    maxCost: MAX_COST,
+    notAfter: Math.floor(Date.now() / 1000) + HEAD_SECONDS,
+  }
+  const requests: Buffer[] = []
+  for (let i = 0; i < sealed.count; i++) {
+    const publicKey = fromHex(sealed.publicKey)
+    const one = await sealRequest(nodeProvider, { suite: sealed.suite, publicKey, head, body })
+    requests.push(
+      rawRequest(plan, { 'content-type': 'application/octet-stream', ...one.headers }, one.body),
+    )
+  }
+  return () => requests.pop()
+}
+
 if (process.argv[1] === import.meta.filename) {
   // Sound: the plan is written by the parent bench process, as this type.
   const plan = JSON.parse(process.argv[2] ?? '{}') as LoadPlan
-  process.stdout.write(`${JSON.stringify(await new Load(plan).run())}\n`)
+  process.stdout.write(`${JSON.stringify(await new Load(plan, await requestsOf(plan)).run())}\n`)
 }

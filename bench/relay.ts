@@ -1,7 +1,10 @@
 import { join } from 'node:path'
+import { hex } from '#base/bytes.ts'
+import { awaitBalance, deposit, openAccount } from '#dev/world/fund-account.ts'
 import { freePorts } from '#dev/world/ports.ts'
-import { startWorld } from '#dev/world/world.ts'
-import type { LoadPlan } from './load.ts'
+import { startWorld, type World } from '#dev/world/world.ts'
+import { parseKeyset, preferredSealingKey } from '#protocol'
+import type { LoadPlan, SealPlan } from './load.ts'
 import { startPortkey } from './portkey.ts'
 import { type Child, measure, startChild } from './process.ts'
 import type { Section } from './section.ts'
@@ -15,6 +18,9 @@ interface Subject {
   readonly headers: Readonly<Record<string, string>>
   /** The request's body for a script. */
   readonly body: (script: string, stream: boolean) => string
+  readonly path?: string
+  /** Bodies are sealed by the client before the load starts. */
+  readonly seal?: Omit<SealPlan, 'count'>
 }
 
 interface Scenario {
@@ -32,10 +38,14 @@ const SCENARIOS: readonly Scenario[] = [
 ]
 const PROMPT = 'Write a short story about a gateway. '.repeat(30)
 const DEPOSIT_TON = '900'
+const ENDPOINT = '/v1/chat/completions'
+const SCRIPT_CHUNKS = 100
+/** More than any row uses up. */
+const SEALED_COUNT = 4_000
 
 /** The same answers with nothing in between, with the least relay, with a peer, and with us. */
 export async function relaySection(quick: boolean): Promise<Section> {
-  const seconds = quick ? 2 : 4
+  const seconds = quick ? 2 : 3
   const ports = await freePorts()
   const upstreamPort = ports.chain
   const children: Child[] = []
@@ -72,7 +82,9 @@ export async function relaySection(quick: boolean): Promise<Section> {
         world.gateway.pid,
         world.info.models[0] ?? '',
       ),
+      await sealedSubject(world),
     ]
+    const creditedMs = await depositMs(world)
     const rows: string[][] = []
     for (const scenario of SCENARIOS) {
       for (const subject of subjects) rows.push(await row(subject, scenario, seconds))
@@ -92,6 +104,7 @@ export async function relaySection(quick: boolean): Promise<Section> {
       ],
       rows,
       note:
+        `A deposit from a plain wallet was usable after ${(creditedMs / 1000).toFixed(1)} s.\n` +
         'Ours does what the others do not: authenticates, holds and settles durably, seals, opens, checks a signed receipt.' +
         (portkey === undefined ? '\nPortkey: not run (the registry could not be reached).' : ''),
     }
@@ -140,17 +153,63 @@ function gatewaySubject(baseUrl: string, apiKey: string, pid: number, model: str
   }
 }
 
+/** From sending a plain transfer on the local chain until the gateway's balance shows it. */
+async function depositMs({ info }: World): Promise<number> {
+  const gateway = info.webUrl
+  const account = await openAccount({ gateway, mode: 'managed' })
+  const began = performance.now()
+  await deposit({ endpoint: info.chainUrl, till: info.tillAddress, account, amount: '1' })
+  await awaitBalance(gateway, account.apiKey, ({ available }) => available > 0n)
+  return performance.now() - began
+}
+
+/** A client that sealed its bodies to the runner itself: the gateway relays what it cannot read. */
+async function sealedSubject({ info, gateway }: World): Promise<Subject> {
+  const plain = gatewaySubject(info.baseUrl, info.apiKey, gateway.pid, info.models[0] ?? '')
+  const [runner] = (await readJson(`${info.baseUrl}/runners`)).data
+  const { document } = await readJson(`${info.baseUrl}/aci/sessions/${runner.session_id}`)
+  const { suite, publicKey } = preferredSealingKey(parseKeyset(document.workload_keyset, 'keyset'))
+  return {
+    ...plain,
+    name: 'Cocoon, sealed client',
+    path: `/runners/${info.runnerId}${ENDPOINT}`,
+    headers: { ...plain.headers, 'x-cocoon-max-tokens': '256' },
+    seal: {
+      suite,
+      publicKey: hex(publicKey),
+      session: runner.session_id,
+      model: info.models[0] ?? '',
+      endpoint: ENDPOINT,
+    },
+  }
+}
+
+// The shapes of openapi.yaml; a wrong one fails in the parser of the keyset.
+async function readJson(url: string): Promise<{
+  readonly data: readonly [{ readonly session_id: string }]
+  readonly document: { readonly workload_keyset: unknown }
+}> {
+  return (await fetch(url)).json()
+}
+
 async function row(subject: Subject, scenario: Scenario, seconds: number): Promise<string[]> {
   const plan: LoadPlan = {
     port: subject.port,
-    path: '/v1/chat/completions',
+    path: subject.path ?? ENDPOINT,
     headers: subject.headers,
     body: subject.body(scenario.script, scenario.stream),
     connections: scenario.connections,
     seconds,
+    ...(subject.seal === undefined ? {} : { sealed: { ...subject.seal, count: SEALED_COUNT } }),
   }
   await measure({ ...plan, seconds: 1 }, undefined)
-  const result = await measure(plan, subject.pid)
+  const measured = await measure(plan, subject.pid)
+  // Sealed events cannot be counted from outside; every stream has as many as its script says.
+  const chunks = subject.seal === undefined ? measured.chunks : measured.requests * SCRIPT_CHUNKS
+  const result = {
+    ...measured,
+    cpuUsPerChunk: (measured.cpuUsPerRequest * measured.requests) / Math.max(1, chunks),
+  }
   const us = (value: number): string => (subject.pid === undefined ? '–' : `${value.toFixed(0)} µs`)
   return [
     scenario.name,
