@@ -4,7 +4,8 @@ import type { Nano } from '#base/nano.ts'
 import { type TonAddress, tonAddress } from './db/ids.ts'
 import type { PlaintextRule } from './inference/deps.ts'
 import type { LogLevel } from './log.ts'
-import { type ModelSeed, SETTINGS, type Settings, type SettingValues } from './settings.ts'
+import type { ModelSeed } from './model-seed.ts'
+import { SETTINGS, type Settings, type SettingValues } from './settings.ts'
 
 /** Everything that a gateway is told from outside. Plain data: it crosses process borders as it is. */
 export interface GatewayConfig {

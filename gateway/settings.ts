@@ -1,6 +1,19 @@
-import { type Bytes, fromHex } from '#base/bytes.ts'
-import { type Nano, type NanoPerMillion, nanoPerMillion, parseNano, parseTon } from '#base/nano.ts'
 import type { PlaintextRule } from './inference/deps.ts'
+import {
+  hashes,
+  integer,
+  matching,
+  models,
+  oneOf,
+  optional,
+  origin,
+  ports,
+  required,
+  secretBytes,
+  tons,
+  url,
+  urls,
+} from './setting-parsers.ts'
 
 /** Settings by name, as an environment holds them. */
 export type Settings = Readonly<Record<string, string | undefined>>
@@ -18,9 +31,7 @@ const setting = <T>(entry: Setting<T>): Setting<T> => entry
 
 const RAW_ADDRESS = /^(?:0|-1):[0-9a-f]{64}$/
 const DOMAIN = /^(?=.{1,200}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
-const HASH = /^[0-9a-f]{64}$/
 const TOKEN = /^[\x21-\x7e]{24,256}$/
-const SECRET_BYTES = 32
 const MAX_BPS = 9_999
 const MAX_COEFFICIENT_BPS = 1_000_000
 const MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -171,131 +182,4 @@ export const SETTINGS = {
 
 export type SettingValues = {
   readonly [Name in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[Name]['parse']>
-}
-
-/** A model as the configuration sells it. */
-export interface ModelSeed {
-  readonly id: string
-  readonly name: string
-  readonly input: NanoPerMillion
-  readonly cached: NanoPerMillion
-  readonly output: NanoPerMillion
-  readonly demonstration: boolean
-}
-
-function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
-  return (text) => {
-    if (text === undefined) throw new RangeError('is missing')
-    return parse(text)
-  }
-}
-
-function optional<T>(parse: (text: string) => T): (text: string | undefined) => T | undefined {
-  return (text) => (text === undefined ? undefined : parse(text))
-}
-
-function matching(pattern: RegExp, rule: string): (text: string) => string {
-  return (text) => {
-    if (!pattern.test(text)) throw new RangeError(rule)
-    return text
-  }
-}
-
-function oneOf<const T extends string>(...choices: readonly T[]): (text: string | undefined) => T {
-  return (text) => {
-    const choice = choices.find((name) => name === text)
-    if (choice === undefined) throw new RangeError(`must be one of ${choices.join(', ')}`)
-    return choice
-  }
-}
-
-function integer(min: number, max: number): (text: string | undefined) => number {
-  return (text) => {
-    const value = /^[0-9]{1,15}$/.test(text ?? '') ? Number(text) : -1
-    if (value < min || value > max) throw new RangeError(`must be an integer, ${min} to ${max}`)
-    return value
-  }
-}
-
-function url(text: string): string {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
-    throw new RangeError('must be an http or https URL')
-  }
-  return text
-}
-
-function urls(text: string | undefined): readonly string[] {
-  return text === undefined || text === '' ? [] : text.split(',').map((part) => url(part.trim()))
-}
-
-function origin(text: string): string {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.origin !== text) {
-    throw new RangeError('must be an origin: https://host[:port] and nothing after it')
-  }
-  return text
-}
-
-function secretBytes(text: string): Bytes {
-  if (!HASH.test(text)) throw new RangeError(`must be ${SECRET_BYTES} bytes in lower-case hex`)
-  return fromHex(text)
-}
-
-function tons(text: string): Nano {
-  try {
-    return parseTon(text)
-  } catch {
-    throw new RangeError('must be an amount of TON such as 0.5')
-  }
-}
-
-function ports(text: string | undefined): readonly number[] {
-  if (text === undefined || text === '') return []
-  return text.split(',').map((part) => integer(1, 65_535)(part.trim()))
-}
-
-function hashes(text: string | undefined): readonly string[] {
-  if (text === undefined || text === '') return []
-  const list = text.split(',').map((part) => part.trim())
-  if (!list.every((hash) => HASH.test(hash))) throw new RangeError('must be hashes in hex')
-  return list
-}
-
-function models(text: string | undefined): readonly ModelSeed[] {
-  let list: unknown
-  try {
-    list = JSON.parse(text ?? '[]')
-  } catch {
-    throw new RangeError('must be JSON')
-  }
-  if (!Array.isArray(list)) throw new RangeError('must be a JSON array')
-  return list.map((entry: unknown) => modelSeed(entry))
-}
-
-const MODEL_ID = /^[\x21-\x7e]{1,200}$/
-
-/** @throws RangeError */
-export function modelSeed(entry: unknown): ModelSeed {
-  if (typeof entry !== 'object' || entry === null) throw new RangeError('takes objects')
-  // Sound: a non-null object is read by own string keys only.
-  const { id, name, input, cached, output, demonstration } = entry as Record<string, unknown>
-  if (typeof id !== 'string' || !MODEL_ID.test(id)) throw new RangeError('has a model without id')
-  const price = (value: unknown): NanoPerMillion => {
-    try {
-      return nanoPerMillion(parseNano(String(value)))
-    } catch {
-      throw new RangeError(`has a price of ${id} that is no whole number of nanoTON`)
-    }
-  }
-  const seed = {
-    id,
-    name: typeof name === 'string' && name !== '' ? name.slice(0, 200) : id,
-    input: price(input),
-    cached: price(cached ?? input),
-    output: price(output),
-    demonstration: demonstration === true,
-  }
-  if (seed.cached > seed.input) throw new RangeError(`has a cached price of ${id} above its input`)
-  return seed
 }

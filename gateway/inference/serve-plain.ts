@@ -1,7 +1,7 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
-import type { PlainOutcome } from '../relay/plain-attempt.ts'
+import type { PlainOutcome } from '../relay/plain-outcome.ts'
 import { chooseRunner } from './choose-runner.ts'
 import { concludePlain } from './conclude-plain.ts'
 import type { InferenceDeps } from './deps.ts'

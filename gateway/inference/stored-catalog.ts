@@ -2,7 +2,7 @@ import type { UnixSeconds } from '#base/brand.ts'
 import { unixSeconds } from '#base/brand.ts'
 import type { Db } from '../db/db.ts'
 import { models } from '../db/schema.ts'
-import type { ModelSeed } from '../settings.ts'
+import type { ModelSeed } from '../model-seed.ts'
 import type { Catalog, ModelOffer } from './catalog.ts'
 
 /**

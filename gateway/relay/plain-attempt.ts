@@ -6,6 +6,7 @@ import {
   problemCode,
   type Transcript,
 } from '#protocol'
+import type { Failure, PlainOutcome } from './plain-outcome.ts'
 import type {
   Breakage,
   Call,
@@ -15,6 +16,7 @@ import type {
   ReadHeader,
   Upstream,
 } from './ports.ts'
+import { JSON_HEADERS, SSE_HEADERS, sendWhole } from './send-whole.ts'
 import type { Watch, Watchdog } from './watchdog.ts'
 
 /** One sealed request to one runner, whose answer a plain client is to get. */
@@ -32,27 +34,6 @@ export interface PlainAttempt {
   /** The runner's answer has begun to open. */
   readonly onFirstByte: () => void
 }
-
-/** How an attempt ended, and whether the client has got anything of it. */
-export type PlainOutcome =
-  /** Complete and authentic, and handed to the client. */
-  | { readonly kind: 'answered'; readonly status: number }
-  /** A sealed 5xx, held back: another runner may do better. */
-  | { readonly kind: 'failed_sealed'; readonly status: number; readonly body: Bytes }
-  /** Answered outside the seal, before the body was opened. The client has got nothing. */
-  | {
-      readonly kind: 'refused'
-      readonly status: number
-      readonly code: ProtocolErrorCode | undefined
-    }
-  /** No usable answer; the client has got nothing. */
-  | { readonly kind: 'failed'; readonly how: Failure }
-  /** The runner was lost in the middle; the client was told. */
-  | { readonly kind: 'lost'; readonly how: Failure }
-  /** The client left; the runner was told to stop, if it had been asked at all. */
-  | { readonly kind: 'gone'; readonly sent: boolean }
-
-export type Failure = Breakage | 'unauthentic' | 'timeout'
 
 /** A runner that queues and then thinks without streaming may take as long as OpenAI's clients wait. */
 const FIRST_BYTE_SECONDS = 600
@@ -261,25 +242,4 @@ class Relay implements Incoming {
     this.#held = []
     this.#resolve(outcome)
   }
-}
-
-const SSE_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache',
-  'x-accel-buffering': 'no',
-}
-const JSON_HEADERS = {
-  'content-type': 'application/json; charset=utf-8',
-  'cache-control': 'no-store',
-}
-
-/** A whole JSON answer with its length. */
-export function sendWhole(
-  client: Client,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body: Uint8Array,
-): void {
-  client.head(status, { ...headers, ...JSON_HEADERS, 'content-length': String(body.length) })
-  client.end(body)
 }

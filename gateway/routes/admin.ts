@@ -8,8 +8,8 @@ import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
 import type { ModelOffer } from '../inference/catalog.ts'
 import { offerOf } from '../inference/stored-catalog.ts'
+import { modelSeed } from '../model-seed.ts'
 import type { RunnerState } from '../runners/live-runner.ts'
-import { modelSeed } from '../settings.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 

@@ -1,0 +1,102 @@
+import { type Bytes, fromHex } from '#base/bytes.ts'
+import { type Nano, parseTon } from '#base/nano.ts'
+import { type ModelSeed, modelSeed } from './model-seed.ts'
+
+/** Parsers of single settings. Each throws RangeError with a message that completes "NAME …" and repeats no value. */
+
+const HASH = /^[0-9a-f]{64}$/
+const SECRET_BYTES = 32
+
+export function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
+  return (text) => {
+    if (text === undefined) throw new RangeError('is missing')
+    return parse(text)
+  }
+}
+
+export function optional<T>(
+  parse: (text: string) => T,
+): (text: string | undefined) => T | undefined {
+  return (text) => (text === undefined ? undefined : parse(text))
+}
+
+export function matching(pattern: RegExp, rule: string): (text: string) => string {
+  return (text) => {
+    if (!pattern.test(text)) throw new RangeError(rule)
+    return text
+  }
+}
+
+export function oneOf<const T extends string>(
+  ...choices: readonly T[]
+): (text: string | undefined) => T {
+  return (text) => {
+    const choice = choices.find((name) => name === text)
+    if (choice === undefined) throw new RangeError(`must be one of ${choices.join(', ')}`)
+    return choice
+  }
+}
+
+export function integer(min: number, max: number): (text: string | undefined) => number {
+  return (text) => {
+    const value = /^[0-9]{1,15}$/.test(text ?? '') ? Number(text) : -1
+    if (value < min || value > max) throw new RangeError(`must be an integer, ${min} to ${max}`)
+    return value
+  }
+}
+
+export function url(text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+    throw new RangeError('must be an http or https URL')
+  }
+  return text
+}
+
+export function urls(text: string | undefined): readonly string[] {
+  return text === undefined || text === '' ? [] : text.split(',').map((part) => url(part.trim()))
+}
+
+export function origin(text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.origin !== text) {
+    throw new RangeError('must be an origin: https://host[:port] and nothing after it')
+  }
+  return text
+}
+
+export function secretBytes(text: string): Bytes {
+  if (!HASH.test(text)) throw new RangeError(`must be ${SECRET_BYTES} bytes in lower-case hex`)
+  return fromHex(text)
+}
+
+export function tons(text: string): Nano {
+  try {
+    return parseTon(text)
+  } catch {
+    throw new RangeError('must be an amount of TON such as 0.5')
+  }
+}
+
+export function ports(text: string | undefined): readonly number[] {
+  if (text === undefined || text === '') return []
+  return text.split(',').map((part) => integer(1, 65_535)(part.trim()))
+}
+
+export function hashes(text: string | undefined): readonly string[] {
+  if (text === undefined || text === '') return []
+  const list = text.split(',').map((part) => part.trim())
+  if (!list.every((hash) => HASH.test(hash))) throw new RangeError('must be hashes in hex')
+  return list
+}
+
+export function models(text: string | undefined): readonly ModelSeed[] {
+  let list: unknown
+  try {
+    list = JSON.parse(text ?? '[]')
+  } catch {
+    throw new RangeError('must be JSON')
+  }
+  if (!Array.isArray(list)) throw new RangeError('must be a JSON array')
+  return list.map((entry: unknown) => modelSeed(entry))
+}
