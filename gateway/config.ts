@@ -17,6 +17,8 @@ export interface GatewayConfig {
   /** Loopback ports for runners' origins, when there is no domain. */
   readonly runnerOriginPorts: readonly number[]
   readonly databasePath: string
+  /** Folder that keeps the vendors' collateral between restarts. */
+  readonly collateralPath: string
   /** 32 bytes. */
   readonly secret: Bytes
   readonly chain: {
@@ -77,6 +79,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     runnerDomain: values.RUNNER_DOMAIN,
     runnerOriginPorts: values.RUNNER_ORIGIN_PORTS,
     databasePath: values.DATABASE_PATH,
+    collateralPath: values.COLLATERAL_PATH,
     secret: values.GATEWAY_SECRET,
     chain: {
       endpoint: values.TON_ENDPOINT,

@@ -73,6 +73,11 @@ export const SETTINGS = {
     fallback: 'cocoon-gateway.db',
     parse: required((text) => text),
   }),
+  COLLATERAL_PATH: setting({
+    help: "folder that keeps AMD's, Intel's and NVIDIA's certificates, lists and manifests between restarts",
+    fallback: 'cocoon-collateral',
+    parse: required((text) => text),
+  }),
   GATEWAY_SECRET: setting({
     help: '32 random bytes in hex: seals references and authenticates API keys; losing it voids every API key',
     fallback: undefined,

@@ -24,9 +24,10 @@ import {
   parseSimulation,
   type Simulation,
 } from '#client'
+import { diskStore } from '#gateway/node/disk-store.ts'
 import { gpuNonce, keysetDigest, reportData } from '#protocol'
 import { type CommandIo, UsageError } from '../command.ts'
-import { cacheFolder, diskStore } from './disk-store.ts'
+import { cacheFolder } from './cache-folder.ts'
 import type { Exhibit } from './exhibit.ts'
 import type { VerifyDeps } from './load.ts'
 import type { VerifyOptions } from './options.ts'

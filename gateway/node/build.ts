@@ -4,7 +4,6 @@ import {
   createCollateralSource,
   DEFAULT_POLICY,
   defaultCollateralSettings,
-  memoryStore,
   type TrustAnchors,
 } from '#attestation'
 import { type Clock, type Random, toSeconds } from '#base/brand.ts'
@@ -37,6 +36,7 @@ import { createDirectory } from '../runners/directory.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
 import { createReadRegistry } from '../runners/read-registry.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
+import { diskStore } from './disk-store.ts'
 import type { SqliteStore } from './open-sqlite.ts'
 import type { NodeUpstream } from './upstream.ts'
 import { createVerifier } from './verifier.ts'
@@ -149,11 +149,11 @@ function derive(hashes: Hashes, { secret }: GatewayConfig, label: string) {
   return hashes.macKey(secret).mac(utf8(`cocoon gateway ${label}\0`))
 }
 
-function createCollateral({ random, fetch, clock }: BuildInput): CollateralSource {
+function createCollateral({ config, random, fetch, clock }: BuildInput): CollateralSource {
   return createCollateralSource(defaultCollateralSettings(random), {
     fetch,
     clock,
-    store: memoryStore(),
+    store: diskStore(config.collateralPath, clock),
     background: (work) => void work,
   })
 }

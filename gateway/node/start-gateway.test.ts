@@ -14,6 +14,7 @@ const config: GatewayConfig = {
   runnerOriginPorts: [],
   // Nothing is opened before the refusal.
   databasePath: '/nowhere/gateway.db',
+  collateralPath: '/nowhere/collateral',
   secret: new Uint8Array(32),
   chain: {
     ...LOCAL,

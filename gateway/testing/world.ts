@@ -74,6 +74,7 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     runnerDomain: undefined,
     runnerOriginPorts: [],
     databasePath: join(folder, 'gateway.db'),
+    collateralPath: join(folder, 'collateral'),
     secret: randomBytes(32),
     chain: {
       endpoint: chain.endpoint,

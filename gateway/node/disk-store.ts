@@ -1,27 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type CollateralEntry, type CollateralStore, encodeBundle, parseBundle } from '#attestation'
 import { type Clock, toSeconds } from '#base/brand.ts'
 import { fromUtf8 } from '#base/bytes.ts'
-import type { CommandIo } from '../command.ts'
 
 const MAX_FILES = 1_024
 /** A body of 1 MiB, the most that is accepted, in base64 and with its headers. */
 const MAX_FILE_BYTES = 2 * 1_048_576
 /** What this store writes, drafts of a killed process included; nothing else is ever deleted. */
 const OWN_FILE = /^(?:[0-9a-f]{64}\.json|[0-9a-f]{32}\.draft)$/
-
-/** `COCOON_CACHE`, or the user's cache folder by the XDG rules. */
-export function cacheFolder({ env }: Pick<CommandIo, 'env'>): string {
-  const own = env['COCOON_CACHE']
-  if (own !== undefined && own !== '') return own
-  const base = env['XDG_CACHE_HOME']
-  // The XDG rules say that a relative path there is to be ignored.
-  const cache = base?.startsWith('/') === true ? base : join(homedir(), '.cache')
-  return join(cache, 'cocoon')
-}
 
 /**
  * Keeps collateral in files, each named by the hash of its entry's name, so that no name can leave the folder. Written
