@@ -1,6 +1,6 @@
 /**
  * Everything that may be logged. Ids, codes and counts only: never content, keys, tokens, addresses of clients or
- * request parameters (DESIGN 10).
+ * request parameters.
  */
 export interface LogFields {
   readonly request?: string

@@ -4,7 +4,7 @@ import { type AccountId, accountId, type RequestId } from '../db/ids.ts'
 
 /**
  * The `ref` of an allowance: the account, readable by this gateway only, bound to one request. It comes back with
- * the receipt, so that settlement needs no table from requests to accounts (DESIGN 5.4).
+ * the receipt, so that settlement needs no table from requests to accounts.
  *
  * An account id has 32 characters, a MAC 32 bytes: the id is masked by HMAC(mask key, request id), which is never
  * used for another plaintext because request ids are random and unique, and then authenticated.

@@ -37,7 +37,7 @@ test.each([
   expect(calls()).toBe(1)
 })
 
-test('an empty page is a gap, not the end of history (A16)', async () => {
+test('an empty page is a gap, not the end of history', async () => {
   const { chain } = answering(ok([]))
   await expect(chain.transactions(ADDRESS, ANCHOR, 10)).rejects.toMatchObject({ code: 'gap' })
 })

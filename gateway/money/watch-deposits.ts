@@ -12,7 +12,7 @@ import { MoneyError } from './errors.ts'
 import { readTill } from './read-till.ts'
 import { readCursor, readStaged, walkToCursor } from './walk.ts'
 
-/** A provider whose newest block is older than that shows the past (A24). */
+/** A provider whose newest block is older than that shows the past. */
 const STALE_SECONDS = 60
 /** Transactions applied in one step. */
 const STEP = 50
@@ -127,7 +127,7 @@ async function applyStep(
   return { events, credited: nano(credited) }
 }
 
-/** Says where the chain is, and refuses a provider that shows the past (A24). */
+/** Says where the chain is, and refuses a provider that shows the past. */
 function createPresence({ chain, till, clock, store }: WatcherDeps): () => Promise<Head> {
   let newest = 0
   return async () => {
