@@ -41,11 +41,11 @@ const DEPOSIT_TON = '900'
 const ENDPOINT = '/v1/chat/completions'
 const SCRIPT_CHUNKS = 100
 /** More than any row uses up. */
-const SEALED_COUNT = 4_000
+const SEALED_COUNT = 3_000
 
 /** The same answers with nothing in between, with the least relay, with a peer, and with us. */
 export async function relaySection(quick: boolean): Promise<Section> {
-  const seconds = quick ? 2 : 3
+  const seconds = quick ? 1 : 2
   const ports = await freePorts()
   const upstreamPort = ports.chain
   const children: Child[] = []
