@@ -45,6 +45,12 @@ async function main(argv: readonly string[], io: Omit<CommandIo, 'args'>): Promi
   }
 }
 
+// `cocoon … | head` closes the pipe early: that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 
