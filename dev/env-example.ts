@@ -20,7 +20,7 @@ export function envExample(): string {
       RUNNER,
     ),
     section('npm start (development only)', {
-      PORT: { help: 'gateway and web page', fallback: '8787' },
+      PORT: { help: 'the gateway', fallback: '8787' },
       RUNNER_PORT: { help: 'the simulated runner', fallback: '8790' },
       CHAIN_PORT: { help: 'the local TON chain', fallback: '8791' },
       RUNNER_ORIGIN_PORT: { help: "the runner's own origin on the gateway", fallback: '8792' },

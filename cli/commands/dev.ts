@@ -7,7 +7,7 @@ each with a GPU) as separate processes, and a funded account.
 Nothing leaves the machine. The hardware is simulated and everything says so.
 
 Settings (environment):
-  PORT                 gateway and web page        8787
+  PORT                 the gateway                 8787
   RUNNER_PORT          the runner                  8790
   CHAIN_PORT           the local TON chain         8791
   RUNNER_ORIGIN_PORT   the runner's own origin     8792

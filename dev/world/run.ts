@@ -90,7 +90,6 @@ Cocoon runs on this machine. The confidential hardware is SIMULATED: nothing her
   base URL   ${info.baseUrl}
   API key    ${info.apiKey}
   model      ${model}
-  web page   ${info.webUrl}
 
 Try it:
 

@@ -12,7 +12,10 @@ import { createCashier } from '../money/run-cashier.ts'
 import { createWatcher } from '../money/watch-deposits.ts'
 import type { SqliteStore } from './open-sqlite.ts'
 
-/** On one provider's word: no single credit above it, and all together below `TOTAL` (M11). */
+/**
+ * How far one provider is believed (M11). With witnesses, each credit up to `ALONE` on its word, larger ones only when all
+ * agree. Without any, all credits together up to `TOTAL`, however large each one is.
+ */
 const ALONE = parseTon('1000')
 const TOTAL = parseTon('100000')
 /** A local chain answers at once; a public provider counts calls. */
