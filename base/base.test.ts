@@ -3,6 +3,7 @@ import {
   base64,
   base64url,
   concat,
+  concatAll,
   equalBytes,
   fromBase64,
   fromBase64url,
@@ -35,6 +36,8 @@ describe('bytes', () => {
     expect(equalBytes(utf8('abc'), utf8('abd'))).toBe(false)
     expect(equalBytes(utf8('abc'), utf8('ab'))).toBe(false)
     expect(concat(utf8('a'), utf8('bc'))).toEqual(utf8('abc'))
+    // More parts than a call takes arguments.
+    expect(concatAll(Array.from({ length: 1_000_000 }, () => utf8('x'))).length).toBe(1_000_000)
   })
 })
 

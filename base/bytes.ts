@@ -80,6 +80,11 @@ export function fromBase64url(text: string): Bytes {
 }
 
 export function concat(...parts: readonly Uint8Array[]): Bytes {
+  return concatAll(parts)
+}
+
+/** The same of a list: a peer's chunks may be more than a call takes arguments. */
+export function concatAll(parts: readonly Uint8Array[]): Bytes {
   let length = 0
   for (const part of parts) length += part.length
   const whole = new Uint8Array(length)

@@ -1,4 +1,4 @@
-import { fromUtf8 } from '#base/bytes.ts'
+import { concatAll, fromUtf8 } from '#base/bytes.ts'
 import { ClientError } from './errors.ts'
 
 /** What every call of this client needs from its surroundings. */
@@ -72,13 +72,7 @@ export async function readBounded(
     }
     parts.push(value)
   }
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+  return concatAll(parts)
 }
 
 /** A member of unknown JSON, own and not inherited. */

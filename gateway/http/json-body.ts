@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { fromUtf8 } from '#base/bytes.ts'
+import { concatAll, fromUtf8 } from '#base/bytes.ts'
 import { ApiError } from '../errors.ts'
 
 /**
@@ -26,13 +26,7 @@ async function readAll(context: Context, maxBytes: number): Promise<Uint8Array> 
     if (length > maxBytes) throw tooLarge(maxBytes)
     parts.push(part)
   }
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+  return concatAll(parts)
 }
 
 function tooLarge(maxBytes: number): ApiError {
