@@ -1,5 +1,5 @@
 import type { RecipientContext } from 'hpke'
-import { type Bytes, concat, copyBytes } from '#base/bytes.ts'
+import { type Bytes, concatAll, copyBytes } from '#base/bytes.ts'
 import type { Nano } from '#base/nano.ts'
 import type { BodyKeys, CryptoMode, Provider } from './crypto.ts'
 import type { Envelope } from './envelope.ts'
@@ -132,7 +132,7 @@ async function openFrames(
   }
   decoder.end()
   if (end && !ended) throw new ProtocolError('end_missing', 'body ended without its END frame')
-  return concat(...parts)
+  return concatAll(parts)
 }
 
 async function openFrame(
@@ -191,7 +191,7 @@ async function openSessionBody(
   }
   opener.end()
   const [only] = parts
-  return only !== undefined && parts.length === 1 ? only : concat(...parts)
+  return only !== undefined && parts.length === 1 ? only : concatAll(parts)
 }
 
 function responder(

@@ -1,4 +1,4 @@
-import { type Bytes, concat, fromUtf8 } from '#base/bytes.ts'
+import { type Bytes, concatAll, fromUtf8 } from '#base/bytes.ts'
 import {
   type BodyOpener,
   HEADER,
@@ -191,7 +191,7 @@ class Relay implements Incoming {
     const status = this.#status
     if (this.#passesOn) this.#client.end()
     else {
-      const body = concat(...this.#held)
+      const body = concatAll(this.#held)
       if (status >= 500) {
         this.#finish({ kind: 'failed_sealed', status, body })
         return
@@ -230,7 +230,7 @@ class Relay implements Incoming {
 
   #problem(): ProtocolErrorCode | undefined {
     try {
-      return problemCode(JSON.parse(fromUtf8(concat(...this.#held))))
+      return problemCode(JSON.parse(fromUtf8(concatAll(this.#held))))
     } catch {
       return undefined
     }
