@@ -1,0 +1,123 @@
+import type {
+  Breakage,
+  Call,
+  Client,
+  Incoming,
+  OutgoingRequest,
+  ReadHeader,
+  Upstream,
+} from './ports.ts'
+import type { Watch, Watchdog } from './watchdog.ts'
+
+/** How an attempt ends when no answer does. */
+export type Unanswered<How> =
+  /** No usable answer; the client has got nothing. */
+  | { readonly kind: 'failed'; readonly how: How }
+  /** The runner was lost in the middle; the client can tell. */
+  | { readonly kind: 'lost'; readonly how: How }
+  /** The client left. `sent`: the runner had been asked, so that a receipt may come. */
+  | { readonly kind: 'gone'; readonly sent: boolean }
+
+export type Failure = Breakage | 'timeout'
+
+/** A runner that queues and then thinks without streaming may take as long as OpenAI's clients wait. */
+const FIRST_BYTE_SECONDS = 600
+/** A client that takes nothing for this long has left. */
+const STALLED_CLIENT_SECONDS = 120
+
+/**
+ * One request to one runner whose answer one client is to get: asks, watches, holds the runner back while the
+ * client is slow, and ends exactly once. What the answer must be is the subclass's matter.
+ */
+export abstract class Attempt<Answered, How> implements Incoming {
+  protected readonly client: Client
+  readonly #watch: Watch
+  readonly #silenceSeconds: number
+  readonly #ended = Promise.withResolvers<Answered | Unanswered<How | Failure>>()
+  #call: Call | undefined
+  #headSent = false
+  #done = false
+
+  /** @param silenceSeconds most time between two chunks of an answer that has begun */
+  constructor(watchdog: Watchdog, client: Client, silenceSeconds: number) {
+    this.client = client
+    this.#silenceSeconds = silenceSeconds
+    this.#watch = watchdog.watch(FIRST_BYTE_SECONDS, () => this.fail('timeout'))
+  }
+
+  run(upstream: Upstream, request: OutgoingRequest): Promise<Answered | Unanswered<How | Failure>> {
+    this.client.listen({
+      drain: () => {
+        this.begun()
+        this.#call?.resume()
+      },
+      gone: () => this.#leave(),
+    })
+    if (this.client.gone) this.#leave()
+    else this.#call = upstream.send(request, this)
+    return this.#ended.promise
+  }
+
+  abstract head(status: number, header: ReadHeader): void
+  /** A chunk of an answer that still counts. */
+  protected abstract take(chunk: Uint8Array): void
+  /** The answer is complete, as far as the connection tells. */
+  protected abstract complete(): void
+  /** Tells a client that has begun to read that the rest will not come. */
+  protected abstract breakOff(): void
+
+  data(chunk: Uint8Array): void {
+    if (this.#done) return
+    this.#watch.alive()
+    this.take(chunk)
+  }
+
+  end(): void {
+    if (!this.#done) this.complete()
+  }
+
+  broken(how: Breakage): void {
+    this.fail(how)
+  }
+
+  protected get isDone(): boolean {
+    return this.#done
+  }
+
+  /** The runner works on it: from now on silence is short. */
+  protected begun(): void {
+    this.#watch.expect(this.#silenceSeconds)
+  }
+
+  protected sendHead(status: number, headers: Readonly<Record<string, string>>): void {
+    if (this.#headSent) return
+    this.#headSent = true
+    this.client.head(status, headers)
+  }
+
+  /** Passes bytes on as fast as the client takes them. */
+  protected write(bytes: Uint8Array): void {
+    if (this.client.write(bytes)) return
+    this.#call?.pause()
+    this.#watch.expect(STALLED_CLIENT_SECONDS)
+  }
+
+  protected fail(how: How | Failure): void {
+    if (this.#done) return
+    this.#call?.abort()
+    if (this.#headSent) this.breakOff()
+    this.finish({ kind: this.#headSent ? 'lost' : 'failed', how })
+  }
+
+  protected finish(outcome: Answered | Unanswered<How | Failure>): void {
+    this.#done = true
+    this.#watch.stop()
+    this.#ended.resolve(outcome)
+  }
+
+  #leave(): void {
+    if (this.#done) return
+    this.#call?.abort()
+    this.finish({ kind: 'gone', sent: this.#call !== undefined })
+  }
+}
