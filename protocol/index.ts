@@ -74,6 +74,7 @@ export {
   KEY_CONFIG_PROBLEM,
   PROBLEM_TYPE,
   PURPOSE,
+  TON_PROOF,
 } from './labels.ts'
 export {
   type OpenedRequest,
@@ -148,6 +149,14 @@ export {
   type SuiteName,
   type Suites,
 } from './suite.ts'
+export {
+  parseTonProof,
+  type TonProof,
+  type TonProofBinding,
+  type TonProofPayload,
+  type TonProofPurpose,
+  tonProofPayload,
+} from './ton-proof.ts'
 export {
   type BodyDigests,
   checkReceiptBodies,

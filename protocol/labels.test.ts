@@ -9,6 +9,7 @@ import {
   INFO,
   PURPOSE,
   SESSION_LABEL,
+  TON_PROOF,
 } from './labels.ts'
 
 const spec = readFileSync(join(import.meta.dirname, 'SPEC.md'), 'utf8')
@@ -19,7 +20,7 @@ const asWritten = (label: Uint8Array): string =>
 describe('labels (M10)', () => {
   const bytes = [INFO, EXPORT, SESSION_LABEL].flatMap((group) => Object.values(group))
   const labels = [...bytes, END_LABEL, GPU_NONCE_LABEL].map(asWritten)
-  const purposes = Object.values(PURPOSE).map((purpose) => `\`${purpose}\``)
+  const purposes = Object.values({ ...PURPOSE, ...TON_PROOF }).map((name) => `\`${name}\``)
 
   test('no two uses share a label, and none is the start of another of its group', () => {
     expect(new Set([...labels, ...purposes]).size).toBe(labels.length + purposes.length)

@@ -45,6 +45,13 @@ export const PURPOSE = {
   refusal: 'cocoon.refusal.v1',
 } as const
 
+/** First part of the payload that a TON wallet signs as `ton_proof`. @see ton-proof.ts */
+export const TON_PROOF = {
+  signIn: 'cocoon.sign-in.v1',
+  hostWallet: 'cocoon.host-wallet.v1',
+  orphanRefund: 'cocoon.orphan-refund.v1',
+} as const
+
 export const HEADER = {
   encapsulatedKey: 'ehbp-encapsulated-key',
   responseNonce: 'ehbp-response-nonce',

@@ -25,6 +25,7 @@ import {
 } from './registration.ts'
 import { parseSubject } from './subject.ts'
 import { allowance, headInput, NOW, random, unsignedReceipt } from './testing/fixtures.ts'
+import { parseTonProof } from './ton-proof.ts'
 import { webProvider } from './web.ts'
 
 const PARSERS: Readonly<Record<string, Parser<unknown>>> = {
@@ -40,6 +41,7 @@ const PARSERS: Readonly<Record<string, Parser<unknown>>> = {
   parseReceiptBatchAnswer,
   parseAccountRequest,
   parseChequeRequest,
+  parseTonProof,
 }
 
 /** Runs `work`; whatever it throws must be a ProtocolError. */
