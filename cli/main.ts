@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import('./commands/verify.ts')).verify,
   keys: async () => (await import('./commands/keys.ts')).keys,
   audit: async () => (await import('./commands/audit.ts')).audit,
+  measure: async () => (await import('./commands/measure.ts')).measure,
 }
 
 async function help(out: (line: string) => void): Promise<void> {

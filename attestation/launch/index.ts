@@ -1,0 +1,8 @@
+export { CPU_MODEL_NAMES, cpuSignature } from './cpu-signature.ts'
+export { type Firmware, parseFirmware } from './firmware.ts'
+export { LaunchError, type LaunchErrorCode } from './launch-error.ts'
+export { MIN_MEMORY_BYTES } from './qemu-kernel.ts'
+export type { DirectBoot } from './sev-kernel-hashes.ts'
+export { sevLaunchDigest } from './sev-launch.ts'
+export { tdxMrtd } from './tdx-mrtd.ts'
+export { tdxRegisters } from './tdx-registers.ts'
