@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { newRequestId } from '#protocol'
-import type { AppDeps } from './deps.ts'
+import type { AppDeps, FrontDeps } from './deps.ts'
 import { ApiError } from './errors.ts'
 import { anyErrorAnswer } from './http/any-error.ts'
 import { apiPath } from './http/api-path.ts'
@@ -16,6 +16,7 @@ import { chainRoutes } from './routes/chain.ts'
 import { chequeRoutes } from './routes/cheques.ts'
 import { modelRoutes } from './routes/models.ts'
 import { operationRoutes } from './routes/operations.ts'
+import { receiptRoutes } from './routes/receipts.ts'
 import { runnerRoutes } from './routes/runners.ts'
 
 /** Parts of OpenAI's API that this gateway does not have: told apart from a misspelt URL. */
@@ -23,8 +24,25 @@ const NOT_IMPLEMENTED =
   /^\/v1\/(?:assistants|audio|batches|containers|conversations|evals|files|fine_tuning|images|moderations|realtime|threads|uploads|vector_stores|videos)(?:\/|$)/
 const MAX_SHOWN_PATH = 200
 
-/** Everything but inference, which `gateway/node` takes before it reaches Hono. */
+/** Everything but inference, which each platform's listener takes before it reaches Hono. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
+  return open(deps, [
+    operationRoutes(deps),
+    modelRoutes(deps),
+    ...frontRoutes(deps),
+    runnerRoutes(deps),
+    aciRoutes(deps),
+    chainRoutes(deps),
+    adminRoutes(deps),
+  ])
+}
+
+/** The routes that any number of places can serve. */
+function frontRoutes(deps: FrontDeps): readonly Hono<AppEnv>[] {
+  return [accountRoutes(deps), chequeRoutes(deps), receiptRoutes(deps)]
+}
+
+function open(deps: FrontDeps, routes: readonly Hono<AppEnv>[]): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ getPath: (request) => apiPath(new URL(request.url).pathname) })
 
   app.use(async function identify(context, next) {
@@ -41,14 +59,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     return undefined
   })
 
-  app.route('/', operationRoutes(deps))
-  app.route('/', modelRoutes(deps))
-  app.route('/', accountRoutes(deps))
-  app.route('/', chequeRoutes(deps))
-  app.route('/', runnerRoutes(deps))
-  app.route('/', aciRoutes(deps))
-  app.route('/', chainRoutes(deps))
-  app.route('/', adminRoutes(deps))
+  for (const group of routes) app.route('/', group)
 
   app.notFound((context) => {
     const { method } = context.req

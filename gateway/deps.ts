@@ -14,24 +14,31 @@ export interface TillView {
   readonly meterKey: string | null
 }
 
-/** Everything that the HTTP app works with. Built once, by the platform's entry. */
-export interface AppDeps {
+/**
+ * What serves developers: accounts, inference, receipts. It has no tables of its own, so that any number of
+ * places can serve it.
+ */
+export interface FrontDeps {
   readonly inference: InferenceDeps
-  readonly runners: RunnersDeps
   readonly receipts: DeliverDeps
   readonly accounts: OpenAccountDeps & KeyDeps
   readonly authenticator: Authenticator
   readonly till: TillView | undefined
+  readonly commissionBps: number
+  /** Ended: nothing new is taken, `/health` tells balancers to go elsewhere. */
+  readonly closing: AbortSignal
+  readonly pendingOf: (account: AccountId) => Promise<void>
+}
+
+/** Everything that the whole HTTP app works with. Built once, by the platform's entry. */
+export interface AppDeps extends FrontDeps {
+  readonly runners: RunnersDeps
   readonly registryAddress: string
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }
     | undefined
   /** The served API description. */
   readonly openapi: string
-  readonly commissionBps: number
   readonly adminKey: string | undefined
   readonly metricsToken: string | undefined
-  /** Ended: `/health` tells balancers to go elsewhere. */
-  readonly closing: AbortSignal
-  readonly pendingOf: (account: AccountId) => Promise<void>
 }

@@ -6,7 +6,7 @@ const MAX_NONCES = 200_000
 /** Nonces of signed statements, for as long as the statement would be accepted. */
 export interface NonceMemory {
   /** False when it was used before. */
-  use(nonce: string): boolean
+  use(nonce: string): boolean | Promise<boolean>
 }
 
 export function createNonceMemory(clock: Clock, seconds: number): NonceMemory {

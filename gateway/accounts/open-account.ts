@@ -93,7 +93,7 @@ async function assertSigned(
   const message = accountStatement({ gateway: deps.gateway, account, issued_at, nonce })
   const valid = await deps.verify(fromHex(ownerKey), message, signatureBytes(signature))
   if (!valid) throw new AccountError('bad_signature', 'not signed by the owner key')
-  if (!deps.nonces.use(`${account}:${nonce}`)) {
+  if (!(await deps.nonces.use(`${account}:${nonce}`))) {
     throw new AccountError('stale_statement', 'this statement was used before')
   }
   return true

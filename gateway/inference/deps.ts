@@ -7,7 +7,7 @@ import type { PendingSettlements } from '../receipts/pending.ts'
 import type { SettleDeps } from '../receipts/settle-receipt.ts'
 import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
-import type { Directory } from '../runners/directory.ts'
+import type { Runners } from '../runners/directory.ts'
 import type { AccountRefs } from './account-ref.ts'
 import type { Catalog } from './catalog.ts'
 import type { QuoteTerms } from './quote-terms.ts'
@@ -21,7 +21,7 @@ export type PlaintextRule = 'allow' | 'attested' | 'refuse'
 export interface InferenceDeps extends SettleDeps {
   readonly ledger: Ledger
   readonly provider: Provider<'sync'>
-  readonly directory: Directory
+  readonly directory: Runners
   readonly catalog: Catalog
   readonly quoteTerms: QuoteTerms
   readonly sessions: RunnerSessions

@@ -1,24 +1,17 @@
 import {
-  type Collateral,
   type CollateralSource,
   createCollateralSource,
-  DEFAULT_POLICY,
   defaultCollateralSettings,
-  type TrustAnchors,
 } from '#attestation'
 import { type Clock, type Random, toSeconds } from '#base/brand.ts'
-import { hex, utf8 } from '#base/bytes.ts'
-import type { Hashes, Signer } from '#protocol'
 import { nodeProvider, signerFromSeed } from '#protocol/node'
-import { createAuthenticator } from '../accounts/authenticator.ts'
 import { createNonceMemory } from '../accounts/nonce-memory.ts'
 import { STATEMENT_SECONDS } from '../accounts/open-account.ts'
+import { composeFront } from '../compose/compose-front.ts'
+import { composeMarket, type SimulationTrust } from '../compose/compose-market.ts'
+import type { Platform } from '../compose/platform.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
-import { createAccountRefs } from '../inference/account-ref.ts'
-import type { InferenceDeps } from '../inference/deps.ts'
-import { createQuoteTerms } from '../inference/quote-terms.ts'
-import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
@@ -27,25 +20,15 @@ import { createMetrics } from '../metrics.ts'
 import type { Chain } from '../money/chain.ts'
 import { createKeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
-import { createRecentReceipts } from '../receipts/recent.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
-import { createAllowlistSource } from '../runners/allowlist-source.ts'
-import { createChallenges } from '../runners/challenges.ts'
-import type { Origins, RunnersDeps } from '../runners/deps.ts'
+import type { Origins } from '../runners/deps.ts'
 import { createDirectory } from '../runners/directory.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
-import { createReadRegistry } from '../runners/read-registry.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { diskStore } from './disk-store.ts'
 import type { SqliteStore } from './open-sqlite.ts'
 import type { NodeUpstream } from './upstream.ts'
 import { createVerifier } from './verifier.ts'
-
-/** Development only (H17). */
-export interface SimulationTrust {
-  readonly anchors: TrustAnchors
-  readonly collateral: Collateral
-}
 
 export interface BuildInput {
   readonly config: GatewayConfig
@@ -67,136 +50,62 @@ export interface BuildInput {
 export interface Built {
   readonly app: AppDeps
   readonly collateral: CollateralSource
-  /** The Till's signer; undefined without METER_KEY. */
-  readonly meter: Signer | undefined
 }
 
-const provider = nodeProvider
-
-/** Puts the parts of a Node gateway together. */
+/** Puts the parts of a Node gateway together: one process, one SQLite file, one directory of runners in memory. */
 export function build(input: BuildInput): Built {
-  const { config, publicUrl, store, clock, random, log } = input
-  const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
-  const secretFor = (label: string) => derive(provider.hashes, config, label)
-  const keys = { ledger, hashes: provider.hashes, secret: secretFor('api keys'), clock }
-  const authenticator = createAuthenticator(keys)
+  const { config, store, clock, random, upstream, origins, chain, simulation } = input
+  const platform = openPlatform(input)
   const directory = createDirectory()
-  const verifier = createVerifier()
-  const metrics = createMetrics()
-  const pending = createPendingSettlements()
-  const settle = { ledger, verifier, recent: createRecentReceipts(), clock, metrics }
-  const refs = createAccountRefs(provider, secretFor('references'))
-  const sessions = createRunnerSessions(provider, clock)
-  const { meterSeed, till } = config.chain
-  const meter = meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed)
-  const inference: InferenceDeps = {
-    ...settle,
-    provider,
+  const runnerStore = createRunnerStore(store)
+  const front = composeFront(platform, {
     directory,
     catalog: storedCatalog(store.db, config.models, toSeconds(clock())),
-    quoteTerms: createQuoteTerms(config.commissionBps),
-    sessions,
-    refs,
-    pending,
-    upstream: input.upstream,
+    keysetOf: createKeysetOf(directory, runnerStore),
+    nonces: createNonceMemory(clock, 2 * STATEMENT_SECONDS),
+    pending: createPendingSettlements(),
+    upstream,
     watchdog: createWatchdog(),
-    topUpUrl: (account) => `${publicUrl}/?account=${account}`,
-    affinity: provider.hashes.macKey(secretFor('affinity')),
-    plaintext: config.plaintext,
-    random,
-    log,
-  }
-  const collateral = createCollateral(input)
-  const meterKey = meter === undefined ? undefined : hex(meter.publicKey)
-  const runners = buildRunners(input, { inference, verifier, collateral, meterKey })
-  const keysetOf = createKeysetOf(directory, runners.store)
-  const app: AppDeps = {
-    inference,
-    runners,
-    receipts: {
-      ...settle,
-      refs,
-      pending,
-      log,
-      keysetOf,
-      signer: meter,
-      gatewayName: publicUrl,
-    },
-    accounts: {
-      ...keys,
-      random,
-      forget: (account) => authenticator.forget(account),
-      gateway: publicUrl,
-      verify: verifier.verify,
-      nonces: createNonceMemory(clock, 2 * STATEMENT_SECONDS),
-    },
-    authenticator,
-    till: till === undefined ? undefined : { address: till, meterKey: meterKey ?? null },
-    registryAddress: config.chain.registry,
-    registry: () => runners.allowlist.snapshot(),
-    openapi: input.openapi,
-    commissionBps: config.commissionBps,
-    adminKey: config.adminKey,
-    metricsToken: config.metricsToken,
-    closing: input.closing,
-    pendingOf: (account) => pending.settled(account),
-  }
-  return { app, collateral, meter }
-}
-
-/** One secret in the configuration, one derived key per purpose (M10). */
-function derive(hashes: Hashes, { secret }: GatewayConfig, label: string) {
-  return hashes.macKey(secret).mac(utf8(`cocoon gateway ${label}\0`))
-}
-
-function createCollateral({ config, random, fetch, clock }: BuildInput): CollateralSource {
-  return createCollateralSource(defaultCollateralSettings(random), {
-    fetch,
+  })
+  const collateral = createCollateralSource(defaultCollateralSettings(random), {
+    fetch: input.fetch,
     clock,
     store: diskStore(config.collateralPath, clock),
     background: (work) => void work,
   })
+  const runners = composeMarket(platform, {
+    directory,
+    store: runnerStore,
+    latestVoucher: createLatestVoucher(store.db, config.chain.till),
+    collateral,
+    chain,
+    origins,
+    simulation,
+  })
+  const app: AppDeps = {
+    ...front,
+    runners,
+    registryAddress: config.chain.registry,
+    registry: () => runners.allowlist.snapshot(),
+    openapi: input.openapi,
+    adminKey: config.adminKey,
+    metricsToken: config.metricsToken,
+  }
+  return { app, collateral }
 }
 
-function buildRunners(
-  input: BuildInput,
-  made: {
-    readonly inference: InferenceDeps
-    readonly verifier: RunnersDeps['verifier']
-    readonly collateral: CollateralSource
-    readonly meterKey: string | undefined
-  },
-): RunnersDeps {
-  const { config, store, clock, random, log, simulation } = input
-  const { inference } = made
-  const runnerStore = createRunnerStore(store)
+function openPlatform(input: BuildInput): Platform {
+  const { config, publicUrl, store, closing, clock, random, log } = input
+  const { meterSeed } = config.chain
   return {
-    provider,
-    verifier: made.verifier,
-    directory: inference.directory,
-    store: runnerStore,
-    sessions: inference.sessions,
-    challenges: createChallenges(random),
-    allowlist: createAllowlistSource({
-      readRegistry: createReadRegistry(input.chain, config.chain.registry),
-      clock,
-      log,
-      denials: config.denials,
-      floor: runnerStore.registryFloor,
-    }),
-    collateral: made.collateral,
-    collateralSettings: defaultCollateralSettings(random),
-    anchors: simulation?.anchors,
-    givenCollateral: simulation?.collateral ?? new Map(),
-    gpu: { ...DEFAULT_POLICY.gpu, presence: config.gpu },
-    origins: input.origins,
-    ledger: inference.ledger,
-    latestVoucher: createLatestVoucher(store.db, config.chain.till),
-    urlRules: { loopback: !config.production },
-    gatewayName: input.publicUrl,
-    maxCoefficientBps: config.maxCoefficientBps,
-    till: config.chain.till,
-    meterKey: made.meterKey,
+    config,
+    publicUrl,
+    provider: nodeProvider,
+    verifier: createVerifier(),
+    ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate),
+    meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
+    metrics: createMetrics(),
+    closing,
     clock,
     random,
     log,

@@ -1,14 +1,17 @@
 import { type Keyset, parseKeyset } from '#protocol'
 import type { RunnerId } from '../db/ids.ts'
-import type { Directory } from '../runners/directory.ts'
+import type { Runners } from '../runners/directory.ts'
 import type { RunnerStore } from '../runners/runner-store.ts'
 
 /** The keyset of a runner that has this digest: of its lease, or of an earlier session of it. */
-export type KeysetOf = (runner: RunnerId, digest: string) => Keyset | undefined
+export type KeysetOf = (
+  runner: RunnerId,
+  digest: string,
+) => Keyset | undefined | Promise<Keyset | undefined>
 
 const MAX_KEPT = 1_024
 
-export function createKeysetOf(directory: Directory, store: RunnerStore): KeysetOf {
+export function createKeysetOf(directory: Runners, store: RunnerStore): KeysetOf {
   const kept = new Map<string, Keyset>()
   return (runner, digest) => {
     const lease = directory.find(runner)?.lease

@@ -77,9 +77,9 @@ async function takeOne(
   }
   const account = accountOf(deps, receipt, ref)
   if (account === undefined) return refuse(deps, runner, id, 'ref_unknown')
-  const keyset = deps.keysetOf(runner, receipt.workload_keyset_digest)
-  if (keyset === undefined) return refuse(deps, runner, id, 'keyset_unknown')
   try {
+    const keyset = await deps.keysetOf(runner, receipt.workload_keyset_digest)
+    if (keyset === undefined) return refuse(deps, runner, id, 'keyset_unknown')
     const settled = await settleReceipt(deps, { receipt, account, runner, keyset })
     if (settled.ok) {
       const status = settled.duplicate ? 'duplicate' : 'settled'

@@ -5,7 +5,7 @@ import { formatTon, type Nano } from '#base/nano.ts'
 import { changeKey, issueKey, type KeyView, listKeys, revokeKey } from '../accounts/keys.ts'
 import { openAccount } from '../accounts/open-account.ts'
 import { type AccountId, type KeyId, keyId, requestId } from '../db/ids.ts'
-import type { AppDeps } from '../deps.ts'
+import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
@@ -27,9 +27,9 @@ const KeyChange = z.object({
 })
 
 /** Accounts without e-mail, and their keys. */
-export function accountRoutes(deps: AppDeps): Hono<AppEnv> {
+export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  const { ledger } = deps.runners
+  const { ledger } = deps.inference
   const account = requireAccount(deps)
 
   app.post('/v1/accounts', async (context) => {
@@ -90,7 +90,7 @@ export function accountRoutes(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
-function addKeyRoutes(app: Hono<AppEnv>, deps: AppDeps): void {
+function addKeyRoutes(app: Hono<AppEnv>, deps: FrontDeps): void {
   const account = requireAccount(deps)
 
   app.get('/v1/key', account, async (context) => {
@@ -136,8 +136,8 @@ function addKeyRoutes(app: Hono<AppEnv>, deps: AppDeps): void {
   })
 }
 
-async function readAccount(deps: AppDeps, id: AccountId): Promise<AccountState> {
-  const [read] = await deps.runners.ledger.commit([{ op: 'read_account', account: id }])
+async function readAccount(deps: FrontDeps, id: AccountId): Promise<AccountState> {
+  const [read] = await deps.inference.ledger.commit([{ op: 'read_account', account: id }])
   if (!read.ok) throw new ApiError('account_not_found', 'No such account')
   return read.account
 }
@@ -167,7 +167,7 @@ function readKeyId(text: string): KeyId {
   }
 }
 
-function accountView(deps: AppDeps, state: AccountState) {
+function accountView(deps: FrontDeps, state: AccountState) {
   return {
     id: state.id,
     object: 'account' as const,

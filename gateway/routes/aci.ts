@@ -1,19 +1,17 @@
 import { Hono } from 'hono'
-import { requestId, sessionId } from '../db/ids.ts'
+import { sessionId } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
-import { identityOf, requireAccount } from '../http/require-account.ts'
 import type { SessionRow } from '../runners/runner-store.ts'
 
-const RECEIPT_ID = /^(req_[0-9a-f]{32})(?:\.([1-9][0-9]{0,2}))?$/
 const SESSION_ID = /^[0-9a-f]{64}$/
 const MAX_LISTED = 200
 
-/** ACI: sessions for everybody, receipts for their account. @see aci/1, sections 9 and 10 */
+/** ACI: attested sessions, for everybody. @see aci/1, section 9 */
 export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  const { store, ledger } = deps.runners
+  const { store } = deps.runners
 
   app.get('/v1/aci/sessions', (context) =>
     context.json({
@@ -41,17 +39,6 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
     const row = SESSION_ID.test(id) ? store.findSession(sessionId(id)) : undefined
     if (row === undefined) throw new ApiError('not_found', 'No such session')
     return context.body(row.collateral, 200, { 'content-type': 'application/json' })
-  })
-
-  app.get('/v1/aci/receipts/:id', requireAccount(deps), async (context) => {
-    const match = RECEIPT_ID.exec(context.req.param('id'))
-    if (match === null) throw new ApiError('not_found', 'No such receipt')
-    const { account } = identityOf(context)
-    const request = requestId(match[1] ?? '')
-    const attempt = Number(match[2] ?? '1')
-    const [found] = await ledger.commit([{ op: 'find_settlement', account, request, attempt }])
-    if (!found.ok) throw new ApiError('not_found', 'No such receipt')
-    return context.body(found.receipt, 200, { 'content-type': 'application/json' })
   })
   return app
 }

@@ -8,7 +8,7 @@ import {
   webSha256,
 } from '#contracts/pure'
 import { type ChequeRequest, ProtocolError, parseChequeRequest } from '#protocol'
-import type { AppDeps } from '../deps.ts'
+import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
@@ -18,7 +18,7 @@ import type { AcceptChequeResult } from '../ledger/port.ts'
 const MAX_BODY_BYTES = 4 * 1024
 
 /** Cheques of sovereign accounts: the only thing that may charge them. @see protocol/SPEC.md section 10.2 */
-export function chequeRoutes(deps: AppDeps): Hono<AppEnv> {
+export function chequeRoutes(deps: FrontDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
 
   app.post('/v1/account/cheques', requireAccount(deps), async (context) => {
@@ -29,8 +29,8 @@ export function chequeRoutes(deps: AppDeps): Hono<AppEnv> {
     }
     await requireSignature(deps, cheque)
     const { cumulative, signature } = cheque
-    const at = deps.runners.clock()
-    const [result] = await deps.runners.ledger.commit([
+    const at = deps.inference.clock()
+    const [result] = await deps.inference.ledger.commit([
       { op: 'accept_cheque', account, cumulative, signature, at },
     ])
     if (!result.ok) throw refusal(result.code)
@@ -40,7 +40,7 @@ export function chequeRoutes(deps: AppDeps): Hono<AppEnv> {
 }
 
 /** A cheque for this Till and the fee that the cashier will collect it with. */
-function readCheque(deps: AppDeps, body: unknown): ChequeRequest {
+function readCheque(deps: FrontDeps, body: unknown): ChequeRequest {
   const cheque = parsed(body)
   if (deps.till === undefined) throw new ApiError('not_found', 'This gateway has no Till')
   if (cheque.till !== deps.till.address) {
@@ -64,9 +64,9 @@ function parsed(body: unknown): ChequeRequest {
 }
 
 /** By the spend key that the account id commits to. An absent key never verifies (C1). */
-async function requireSignature(deps: AppDeps, cheque: ChequeRequest): Promise<void> {
+async function requireSignature(deps: FrontDeps, cheque: ChequeRequest): Promise<void> {
   const account = parseAccountId(cheque.account)
-  const [read] = await deps.runners.ledger.commit([{ op: 'read_account', account }])
+  const [read] = await deps.inference.ledger.commit([{ op: 'read_account', account }])
   const keys = read.ok ? read.account.keys : null
   const publicKey = keys === null ? null : accountKeysFromJson(JSON.parse(keys)).spendKey
   const cell = chequeBits({

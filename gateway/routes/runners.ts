@@ -4,7 +4,6 @@ import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
-import { takeBatch } from '../receipts/take-batch.ts'
 import { mayWork } from '../runners/directory.ts'
 import { heartbeat } from '../runners/heartbeat.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
@@ -13,7 +12,6 @@ import { register } from '../runners/register.ts'
 /** Evidence with GPUs has about 300 KB per device. */
 const MAX_REGISTER_BYTES = 8 * 1024 * 1024
 const MAX_HEARTBEAT_BYTES = 16 * 1024
-const MAX_BATCH_BYTES = 2 * 1024 * 1024
 
 /** What hosts' runners call, and who they are. */
 export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
@@ -31,12 +29,6 @@ export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.post('/v1/runners/heartbeat', async (context) =>
     context.json(await heartbeat(deps.runners, await readJson(context, MAX_HEARTBEAT_BYTES))),
-  )
-
-  app.post('/v1/receipts', async (context) =>
-    context.json({
-      results: await takeBatch(deps.receipts, await readJson(context, MAX_BATCH_BYTES)),
-    }),
   )
 
   app.get('/v1/runners', (context) =>

@@ -1,7 +1,6 @@
 import type { Clock, Random } from '#base/brand.ts'
 import type { CryptoMode, Provider } from '#protocol'
 import type { RunnerId, TonAddress } from '../db/ids.ts'
-import type { RunnerSessions } from '../inference/runner-sessions.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Log } from '../log.ts'
 import type { AllowlistSource } from './allowlist-source.ts'
@@ -31,7 +30,6 @@ export interface RunnersDeps extends JudgeDeps {
   readonly verifier: Pick<Provider<CryptoMode>, 'verify'>
   readonly directory: Directory
   readonly store: RunnerStore
-  readonly sessions: RunnerSessions
   readonly challenges: Challenges
   readonly allowlist: AllowlistSource
   readonly origins: Origins

@@ -7,12 +7,19 @@ export const HEARTBEAT_SECONDS = 20
 const MISSED_MS = 3 * HEARTBEAT_SECONDS * 1000
 
 /** Every runner with a lease, in memory: the hot path asks no database. */
-export interface Directory {
+export interface Runners {
   find(id: string): LiveRunner | undefined
-  bySession(session: SessionId): LiveRunner | undefined
   all(): readonly LiveRunner[]
   /** Runners that may get a request for the model now. */
   eligible(model: string, now: UnixMs): readonly LiveRunner[]
+  /** Fetches what a copy of the directory lacks before a request asks it; nothing where this is the directory itself. */
+  prepare(
+    about: { readonly model: string } | { readonly runner: string },
+  ): Promise<void> | undefined
+}
+
+/** The directory itself, where runners register. */
+export interface Directory extends Runners {
   /** Adds a runner, or replaces it with what a new registration says. */
   put(runner: LiveRunner): void
   setState(id: RunnerId, state: RunnerState): void
@@ -29,7 +36,6 @@ export function createDirectory(): Directory {
   }
   return {
     find: (id) => runners.get(id),
-    bySession: (session) => runners.values().find(({ lease }) => lease.session === session),
     all: () => [...runners.values()],
     eligible: (model, now) => {
       const found: LiveRunner[] = []
@@ -39,6 +45,7 @@ export function createDirectory(): Directory {
       }
       return found
     },
+    prepare: () => undefined,
     put: (runner) => {
       runners.set(runner.id, runner)
     },

@@ -4,13 +4,13 @@ import { parseTon } from '#base/nano.ts'
 import { webSha256 } from '#contracts'
 import { signerFromSeed } from '#protocol/node'
 import { type GatewayConfig, isLocalUrl } from '../config.ts'
+import type { Store } from '../db/db.ts'
 import type { Job } from '../jobs.ts'
 import type { Ledger } from '../ledger/port.ts'
-import type { Chain } from '../money/chain.ts'
-import { openGasWallet } from '../money/gas-wallet.ts'
-import { createCashier } from '../money/run-cashier.ts'
-import { createWatcher } from '../money/watch-deposits.ts'
-import type { SqliteStore } from './open-sqlite.ts'
+import type { Chain } from './chain.ts'
+import { openGasWallet } from './gas-wallet.ts'
+import { createCashier } from './run-cashier.ts'
+import { createWatcher } from './watch-deposits.ts'
 
 /**
  * How far one provider is believed (M11). With witnesses, each credit up to `ALONE` on its word, larger ones only when all
@@ -32,7 +32,7 @@ export interface MoneyJobsDeps {
   /** Other providers that must agree before a large credit. */
   readonly witnesses: readonly Chain[]
   readonly ledger: Ledger
-  readonly store: SqliteStore
+  readonly store: Store
   readonly clock: Clock
 }
 

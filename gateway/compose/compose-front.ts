@@ -1,0 +1,84 @@
+import { hex } from '#base/bytes.ts'
+import { createAuthenticator } from '../accounts/authenticator.ts'
+import type { NonceMemory } from '../accounts/nonce-memory.ts'
+import type { FrontDeps, TillView } from '../deps.ts'
+import { createAccountRefs } from '../inference/account-ref.ts'
+import type { Catalog } from '../inference/catalog.ts'
+import { createQuoteTerms } from '../inference/quote-terms.ts'
+import { createRunnerSessions } from '../inference/runner-sessions.ts'
+import type { KeysetOf } from '../receipts/keyset-of.ts'
+import type { PendingSettlements } from '../receipts/pending.ts'
+import { createRecentReceipts } from '../receipts/recent.ts'
+import type { Upstream } from '../relay/ports.ts'
+import type { Watchdog } from '../relay/watchdog.ts'
+import type { Runners } from '../runners/directory.ts'
+import { deriveSecret, type Platform } from './platform.ts'
+
+/** What the front needs beside the platform: where runners are known, and how they are reached. */
+export interface FrontParts {
+  readonly directory: Runners
+  readonly catalog: Catalog
+  readonly keysetOf: KeysetOf
+  readonly nonces: NonceMemory
+  readonly pending: PendingSettlements
+  readonly upstream: Upstream
+  readonly watchdog: Watchdog
+}
+
+/** Puts accounts, inference and receipts together: what serves developers, wherever it runs. */
+export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
+  const { config, publicUrl, ledger, provider, verifier, metrics, clock, random, log } = platform
+  const { hashes } = provider
+  const { directory, catalog, pending, upstream, watchdog } = parts
+  const keys = { ledger, hashes, secret: deriveSecret(platform, 'api keys'), clock }
+  const authenticator = createAuthenticator(keys)
+  const settle = { ledger, verifier, recent: createRecentReceipts(), clock, metrics }
+  const refs = createAccountRefs(provider, deriveSecret(platform, 'references'))
+  return {
+    inference: {
+      ...settle,
+      provider,
+      directory,
+      catalog,
+      quoteTerms: createQuoteTerms(config.commissionBps),
+      sessions: createRunnerSessions(provider, clock),
+      refs,
+      pending,
+      upstream,
+      watchdog,
+      topUpUrl: (account) => `${publicUrl}/?account=${account}`,
+      affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
+      plaintext: config.plaintext,
+      random,
+      log,
+    },
+    receipts: {
+      ...settle,
+      refs,
+      pending,
+      log,
+      keysetOf: parts.keysetOf,
+      signer: platform.meter,
+      gatewayName: publicUrl,
+    },
+    accounts: {
+      ...keys,
+      random,
+      forget: (account) => authenticator.forget(account),
+      gateway: publicUrl,
+      verify: verifier.verify,
+      nonces: parts.nonces,
+    },
+    authenticator,
+    till: tillView(platform),
+    commissionBps: config.commissionBps,
+    closing: platform.closing,
+    pendingOf: (account) => pending.settled(account),
+  }
+}
+
+function tillView({ config, meter }: Platform): TillView | undefined {
+  const { till } = config.chain
+  if (till === undefined) return undefined
+  return { address: till, meterKey: meter === undefined ? null : hex(meter.publicKey) }
+}

@@ -1,0 +1,71 @@
+import {
+  type Collateral,
+  type CollateralSource,
+  DEFAULT_POLICY,
+  defaultCollateralSettings,
+  type TrustAnchors,
+} from '#attestation'
+import { hex } from '#base/bytes.ts'
+import type { TonAddress } from '../db/ids.ts'
+import type { Chain } from '../money/chain.ts'
+import { createAllowlistSource } from '../runners/allowlist-source.ts'
+import { createChallenges } from '../runners/challenges.ts'
+import type { Origins, RunnersDeps, Voucher } from '../runners/deps.ts'
+import type { Directory } from '../runners/directory.ts'
+import { createReadRegistry } from '../runners/read-registry.ts'
+import type { RunnerStore } from '../runners/runner-store.ts'
+import type { Platform } from './platform.ts'
+
+/** Development only (H17). */
+export interface SimulationTrust {
+  readonly anchors: TrustAnchors
+  readonly collateral: Collateral
+}
+
+/** What the market needs beside the platform: its tables, the chain, and addresses to give out. */
+export interface MarketParts {
+  readonly directory: Directory
+  readonly store: RunnerStore
+  readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
+  readonly collateral: CollateralSource
+  readonly chain: Pick<Chain, 'runGet'>
+  readonly origins: Origins
+  readonly simulation: SimulationTrust | undefined
+}
+
+/** Puts registration, appraisal and leases together: what serves hosts, wherever it runs. */
+export function composeMarket(platform: Platform, parts: MarketParts): RunnersDeps {
+  const { config, provider, verifier, ledger, meter, clock, random, log } = platform
+  const { directory, store, collateral, origins, latestVoucher, simulation } = parts
+  const { registry, till } = config.chain
+  return {
+    provider,
+    verifier,
+    directory,
+    store,
+    challenges: createChallenges(random),
+    allowlist: createAllowlistSource({
+      readRegistry: createReadRegistry(parts.chain, registry),
+      clock,
+      log,
+      denials: config.denials,
+      floor: store.registryFloor,
+    }),
+    collateral,
+    collateralSettings: defaultCollateralSettings(random),
+    anchors: simulation?.anchors,
+    givenCollateral: simulation?.collateral ?? new Map(),
+    gpu: { ...DEFAULT_POLICY.gpu, presence: config.gpu },
+    origins,
+    ledger,
+    latestVoucher,
+    urlRules: { loopback: !config.production },
+    gatewayName: platform.publicUrl,
+    maxCoefficientBps: config.maxCoefficientBps,
+    till,
+    meterKey: meter === undefined ? undefined : hex(meter.publicKey),
+    clock,
+    random,
+    log,
+  }
+}

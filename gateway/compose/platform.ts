@@ -1,0 +1,32 @@
+import type { Clock, Random } from '#base/brand.ts'
+import type { Bytes } from '#base/bytes.ts'
+import { utf8 } from '#base/bytes.ts'
+import type { CryptoMode, Provider, Signer } from '#protocol'
+import type { GatewayConfig } from '../config.ts'
+import type { Ledger } from '../ledger/port.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+
+/** What every part of a gateway gets from the place it runs in. */
+export interface Platform {
+  readonly config: GatewayConfig
+  /** This gateway's public origin, which is also its name in signed messages. */
+  readonly publicUrl: string
+  readonly provider: Provider<'sync'>
+  /** Ed25519 off the event loop. */
+  readonly verifier: Pick<Provider<CryptoMode>, 'verify'>
+  readonly ledger: Ledger
+  /** The Till's signer; undefined without METER_KEY. */
+  readonly meter: Signer | undefined
+  readonly metrics: Metrics
+  /** Ends when the gateway is told to stop. */
+  readonly closing: AbortSignal
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** One secret in the configuration, one derived key per purpose (M10). */
+export function deriveSecret({ config, provider }: Platform, purpose: string): Bytes {
+  return provider.hashes.macKey(config.secret).mac(utf8(`cocoon gateway ${purpose}\0`))
+}

@@ -1,0 +1,181 @@
+import type { UnixMs } from '#base/brand.ts'
+import { utf8 } from '#base/bytes.ts'
+import { type HeaderReader, newRequestId } from '#protocol'
+import type { Authenticator } from '../accounts/authenticator.ts'
+import { type RequestId, requestId } from '../db/ids.ts'
+import { ApiError } from '../errors.ts'
+import { anyErrorAnswer } from '../http/any-error.ts'
+import { authenticate, readKey } from '../http/authenticate.ts'
+import { CORS_HEADERS, preflightHeaders } from '../http/cors.ts'
+import { addressByPath, type RunnerAddress } from '../http/runner-address.ts'
+import { codeOf } from '../log.ts'
+import type { Client } from '../relay/ports.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+import type { InferenceDeps } from './deps.ts'
+import { type InferencePath, inferencePath } from './endpoints.ts'
+import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
+import { servePlain } from './serve-plain.ts'
+import { serveSealed } from './serve-sealed.ts'
+
+export interface ExchangeDeps extends InferenceDeps {
+  readonly authenticator: Authenticator
+  readonly maxBodyBytes: number
+  /** Ends when the gateway is told to stop: nothing new is taken then. */
+  readonly closing: AbortSignal
+}
+
+/** A request as a platform's listener got it. */
+export interface Arrival {
+  readonly method: string
+  readonly path: string
+  readonly query: () => URLSearchParams
+  readonly header: HeaderReader
+  readonly client: ArrivedClient
+  /** Reads the whole body, once. @throws ApiError `request_too_large`, or `invalid_request` when the client goes away */
+  readonly readBody: (maxBytes: number) => Promise<Uint8Array>
+}
+
+export interface ArrivedClient extends Client {
+  /** Whether the client has got a status. */
+  readonly started: boolean
+}
+
+/**
+ * @param own the runner whose own origin the request came to
+ * @returns undefined when the request is none of its business; else a promise that never rejects, of the end of
+ * the exchange
+ */
+export type ServeExchange = (arrival: Arrival, own: string | undefined) => Promise<void> | undefined
+
+interface Exchange extends Arrival {
+  readonly id: RequestId
+  readonly at: UnixMs
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The hot path: inference requests and everything at runners' own addresses. The rest is Hono's. */
+export function createServeExchange(deps: ExchangeDeps): ServeExchange {
+  const relayGet = createRelayGet(deps)
+  return (arrival, own) => {
+    const { path } = arrival
+    const address = own === undefined ? addressByPath(path) : { runner: own, path }
+    if (address !== undefined) {
+      return run(deps, arrival, (exchange) =>
+        serveAddress(deps, relayGet, { ...exchange, address }),
+      )
+    }
+    const plain = arrival.method === 'POST' ? inferencePath(path) : undefined
+    if (plain === undefined) return undefined
+    return run(deps, arrival, (exchange) => serveBody(deps, exchange, plain, undefined))
+  }
+}
+
+/** Runs one exchange to its end; whatever is thrown becomes an answer, or a broken connection. */
+async function run(
+  deps: ExchangeDeps,
+  arrival: Arrival,
+  serve: (exchange: Exchange) => Promise<void>,
+): Promise<void> {
+  const id = requestId(newRequestId(deps.random))
+  const headers = { ...CORS_HEADERS, 'x-request-id': id }
+  const exchange = { ...arrival, id, at: deps.clock(), headers }
+  try {
+    await serve(exchange)
+  } catch (error) {
+    answerError(deps, exchange, error)
+  }
+}
+
+function answerError(deps: ExchangeDeps, { client, id, headers }: Exchange, error: unknown): void {
+  const answer = anyErrorAnswer(error)
+  if (answer.status >= 500) {
+    const cause = error instanceof ApiError ? (error.cause ?? error) : error
+    deps.log('error', 'request failed', { request: id, status: answer.status, code: codeOf(cause) })
+  }
+  if (client.gone) return
+  if (client.started) {
+    client.fail()
+    return
+  }
+  client.head(answer.status, { ...answer.headers, ...headers })
+  client.end(utf8(answer.body))
+}
+
+async function serveAddress(
+  deps: ExchangeDeps,
+  relayGet: RelayGet,
+  exchange: Exchange & { readonly address: RunnerAddress },
+): Promise<void> {
+  const { method, client, address, headers } = exchange
+  if (method === 'OPTIONS') {
+    client.head(204, preflightHeaders(textOf(exchange.header('access-control-request-headers'))))
+    client.end()
+    return
+  }
+  await deps.directory.prepare({ runner: address.runner })
+  const runner = deps.directory.find(address.runner)
+  if (runner === undefined) {
+    throw new ApiError('runner_not_found', 'No runner has a lease under this address')
+  }
+  const path = inferencePath(address.path)
+  if (path !== undefined) {
+    requireMethod(method, 'POST')
+    await serveBody(deps, exchange, path, runner)
+    return
+  }
+  if (!isRelayedGet(address.path)) {
+    throw new ApiError('not_found', `Invalid URL (${method} ${shown(address.path)})`)
+  }
+  requireMethod(method, 'GET')
+  await relayGet({ client, runner, path: address.path, query: exchange.query(), headers })
+}
+
+function requireMethod(method: string, required: string): void {
+  if (method === required) return
+  throw new ApiError('method_not_allowed', `This address takes ${required} only`, {
+    headers: { allow: `${required}, OPTIONS` },
+  })
+}
+
+const MAX_SHOWN_PATH = 200
+
+/** A path as an error may repeat it. */
+function shown(path: string): string {
+  return path.replace(/[^\x21-\x7e]/g, '').slice(0, MAX_SHOWN_PATH)
+}
+
+/** Authenticates, reads the body and serves it, sealed to `runner` or plain. */
+async function serveBody(
+  deps: ExchangeDeps,
+  { client, id, at, headers, header, readBody }: Exchange,
+  path: InferencePath,
+  runner: LiveRunner | undefined,
+): Promise<void> {
+  const kind = runner === undefined ? 'plain' : 'sealed'
+  let outcome = 'refused'
+  try {
+    if (deps.closing.aborted) {
+      throw new ApiError('shutting_down', 'This gateway is shutting down', {
+        headers: { connection: 'close' },
+      })
+    }
+    const key = readKey(textOf(header('authorization')), textOf(header('x-api-key')))
+    const identity = await authenticate(deps.authenticator, key)
+    const body = await readBody(deps.maxBodyBytes)
+    const asked = { client, path, identity, id, body, at, headers }
+    outcome =
+      runner === undefined
+        ? await servePlain(deps, asked)
+        : await serveSealed(deps, { ...asked, runner, header })
+  } catch (error) {
+    outcome = error instanceof ApiError ? error.code : 'refused'
+    throw error
+  } finally {
+    deps.metrics.request(path, kind, outcome, (deps.clock() - at) / 1000)
+  }
+}
+
+/** A header that was sent once. */
+function textOf(value: ReturnType<HeaderReader>): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
