@@ -4,6 +4,8 @@ import type { RunnerDeps } from './start-runner.ts'
 
 export { ConfigError, type RunnerConfig, readRunnerConfig } from './config.ts'
 export type { VerifyVoucher, Voucher } from './lease/keep-lease.ts'
+export { gpuTools } from './quote/gpu-tools.ts'
+export { NO_GPU, openNvidia } from './quote/nvidia.ts'
 export type { GpuEvidence, Quoter } from './quote/quoter.ts'
 export { openTsmQuoter, TSM_ROOT } from './quote/tsm.ts'
 export type { Log, Wait } from './runtime.ts'

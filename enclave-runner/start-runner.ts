@@ -98,21 +98,23 @@ function createAttestation(
   now: () => number,
 ): { attestor: Attestor; identities: Identities } {
   const model = config.model.id
-  const attestor = createAttestor(quoter, {
+  const serving = {
     model,
     contextLength: contextOf(config.model, engine),
     engine: engine.fingerprint,
-  })
+  }
+  const attestor = createAttestor(quoter, serving, (identity) => identities.replace(identity))
   const make = () =>
     createIdentity({
       provider: nodeProvider,
-      gpu: attestor.gpu,
+      gpus: attestor.gpus,
       claims: { payee: config.payee, model, weights },
       random,
       now: now(),
       lifetimeSeconds: config.keysetSeconds,
     })
-  return { attestor, identities: createIdentities(make, now) }
+  const identities = createIdentities(make, now)
+  return { attestor, identities }
 }
 
 function describeLease({ gateway, runnerId, sessionId, origin }: Lease): LeaseView {

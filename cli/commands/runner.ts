@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import * as files from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { verifyVoucher } from '#contracts/pure'
 import {
   ConfigError,
+  gpuTools,
+  NO_GPU,
+  openNvidia,
   openTsmQuoter,
   processDeps,
   type RunnerConfig,
@@ -19,11 +22,16 @@ const USAGE = `cocoon runner: serves a model from inside a confidential VM and e
 
   cocoon runner [--image-settings FILE]
 
-The machine must offer /sys/kernel/config/tsm (SEV-SNP or TDX guest, Linux 6.7 or later). GPU evidence is not
-collected yet: gateways that demand a GPU will refuse it. Settings come from the measured image's file
+The machine must offer /sys/kernel/config/tsm (SEV-SNP or TDX guest, Linux 6.7 or later); GPUs answer by NVIDIA's
+nvattest and nvidia-smi in /usr/bin. Settings come from the measured image's file
 (KEY=value lines); the host's environment may set only wallet, gateways and network.
 
 ${describeSettings(SETTINGS)}`
+
+/** There while NVIDIA's driver is loaded. */
+const NVIDIA_DRIVER = '/proc/driver/nvidia/version'
+/** NVIDIA's tools, where the image's packages put them. */
+const TOOLS = '/usr/bin'
 
 export const runner: Command = {
   summary: 'run the enclave runner on confidential hardware',
@@ -35,7 +43,7 @@ export const runner: Command = {
       files,
       root: TSM_ROOT,
       random: deps.random,
-      gpu: async () => null,
+      gpus: existsSync(NVIDIA_DRIVER) ? openNvidia(gpuTools(TOOLS)) : NO_GPU,
     })
     const running = await startRunner(config, { ...deps, quoter, verifyVoucher })
     io.out(`runner: ${running.origin}`)

@@ -97,6 +97,7 @@ export function simulatedQuoter(tee: SimulatedTee, machine = 0): Quoter {
     quote: (reportData) =>
       hasAmd ? snpEvidence(tee.amd, reportData) : tdxEvidence(tee.intel, reportData),
     gpu: (nonce) => tee.nvidia.evidence({ nonce, pick: [machine] }),
+    gpuState: async () => `simulated GPU ${machine}`,
   }
 }
 

@@ -5,6 +5,7 @@ import { base64, hex, utf8 } from '#base/bytes.ts'
 import { forgeAmd } from '#dev/forge/amd.ts'
 import { gpuNonce, parseReport, parseSubject, reportData } from '#protocol'
 import { nodeProvider } from '#protocol/node'
+import { NO_GPU } from '../quote/nvidia.ts'
 import type { GpuEvidence, Quoter } from '../quote/quoter.ts'
 import { createAttestor } from './attestor.ts'
 import { createIdentities } from './identities.ts'
@@ -35,7 +36,7 @@ function slowQuoter() {
       await gate.promise
       return { type: 'sev-snp', report: 'unread' }
     },
-    gpu: async () => null,
+    ...NO_GPU,
   }
   return { quoter, calls, open: gate.resolve }
 }
@@ -43,7 +44,7 @@ function slowQuoter() {
 const newIdentity = (change: Partial<IdentityInput> = {}) =>
   createIdentity({
     provider: nodeProvider,
-    gpu: async () => null,
+    gpus: NO_GPU,
     claims,
     random: (length) => new Uint8Array(length).fill(1),
     now: 1000,
@@ -58,11 +59,13 @@ describe('an identity', () => {
       nonces.push(hex(nonce))
       return gpuEvidence('one')
     }
-    const identity = await newIdentity({ gpu })
+    const identity = await newIdentity({ gpus: { gpu, gpuState: async () => 'one' } })
     expect(nonces).toEqual([hex(gpuNonce(identity.keyset))])
     const subject = parseSubject(identity.keyset.subject)
     expect(subject).toMatchObject(claims)
-    const other = await newIdentity({ gpu: async () => gpuEvidence('other') })
+    const other = await newIdentity({
+      gpus: { gpu: async () => gpuEvidence('other'), gpuState: async () => 'other' },
+    })
     expect(parseSubject(other.keyset.subject).gpu).not.toBe(subject.gpu)
     expect(identity.keyset.not_after).toBe(4600)
   })
@@ -105,9 +108,10 @@ describe('reports', () => {
         return { type: 'sev-snp', report: base64(report), vek, chain: [] }
       },
       gpu: async () => gpuEvidence('one'),
+      gpuState: async () => 'one',
     }
-    const attestor = createAttestor(quoter, serving)
-    const identity = await newIdentity({ gpu: attestor.gpu })
+    const attestor = createAttestor(quoter, serving, () => {})
+    const identity = await newIdentity({ gpus: attestor.gpus })
     const report = await attestor.report(identity, NONCE)
     const { attestation } = parseReport(JSON.parse(JSON.stringify(report)), 'report')
     const evidence = parseEvidence(attestation.evidence)
@@ -121,7 +125,7 @@ describe('reports', () => {
 
   test('for one nonce share a quote, and a flood of nonces is refused (M7)', async () => {
     const { quoter, calls, open } = slowQuoter()
-    const attestor = createAttestor(quoter, serving)
+    const attestor = createAttestor(quoter, serving, () => {})
     const identity = await newIdentity()
     const same = Array.from({ length: 500 }, () => attestor.report(identity, NONCE))
     const flood = Array.from({ length: 200 }, (_, i) =>
@@ -136,5 +140,22 @@ describe('reports', () => {
     expect(refused[0]).toMatchObject({ reason: { code: 'busy' } })
     expect(calls.length).toBe(64)
     await expect(attestor.report(identity, 'ef'.repeat(32))).resolves.toBeDefined()
+  })
+
+  test('are refused once other GPUs are there than the keys were attested with (M9)', async () => {
+    let gpu = 'GPU-1'
+    const { quoter, open } = slowQuoter()
+    open()
+    const replaced: unknown[] = []
+    const attestor = createAttestor(
+      { ...quoter, gpu: async () => gpuEvidence(gpu), gpuState: async () => gpu },
+      serving,
+      (identity) => replaced.push(identity),
+    )
+    const identity = await newIdentity({ gpus: attestor.gpus })
+    await expect(attestor.report(identity, NONCE)).resolves.toBeDefined()
+    gpu = 'GPU-2'
+    await expect(attestor.report(identity, NONCE)).rejects.toMatchObject({ code: 'gpu_changed' })
+    expect(replaced).toEqual([identity])
   })
 })

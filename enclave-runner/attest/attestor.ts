@@ -11,11 +11,11 @@ export interface Attestor {
   /**
    * The ACI report of an identity for a caller's nonce. Concurrent calls for one nonce share a quote.
    * @param nonce 64 hex digits
-   * @throws QuoteError `busy` when too many wait (M7)
+   * @throws QuoteError `busy` when too many wait (M7), `gpu_unsafe` or `gpu_changed` (M9)
    */
   report(identity: Identity, nonce: string): Promise<Report>
-  /** GPU evidence in the same queue: the devices take one caller at a time. */
-  gpu: Quoter['gpu']
+  /** The GPUs in the same queue: the devices take one caller at a time. */
+  readonly gpus: Pick<Quoter, 'gpu' | 'gpuState'>
 }
 
 /** Callers that may wait for the device; a quote takes 5 to 100 ms on real hardware. */
@@ -28,7 +28,12 @@ export interface ServingFacts {
   readonly engine: string
 }
 
-export function createAttestor(quoter: Quoter, serving: ServingFacts): Attestor {
+/** @param outdated told of an identity whose GPUs are no longer those that it was attested with */
+export function createAttestor(
+  quoter: Quoter,
+  serving: ServingFacts,
+  outdated: (identity: Identity) => void,
+): Attestor {
   const inFlight = new Map<string, Promise<Report>>()
   let waiting = 0
   let last: Promise<unknown> = Promise.resolve()
@@ -40,12 +45,18 @@ export function createAttestor(quoter: Quoter, serving: ServingFacts): Attestor 
     return turn.finally(() => waiting--)
   }
   return {
-    gpu: (nonce) => inTurn(() => quoter.gpu(nonce)),
+    gpus: {
+      gpu: (nonce) => inTurn(() => quoter.gpu(nonce)),
+      gpuState: () => inTurn(() => quoter.gpuState()),
+    },
     report(identity, nonce) {
       const name = `${identity.digest} ${nonce}`
       const known = inFlight.get(name)
       if (known !== undefined) return known
-      const made = inTurn(() => makeReport(quoter, serving, identity, nonce))
+      const made = inTurn(async () => {
+        await demandSameGpus(quoter, identity, outdated)
+        return makeReport(quoter, serving, identity, nonce)
+      })
       inFlight.set(name, made)
       const forget = (): void => void inFlight.delete(name)
       made.then(forget, forget)
@@ -81,6 +92,18 @@ async function makeReport(
         engine: serving.engine,
       },
     },
+  }
+}
+
+/** Evidence is as old as the keys: what it says must still be so when a quote vouches for it anew (M9). */
+async function demandSameGpus(
+  quoter: Quoter,
+  identity: Identity,
+  outdated: (identity: Identity) => void,
+): Promise<void> {
+  if ((await quoter.gpuState()) !== identity.gpuState) {
+    outdated(identity)
+    throw new QuoteError('gpu_changed', 'these are not the GPUs that the keys were attested with')
   }
 }
 

@@ -24,6 +24,8 @@ export interface Identity {
   readonly allowanceKey: SealingKey
   readonly signer: Signer
   readonly gpu: GpuEvidence | null
+  /** Which GPUs that evidence is of. */
+  readonly gpuState: string
   /** Unix seconds. */
   readonly createdAt: number
   /** Next sequence number of a signed registration or heartbeat. */
@@ -41,7 +43,7 @@ export interface Claims {
 
 export interface IdentityInput {
   readonly provider: Provider<CryptoMode>
-  readonly gpu: Quoter['gpu']
+  readonly gpus: Pick<Quoter, 'gpu' | 'gpuState'>
   readonly claims: Claims
   readonly random: Random
   /** Unix seconds. */
@@ -71,7 +73,8 @@ export async function createIdentity(input: IdentityInput): Promise<Identity> {
       { key_id: signer.keyId, algo: 'ed25519', public_key: hex(signer.publicKey) },
     ],
   }
-  const gpu = await input.gpu(gpuNonce(publicKeys))
+  const gpuState = await input.gpus.gpuState()
+  const gpu = await input.gpus.gpu(gpuNonce(publicKeys))
   const gpuDigest = gpu === null ? 'none' : await gpuEvidenceDigest(gpu.devices)
   const keyset: Keyset = {
     subject: formatSubject({ ...claims, gpu: gpuDigest }),
@@ -92,6 +95,7 @@ export async function createIdentity(input: IdentityInput): Promise<Identity> {
     allowanceKey: x25519,
     signer,
     gpu,
+    gpuState,
     createdAt: now,
     nextSequence: () => sequence++,
   }

@@ -19,6 +19,12 @@ export interface Quoter {
    * @throws QuoteError
    */
   gpu(nonce: Bytes): Promise<GpuEvidence | null>
+  /**
+   * Which GPUs are there, once it is sure that they are in confidential mode; "none" without a GPU. Compared
+   * before each quote, since evidence is as old as the keys (M9).
+   * @throws QuoteError `gpu_unsafe`
+   */
+  gpuState(): Promise<string>
 }
 
 export interface GpuEvidence {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Bytes } from '#base/bytes.ts'
 import { base64, concat, utf8 } from '#base/bytes.ts'
+import { NO_GPU } from './nvidia.ts'
 import type { TsmFiles } from './tsm.ts'
 import { openTsmQuoter } from './tsm.ts'
 
@@ -40,7 +41,7 @@ const open = (files: TsmFiles) =>
     files,
     root: '/tsm',
     random: (length) => new Uint8Array(length).fill(9),
-    gpu: async () => null,
+    gpus: NO_GPU,
   })
 
 describe('quotes by configfs-tsm', () => {

@@ -2,6 +2,7 @@ import type { Random } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
 import { base64, hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
+import type { GpuSource } from './nvidia.ts'
 import { QuoteError } from './quote-error.ts'
 import type { Quoter, TeeType } from './quoter.ts'
 
@@ -18,8 +19,8 @@ export interface TsmOptions {
   /** Mount point of the report folder. */
   readonly root: string
   readonly random: Random
-  /** Collects GPU evidence, where the machine has GPUs. */
-  readonly gpu: Quoter['gpu']
+  /** The machine's GPUs. */
+  readonly gpus: GpuSource
 }
 
 export const TSM_ROOT = '/sys/kernel/config/tsm/report'
@@ -52,7 +53,7 @@ export async function openTsmQuoter(options: TsmOptions): Promise<Quoter> {
   const provider = providerOf(first)
   return {
     teeType: provider.teeType,
-    gpu: options.gpu,
+    ...options.gpus,
     async quote(reportData) {
       if (reportData.length !== REPORT_DATA_BYTES) throw new RangeError('report data has 64 bytes')
       const report = await takeReport(options, reportData)
