@@ -3,6 +3,7 @@ import type { Authenticator } from './accounts/authenticator.ts'
 import type { KeyDeps } from './accounts/keys.ts'
 import type { OpenAccountDeps } from './accounts/open-account.ts'
 import type { AccountId } from './db/ids.ts'
+import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
 import type { DeliverDeps } from './receipts/take-batch.ts'
 import type { RunnersDeps } from './runners/deps.ts'
@@ -26,13 +27,14 @@ export interface FrontDeps {
   readonly till: TillView | undefined
   readonly commissionBps: number
   /** Ended: nothing new is taken, `/health` tells balancers to go elsewhere. */
-  readonly closing: AbortSignal
+  readonly closing: Pick<AbortSignal, 'aborted'>
   readonly pendingOf: (account: AccountId) => Promise<void>
 }
 
 /** Everything that the whole HTTP app works with. Built once, by the platform's entry. */
 export interface AppDeps extends FrontDeps {
   readonly runners: RunnersDeps
+  readonly catalog: Catalog
   readonly registryAddress: string
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }

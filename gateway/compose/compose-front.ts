@@ -3,7 +3,7 @@ import { createAuthenticator } from '../accounts/authenticator.ts'
 import type { NonceMemory } from '../accounts/nonce-memory.ts'
 import type { FrontDeps, TillView } from '../deps.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
-import type { Catalog } from '../inference/catalog.ts'
+import type { Offers } from '../inference/catalog.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
@@ -17,7 +17,7 @@ import { deriveSecret, type Platform } from './platform.ts'
 /** What the front needs beside the platform: where runners are known, and how they are reached. */
 export interface FrontParts {
   readonly directory: Runners
-  readonly catalog: Catalog
+  readonly catalog: Offers
   readonly keysetOf: KeysetOf
   readonly nonces: NonceMemory
   readonly pending: PendingSettlements

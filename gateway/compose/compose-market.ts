@@ -9,7 +9,7 @@ import { hex } from '#base/bytes.ts'
 import type { TonAddress } from '../db/ids.ts'
 import type { Chain } from '../money/chain.ts'
 import { createAllowlistSource } from '../runners/allowlist-source.ts'
-import { createChallenges } from '../runners/challenges.ts'
+import type { Challenges } from '../runners/challenges.ts'
 import type { Origins, RunnersDeps, Voucher } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
 import { createReadRegistry } from '../runners/read-registry.ts'
@@ -26,6 +26,7 @@ export interface SimulationTrust {
 export interface MarketParts {
   readonly directory: Directory
   readonly store: RunnerStore
+  readonly challenges: Challenges
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
   readonly collateral: CollateralSource
   readonly chain: Pick<Chain, 'runGet'>
@@ -36,14 +37,14 @@ export interface MarketParts {
 /** Puts registration, appraisal and leases together: what serves hosts, wherever it runs. */
 export function composeMarket(platform: Platform, parts: MarketParts): RunnersDeps {
   const { config, provider, verifier, ledger, meter, clock, random, log } = platform
-  const { directory, store, collateral, origins, latestVoucher, simulation } = parts
+  const { directory, store, challenges, collateral, origins, latestVoucher, simulation } = parts
   const { registry, till } = config.chain
   return {
     provider,
     verifier,
     directory,
     store,
-    challenges: createChallenges(random),
+    challenges,
     allowlist: createAllowlistSource({
       readRegistry: createReadRegistry(parts.chain, registry),
       clock,

@@ -20,7 +20,7 @@ export interface Platform {
   readonly meter: Signer | undefined
   readonly metrics: Metrics
   /** Ends when the gateway is told to stop. */
-  readonly closing: AbortSignal
+  readonly closing: Pick<AbortSignal, 'aborted'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

@@ -13,9 +13,13 @@ export interface ModelOffer {
   readonly created: number
 }
 
-/** Everything on sale. A model without an offer has no price, so that nothing is relayed for it. */
-export interface Catalog {
+/** What is on sale. A model without an offer has no price, so that nothing is relayed for it. */
+export interface Offers {
   find(id: string): ModelOffer | undefined
+}
+
+/** Everything on sale, and the operator's hand on it. */
+export interface Catalog extends Offers {
   all(): readonly ModelOffer[]
   /** Sells a model from now on; requests under way keep the price that they reserved (M2). */
   put(offer: ModelOffer): void

@@ -9,7 +9,7 @@ import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
 import type { AccountRefs } from './account-ref.ts'
-import type { Catalog } from './catalog.ts'
+import type { Offers } from './catalog.ts'
 import type { QuoteTerms } from './quote-terms.ts'
 import type { TopUpUrl } from './reserve.ts'
 import type { RunnerSessions } from './runner-sessions.ts'
@@ -22,7 +22,7 @@ export interface InferenceDeps extends SettleDeps {
   readonly ledger: Ledger
   readonly provider: Provider<'sync'>
   readonly directory: Runners
-  readonly catalog: Catalog
+  readonly catalog: Offers
   readonly quoteTerms: QuoteTerms
   readonly sessions: RunnerSessions
   readonly refs: AccountRefs

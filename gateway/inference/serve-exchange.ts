@@ -21,7 +21,7 @@ export interface ExchangeDeps extends InferenceDeps {
   readonly authenticator: Authenticator
   readonly maxBodyBytes: number
   /** Ends when the gateway is told to stop: nothing new is taken then. */
-  readonly closing: AbortSignal
+  readonly closing: Pick<AbortSignal, 'aborted'>
 }
 
 /** A request as a platform's listener got it. */

@@ -2,7 +2,7 @@ import type { Clock } from '#base/brand.ts'
 import { type Bytes, concat } from '#base/bytes.ts'
 import { parseTon } from '#base/nano.ts'
 import { webSha256 } from '#contracts'
-import { signerFromSeed } from '#protocol/node'
+import type { Signer } from '#protocol'
 import { type GatewayConfig, isLocalUrl } from '../config.ts'
 import type { Store } from '../db/db.ts'
 import type { Job } from '../jobs.ts'
@@ -33,11 +33,16 @@ export interface MoneyJobsDeps {
   readonly witnesses: readonly Chain[]
   readonly ledger: Ledger
   readonly store: Store
+  readonly signerFromSeed: (keyId: string, seed: Bytes) => Signer
   readonly clock: Clock
 }
 
-/** The jobs that a gateway with a Till has: deposits in, charges and payouts out, nothing missed at night. */
+/** The jobs that a gateway with a Till has: deposits in, nothing missed at night; charges and payouts out. */
 export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
+  return [...createWatcherJobs(deps), ...createCashierJobs(deps)]
+}
+
+export function createWatcherJobs(deps: Omit<MoneyJobsDeps, 'signerFromSeed'>): readonly Job[] {
   const { config, chain, witnesses, ledger, store, clock } = deps
   const { till, endpoint } = config.chain
   if (till === undefined) return []
@@ -59,12 +64,12 @@ export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
       },
     },
     { name: 'reconcile', everyMs: RECONCILE_MS, run: () => watcher.reconcile() },
-    ...createCashierJobs(deps),
   ]
 }
 
 /** Without a key for gas the operator pays nobody; hosts still redeem by themselves. */
-function createCashierJobs({ config, chain, ledger, store, clock }: MoneyJobsDeps): readonly Job[] {
+export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'witnesses'>): readonly Job[] {
+  const { config, chain, ledger, store, signerFromSeed, clock } = deps
   const { till, meterSeed, gasSeed, network, endpoint, minCharge, minRedeem } = config.chain
   if (till === undefined || meterSeed === undefined || gasSeed === undefined) return []
   const meter = signerFromSeed('meter', meterSeed)
@@ -73,7 +78,8 @@ function createCashierJobs({ config, chain, ledger, store, clock }: MoneyJobsDep
     chain,
     wallet: openGasWallet({
       chain,
-      secretKey: secretKeyOf(gasSeed),
+      // Seed and public key, as TON's wallets take them.
+      secretKey: concat(gasSeed, signerFromSeed('gas', gasSeed).publicKey),
       networkId: NETWORK_ID[network],
     }),
     ledger,
@@ -93,9 +99,4 @@ function createCashierJobs({ config, chain, ledger, store, clock }: MoneyJobsDep
       },
     },
   ]
-}
-
-/** Seed and public key, as TON's wallets take them. */
-function secretKeyOf(seed: Bytes): Bytes {
-  return concat(seed, signerFromSeed('gas', seed).publicKey)
 }

@@ -21,6 +21,7 @@ import type { Chain } from '../money/chain.ts'
 import { createKeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
+import { createChallenges } from '../runners/challenges.ts'
 import type { Origins } from '../runners/deps.ts'
 import { createDirectory } from '../runners/directory.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
@@ -58,9 +59,10 @@ export function build(input: BuildInput): Built {
   const platform = openPlatform(input)
   const directory = createDirectory()
   const runnerStore = createRunnerStore(store)
+  const catalog = storedCatalog(store.db, config.models, toSeconds(clock()))
   const front = composeFront(platform, {
     directory,
-    catalog: storedCatalog(store.db, config.models, toSeconds(clock())),
+    catalog,
     keysetOf: createKeysetOf(directory, runnerStore),
     nonces: createNonceMemory(clock, 2 * STATEMENT_SECONDS),
     pending: createPendingSettlements(),
@@ -76,6 +78,7 @@ export function build(input: BuildInput): Built {
   const runners = composeMarket(platform, {
     directory,
     store: runnerStore,
+    challenges: createChallenges(random),
     latestVoucher: createLatestVoucher(store.db, config.chain.till),
     collateral,
     chain,
@@ -85,6 +88,7 @@ export function build(input: BuildInput): Built {
   const app: AppDeps = {
     ...front,
     runners,
+    catalog,
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
     openapi: input.openapi,

@@ -1,19 +1,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import type { Clock, Random } from '#base/brand.ts'
+import { signerFromSeed } from '#protocol/node'
 import { createApp } from '../app.ts'
 import type { SimulationTrust } from '../compose/compose-market.ts'
-import { ConfigError, type GatewayConfig, isLocalUrl, isLoopback } from '../config.ts'
+import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
+import { type GatewayConfig, isLoopback } from '../config.ts'
 import type { RunnerId } from '../db/ids.ts'
 import { type Migration, migrate } from '../db/migrate.ts'
 import { addressByHost } from '../http/runner-address.ts'
 import { createJobs, type Job } from '../jobs.ts'
-import { codeOf, type Log } from '../log.ts'
-import { openJsonRpc } from '../money/json-rpc.ts'
+import type { Log } from '../log.ts'
 import { createMoneyJobs } from '../money/money-jobs.ts'
-import { toncenter } from '../money/toncenter.ts'
+import { openChain } from '../money/open-chain.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
-import { appraiseLeases } from '../runners/appraise-leases.ts'
+import { restoreLeases } from '../runners/restore-leases.ts'
 import { type Built, build } from './build.ts'
 import { type HttpServer, openHttpServer, type RequestHandler } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
@@ -46,7 +47,6 @@ export interface RunningGateway {
 }
 
 const DRAIN_MS = 10_000
-const CHAIN_CALLS_PER_SECOND = { local: 1_000, withKey: 8, withoutKey: 1 }
 
 /**
  * Starts a gateway on Node.
@@ -59,7 +59,7 @@ export async function startGateway(options: {
   readonly deps: GatewayDeps
 }): Promise<RunningGateway> {
   const { config, deps } = options
-  refuseStraySimulation(config, deps)
+  refuseStraySimulation(config, deps.simulation)
   const store = openSqlite(config.databasePath)
   migrate(store, deps.migrations)
   let handle: RequestHandler = notReady
@@ -70,7 +70,7 @@ export async function startGateway(options: {
   let listener: Listener | undefined
   const origins = openOrigins(config, () => listener)
   const { endpoint, apiKey, witnesses } = config.chain
-  const chain = openChain(deps, endpoint, apiKey)
+  const chain = openChain({ ...deps, wait }, endpoint, apiKey)
   const built = build({
     ...deps,
     config,
@@ -84,14 +84,15 @@ export async function startGateway(options: {
   })
   listener = openListener(config, built, closing.signal)
   handle = mainHandler(config, built, listener)
-  await restoreLeases(built, deps.log)
+  await restoreLeases(built.app.runners)
   const { ledger } = built.app.runners
   const money = createMoneyJobs({
     config,
     chain,
-    witnesses: witnesses.map((witness) => openChain(deps, witness)),
+    witnesses: witnesses.map((witness) => openChain({ ...deps, wait }, witness)),
     ledger,
     store,
+    signerFromSeed,
     clock: deps.clock,
   })
   const jobs = startJobs(built, { store, money }, deps)
@@ -103,32 +104,8 @@ export async function startGateway(options: {
   }
 }
 
-/** Simulated hardware counts only where nothing real can be at stake (H17). */
-function refuseStraySimulation(config: GatewayConfig, deps: GatewayDeps): void {
-  if (deps.simulation === undefined) return
-  const isLocal = isLocalUrl(config.chain.endpoint) && isLoopback(config.listen.host)
-  if (config.production || !isLocal) {
-    throw new ConfigError('invalid', 'simulated hardware needs a local chain and a loopback HOST')
-  }
-}
-
 const notReady: RequestHandler = (_request, response) => {
   response.writeHead(503, { 'retry-after': '1' }).end()
-}
-
-function openChain(deps: GatewayDeps, endpoint: string, apiKey?: string) {
-  const { local, withKey, withoutKey } = CHAIN_CALLS_PER_SECOND
-  const remote = apiKey === undefined ? withoutKey : withKey
-  return toncenter(
-    openJsonRpc({
-      endpoint,
-      ...(apiKey === undefined ? {} : { apiKey }),
-      fetch: deps.fetch,
-      wait,
-      chance: deps.chance,
-      callsPerSecond: isLocalUrl(endpoint) ? local : remote,
-    }),
-  )
 }
 
 function openOrigins(config: GatewayConfig, listener: () => Listener | undefined): NodeOrigins {
@@ -165,16 +142,6 @@ function mainHandler(
     const own =
       runnerDomain === undefined ? undefined : addressByHost(request.headers.host, runnerDomain)
     if (!listener(request, response, own)) void listen(request, response)
-  }
-}
-
-async function restoreLeases({ app }: Built, log: Log): Promise<void> {
-  try {
-    await app.runners.allowlist.refresh()
-    await appraiseLeases(app.runners)
-  } catch (error) {
-    // Closed until the chain can be read: the jobs go on trying.
-    log('warn', 'leases are not restored yet', { code: codeOf(error) })
   }
 }
 

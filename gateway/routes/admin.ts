@@ -23,7 +23,7 @@ const ACTIONS: Readonly<Record<string, RunnerState>> = {
 export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { directory, store, ledger, log, clock } = deps.runners
-  const { catalog } = deps.inference
+  const { catalog } = deps
   app.use('/admin/*', requireAdmin(deps.adminKey))
 
   app.post('/admin/runners/:id/:action', (context) => {

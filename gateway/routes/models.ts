@@ -25,7 +25,7 @@ const SUPPORTED_PARAMETERS = [
 /** What is on sale. */
 export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  const { catalog } = deps.inference
+  const { catalog } = deps
 
   app.get('/v1/models', (context) =>
     context.json({

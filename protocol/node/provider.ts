@@ -9,31 +9,33 @@ import {
   type KeyObject,
   verify as nodeVerify,
 } from 'node:crypto'
+import type { KEMFactory } from 'hpke'
 import { type Bytes, copyBytes } from '#base/bytes.ts'
 import { syncBodies } from '../body.ts'
 import type { Aead, Hasher, Hashes, MacKey, Provider, Texts } from '../crypto.ts'
 import { TAG_BYTES } from '../frame.ts'
 import { isSmallOrder } from '../small-order.ts'
-import { buildSuites } from '../suite.ts'
+import { buildSuites, type SuiteName } from '../suite.ts'
 import { nodeAes256Gcm, nodeHkdfSha256 } from './hpke-parts.ts'
-import { nodeMlKem768X25519 } from './kem-hybrid.ts'
-import { nodeDhkemX25519 } from './kem-x25519.ts'
 
 const CIPHER = 'aes-256-gcm'
 const HEX = /^[0-9a-f]*$/
 const BASE64URL = /^[A-Za-z0-9_-]*$/
 
-/** Node's own cryptography, synchronous per frame: no thread pool, no promise on the hot path. */
-export const nodeProvider: Provider<'sync'> = {
-  hashes: nodeHashes(),
-  texts: nodeTexts(),
-  bodies: syncBodies(nodeAead),
-  suites: buildSuites(
-    { 'ehbp-x25519': nodeDhkemX25519, 'ehbp-mlkem768-x25519': nodeMlKem768X25519 },
-    nodeHkdfSha256,
-    nodeAes256Gcm,
-  ),
-  verify: verifyEd25519,
+/**
+ * Cryptography by node:crypto, synchronous per frame: no thread pool, no promise on the hot path.
+ * @param kems used once per session: runtimes differ in which of them their node:crypto can do
+ */
+export function nodeCryptoProvider(
+  kems: Readonly<Record<SuiteName, KEMFactory>>,
+): Provider<'sync'> {
+  return {
+    hashes: nodeHashes(),
+    texts: nodeTexts(),
+    bodies: syncBodies(nodeAead),
+    suites: buildSuites(kems, nodeHkdfSha256, nodeAes256Gcm),
+    verify: verifyEd25519,
+  }
 }
 
 /** AES-256-GCM by a KeyObject: a raw key costs three times as much on every call. */
