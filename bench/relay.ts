@@ -167,7 +167,7 @@ async function depositMs({ info }: World): Promise<number> {
 async function sealedSubject({ info, gateway }: World): Promise<Subject> {
   const plain = gatewaySubject(info.baseUrl, info.apiKey, gateway.pid, info.models[0] ?? '')
   const [runner] = (await readJson(`${info.baseUrl}/runners`)).data
-  const { document } = await readJson(`${info.baseUrl}/aci/sessions/${runner.session_id}`)
+  const document = await readJson(`${info.baseUrl}/aci/sessions/${runner.session_id}`)
   const { suite, publicKey } = preferredSealingKey(parseKeyset(document.workload_keyset, 'keyset'))
   return {
     ...plain,
@@ -187,7 +187,7 @@ async function sealedSubject({ info, gateway }: World): Promise<Subject> {
 // The shapes of openapi.yaml; a wrong one fails in the parser of the keyset.
 async function readJson(url: string): Promise<{
   readonly data: readonly [{ readonly session_id: string }]
-  readonly document: { readonly workload_keyset: unknown }
+  readonly workload_keyset: unknown
 }> {
   return (await fetch(url)).json()
 }

@@ -20,6 +20,8 @@ const ERRORS = {
   unsealable: [400, false, 'Only the inference endpoints can be sealed; nothing was sent.'],
   /** The body is not a JSON object that names a model. Action: fix the body. */
   bad_request_body: [400, false, 'Send a JSON object with a model.'],
+  /** None of the sessions that the body lists can serve. Action: list others. */
+  session_not_accepted: [412, false, 'List other sessions in provider.aci_session_ids, or none.'],
   /** The body is larger than a runner takes. Action: send less. */
   request_too_large: [413, false, 'Shorten the request.'],
   /** No runner of this gateway serves the model. Action: choose another model. */

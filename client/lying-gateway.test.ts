@@ -116,7 +116,7 @@ describe('a gateway that offers what it must not', () => {
         if (path === '/v1/runners') {
           return { data: [{ id: 'run_0', model: MODEL, session_id: own.sessionId }] }
         }
-        if (path.includes('/sessions/')) return { document: own.session }
+        if (path.includes('/sessions/')) return own.session
         if (!path.includes('/attestation')) return undefined
         // Sound: the honest report of the test's runner has this shape.
         const report = told as { attestation: object }
@@ -133,7 +133,7 @@ describe('a gateway that offers what it must not', () => {
 
   test('a session that is not the one its id names', async () => {
     world.lies = {
-      json: (path) => (path.includes('/sessions/') ? { document: { forged: true } } : undefined),
+      json: (path) => (path.includes('/sessions/') ? { forged: true } : undefined),
     }
     expect(await refusal()).toBe('session_mismatch')
   })
@@ -146,7 +146,7 @@ describe('a gateway that offers what it must not', () => {
         if (path === '/v1/runners') {
           return { data: [{ id: 'run_0', model: MODEL, session_id: old.sessionId }] }
         }
-        return path.includes('/sessions/') ? { document: old.session } : undefined
+        return path.includes('/sessions/') ? old.session : undefined
       },
     }
     expect(await refusal()).toBe('keyset_mismatch')

@@ -125,6 +125,30 @@ describe('several hosts (H12)', () => {
     world.lies = {}
   })
 
+  test('a prompt pinned to sessions goes to them alone, and is else refused', async () => {
+    const pinned = world.runners[2]
+    const send = (provider: object) =>
+      cocoon.fetch(`${GATEWAY}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ ...JSON.parse(BODY), provider }),
+      })
+    world.sent.length = 0
+    for (let i = 0; i < 8; i++) {
+      expect((await send({ aci_session_ids: [pinned?.sessionId] })).ok).toBe(true)
+    }
+    expect(new Set(world.sent)).toEqual(new Set([pinned?.id]))
+    for (const [provider, status, code] of [
+      [{ aci_session_ids: ['00'.repeat(32)] }, 412, 'session_not_accepted'],
+      [{ aci_verified: true }, 503, 'simulated_refused'],
+      [{ aci_unknown: true }, 400, 'bad_request_body'],
+    ] as const) {
+      const response = await send(provider)
+      expect(response.status).toBe(status)
+      expect(await response.json()).toMatchObject({ error: { code } })
+    }
+    expect(world.sent).toHaveLength(8)
+  })
+
   test('requests with one cache key stay with one host', async () => {
     const fresh = await world.connect()
     world.sent.length = 0

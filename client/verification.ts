@@ -1,6 +1,7 @@
 import type { Claims } from '#attestation'
 import type { AllowlistStatement } from './registry/allowlist.ts'
-import { hostsOf, type Pool, type Refusal, WANTED_HOSTS } from './verify/pool.ts'
+import { hostsAmong } from './verify/hosts.ts'
+import { type Pool, type Refusal, WANTED_HOSTS } from './verify/pool.ts'
 import type { VerifiedRunner } from './verify/verify-runner.ts'
 
 /** What this client verified itself, for badges, status pages and people. */
@@ -43,7 +44,7 @@ export function verificationOf(
 ): Verification {
   const runners = pool.verified()
   const simulated = runners.some(({ status }) => status === 'simulated')
-  const hosts = hostsOf(runners)
+  const hosts = hostsAmong(runners).length
   return {
     status: runners.length === 0 ? 'none' : simulated ? 'simulated' : 'verified',
     gateway,

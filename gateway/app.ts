@@ -4,7 +4,7 @@ import type { AppDeps, FrontDeps } from './deps.ts'
 import { ApiError } from './errors.ts'
 import { anyErrorAnswer } from './http/any-error.ts'
 import { apiPath } from './http/api-path.ts'
-import { CORS_HEADERS, preflightHeaders } from './http/cors.ts'
+import { COMMON_HEADERS, preflightHeaders } from './http/cors.ts'
 import type { AppEnv } from './http/env.ts'
 import { methodsAt } from './http/methods-at.ts'
 import { inferencePath } from './inference/endpoints.ts'
@@ -55,7 +55,7 @@ function open(deps: FrontDeps, routes: readonly Hono<AppEnv>[]): Hono<AppEnv> {
     }
     await next()
     context.header('x-request-id', id)
-    for (const [name, value] of Object.entries(CORS_HEADERS)) context.header(name, value)
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) context.header(name, value)
     return undefined
   })
 
@@ -86,7 +86,7 @@ function open(deps: FrontDeps, routes: readonly Hono<AppEnv>[]): Hono<AppEnv> {
     }
     return new Response(answer.body, {
       status: answer.status,
-      headers: { ...CORS_HEADERS, 'x-request-id': request, ...answer.headers },
+      headers: { ...COMMON_HEADERS, 'x-request-id': request, ...answer.headers },
     })
   })
   return app

@@ -6,7 +6,7 @@ import { CodedError } from '#base/coded-error.ts'
  *
  * | codes | action |
  * |---|---|
- * | 400, 404, 405, 409, 413, 415, 431, 501 | fix the request |
+ * | 400, 404, 405, 409, 412, 413, 415, 431, 501 | fix the request |
  * | 401, 403 | use another key, seal the request, or ask the operator |
  * | 402 | top up (the message has the link), or send a cheque |
  * | 408, 429, 502, 503, 504 | retry after a pause |
@@ -46,6 +46,7 @@ const ERRORS = {
   account_exists: [409, 'invalid_request_error', false],
   hardware_in_use: [409, 'invalid_request_error', false],
   sequence_reused: [409, 'invalid_request_error', false],
+  session_not_accepted: [412, 'session_not_accepted', false],
   request_too_large: [413, 'invalid_request_error', false],
   unsupported_media_type: [415, 'invalid_request_error', false],
   headers_too_large: [431, 'invalid_request_error', false],
@@ -55,6 +56,7 @@ const ERRORS = {
   runner_unreachable: [502, 'server_error', true],
   runner_lost: [502, 'server_error', true],
   runner_misbehaved: [502, 'server_error', true],
+  upstream_verification_failed: [503, 'upstream_verification_failed', true],
   no_runner: [503, 'server_error', true],
   overloaded: [503, 'server_error', true],
   shutting_down: [503, 'server_error', true],

@@ -68,6 +68,8 @@ export {
   statement,
 } from './keyset.ts'
 export {
+  ACI_HEADER,
+  ACI_VERSION,
   HEADER,
   HPKE_KEYS_PATH,
   HPKE_KEYS_TYPE,
@@ -139,6 +141,11 @@ export {
 export { ReplayGuard } from './replay.ts'
 export { RESPONSE_NONCE_BYTES } from './response.ts'
 export { openerFromToken, type SealedRequest, sealRequest } from './seal-request.ts'
+export {
+  NO_CONSTRAINTS,
+  parseServingConstraints,
+  type ServingConstraints,
+} from './serving-constraints.ts'
 export { openSession, SESSION_SECONDS, Session, type SessionRequest } from './session.ts'
 export { SessionTable } from './session-table.ts'
 export { formatSubject, parseSubject, type Subject } from './subject.ts'

@@ -63,6 +63,10 @@ export const HEADER = {
   commitmentKey: 'x-cocoon-commitment-key',
 } as const
 
+/** ACI's version, in documents and in the header of every answer. */
+export const ACI_VERSION = 'aci/1'
+export const ACI_HEADER = { version: 'x-aci-version', keysetDigest: 'x-aci-keyset-digest' } as const
+
 export const HPKE_KEYS_PATH = '/.well-known/hpke-keys'
 export const HPKE_KEYS_TYPE = 'application/ohttp-keys'
 export const PROBLEM_TYPE = 'application/problem+json'

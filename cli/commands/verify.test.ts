@@ -430,12 +430,12 @@ describe('services', () => {
     const session = await snp.session()
     const path = `/v1/aci/sessions/${session.session_id}`
     const runner = `/runners/${RUNNER_ID}/v1/aci/attestation`
-    answers = { [path]: async () => session, [runner]: snp.report }
+    answers = { [path]: async () => session.document, [runner]: snp.report }
     const live = await web.verify(`${origin}${path}`, ...flags)
     expect(lineOf(live, 'report.fresh')).toBe('pass  report.fresh')
     expect(live.code).toBe(3)
 
-    answers = { [path]: async () => session }
+    answers = { [path]: async () => session.document }
     const gone = await web.verify(`${origin}${path}`, ...flags)
     expect(lineOf(gone, 'report.fresh')).toMatch(/^skip/)
     expect(gone.code).toBe(3)
@@ -449,7 +449,7 @@ describe('services', () => {
   test('a session that is another than the one asked for is refused', async () => {
     const path = `/v1/aci/sessions/${'00'.repeat(32)}`
     const session = await snp.session()
-    answers = { [path]: async () => session }
+    answers = { [path]: async () => session.document }
     const outcome = await web.verify(`${origin}${path}`, ...flags)
     expect(lineOf(outcome, 'session.id')).toMatch(/^FAIL/)
     expect(outcome.code).toBe(1)
@@ -466,18 +466,18 @@ describe('services', () => {
         return receipt
       },
       '/v1/aci/sessions': async () => ({
-        data: [
-          { session_id: '11'.repeat(32), keyset_digest: `sha256:${'22'.repeat(32)}` },
+        sessions: [
+          { session_id: '11'.repeat(32), workload_keyset_digest: `sha256:${'22'.repeat(32)}` },
           // Sound: a receipt is an object.
           {
             session_id,
-            keyset_digest: (receipt as Record<string, unknown>)['workload_keyset_digest'],
+            workload_keyset_digest: (receipt as Record<string, unknown>)['workload_keyset_digest'],
           },
         ],
       }),
       [`/v1/aci/sessions/${session_id}`]: async (_, key) => {
         keys.push(key)
-        return session
+        return session.document
       },
     }
     web.env['COCOON_API_KEY'] = 'sk-coc-test'

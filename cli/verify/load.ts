@@ -162,8 +162,9 @@ async function loadReceipt(call: Call, url: URL): Promise<Loaded> {
 /** The gateway's session of the keyset that the receipt names. */
 async function findSession(call: Call, base: URL, receipt: Receipt): Promise<FoundSession> {
   const at = (path: string): URL => new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)
-  const listed = await getJson(call.deps.fetch, at('/v1/aci/sessions'))
-  const id = sessionIds(listed, receipt.workload_keyset_digest)[0]
+  const digest = receipt.workload_keyset_digest
+  const listed = await getJson(call.deps.fetch, at(`/v1/aci/sessions?keyset_digest=${digest}`))
+  const id = sessionIds(listed, digest)[0]
   if (id === undefined) {
     throw new SourceError('refused', `${base.host} lists no session of the receipt’s keyset`)
   }
@@ -173,14 +174,15 @@ async function findSession(call: Call, base: URL, receipt: Receipt): Promise<Fou
 
 function sessionIds(listed: unknown, digest: string): string[] {
   // Sound: members of unknown JSON, each checked before use.
-  const data = (listed as { readonly data?: unknown } | null)?.data
-  if (!Array.isArray(data)) return []
-  return data.flatMap((entry: { readonly session_id?: unknown; keyset_digest?: unknown } | null) =>
-    entry?.keyset_digest === digest &&
-    typeof entry.session_id === 'string' &&
-    /^[0-9a-f]{64}$/.test(entry.session_id)
-      ? [entry.session_id]
-      : [],
+  const sessions = (listed as { readonly sessions?: unknown } | null)?.sessions
+  if (!Array.isArray(sessions)) return []
+  return sessions.flatMap(
+    (entry: { session_id?: unknown; workload_keyset_digest?: unknown } | null) =>
+      entry?.workload_keyset_digest === digest &&
+      typeof entry.session_id === 'string' &&
+      /^[0-9a-f]{64}$/.test(entry.session_id)
+        ? [entry.session_id]
+        : [],
   )
 }
 

@@ -1,5 +1,10 @@
 import { type Bytes, base64url, copyBytes, fromUtf8, utf8 } from '#base/bytes.ts'
-import type { MacKey } from '#protocol'
+import {
+  type MacKey,
+  ProtocolError,
+  parseServingConstraints,
+  type ServingConstraints,
+} from '#protocol'
 import { ClientError } from '../errors.ts'
 
 /** Paths whose bodies are sealed, and how each names the length of an answer. */
@@ -25,6 +30,8 @@ export interface Ask {
   readonly promptBound: number
   /** Ties requests that share a cache to one host: an HMAC of the caller's `prompt_cache_key`. */
   readonly affinity: string | undefined
+  /** Whose attested sessions may serve. */
+  readonly constraints: ServingConstraints
 }
 
 /** What a runner takes, before sealing. */
@@ -69,6 +76,7 @@ export function readAsk(path: SealedPath, bytes: Bytes, cacheSecret: MacKey): As
     maxTokens: maxTokens(path, body, choices),
     promptBound: (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body, 0)) * choices,
     affinity: own?.key,
+    constraints: readConstraints(body),
   }
 }
 
@@ -83,6 +91,15 @@ function parseBody(bytes: Bytes): Body {
     // Falls through to the one error.
   }
   throw new ClientError('bad_request_body', 'The body is not a JSON object')
+}
+
+function readConstraints({ provider }: Body): ServingConstraints {
+  try {
+    return parseServingConstraints(provider)
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    throw new ClientError('bad_request_body', cause.message, { cause })
+  }
 }
 
 function ownCacheKey(body: Body, secret: MacKey): { key: string; body: Body } | undefined {

@@ -80,11 +80,16 @@ async function choose(
   ask: Ask,
   exclude: ReadonlySet<string>,
 ): Promise<VerifiedRunner> {
-  const { model, affinity } = ask
-  const rank = (host: string): number =>
-    new DataView(cacheSecret.mac(utf8(`${affinity}\0${host}`)).buffer).getUint32(0)
+  const { model, affinity, constraints } = ask
+  const rank = (name: string): number =>
+    new DataView(cacheSecret.mac(utf8(`${affinity}\0${name}`)).buffer).getUint32(0)
   try {
-    return await pool.choose({ model, exclude, ...(affinity === undefined ? {} : { rank }) })
+    return await pool.choose({
+      model,
+      constraints,
+      exclude,
+      ...(affinity === undefined ? {} : { rank }),
+    })
   } catch (error) {
     // The first runner is gone and there is no second: that is what the caller should hear.
     if (exclude.size > 0 && error instanceof ClientError) throw gone()

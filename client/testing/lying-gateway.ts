@@ -106,7 +106,7 @@ async function document(
 ): Promise<unknown> {
   if (runner !== undefined) return runner.report(searchParams.get('nonce') ?? '')
   const session = world.runners.find(({ sessionId }) => pathname.endsWith(`/${sessionId}`))
-  if (session !== undefined) return { session_id: session.sessionId, document: session.session }
+  if (session !== undefined) return session.session
   if (pathname === '/v1/registry') return toldRegistry(world)
   if (pathname === '/v1/till') return { address: TILL }
   if (pathname === '/v1/models') return { object: 'list', data: [] }

@@ -1,6 +1,8 @@
 import { type Clock, type Random, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import type { ServingConstraints } from '#protocol'
 import { ClientError, type ClientErrorCode, reasonOf } from '../errors.ts'
 import { type Candidate, fetchCandidates, randomBelow, shuffled } from './candidates.ts'
+import { hostsAmong } from './hosts.ts'
 import { type VerifiedRunner, type VerifyDeps, verifyRunner } from './verify-runner.ts'
 
 /** Why an offered runner is not used. */
@@ -13,10 +15,11 @@ export interface Refusal {
 
 export interface Choice {
   readonly model: string
+  readonly constraints: ServingConstraints
   /** Runners that this prompt must not go to any more. */
   readonly exclude: ReadonlySet<string>
-  /** Prefers one host for requests that share a cache: a rank of hosts, larger wins. */
-  readonly rank?: (host: string) => number
+  /** Prefers one runner for requests that share a cache: a rank of names, larger wins. */
+  readonly rank?: (name: string) => number
 }
 
 /** The runners of one gateway that this client verified, and whom it chooses among them. */
@@ -88,17 +91,23 @@ class RunnerPool implements Pool {
     }
   }
 
-  async #chooseAmong({ model, exclude, rank }: Choice): Promise<VerifiedRunner> {
+  async #chooseAmong({ model, constraints, exclude, rank }: Choice): Promise<VerifiedRunner> {
     const offered = this.#candidates.filter((candidate) => candidate.model === model)
     if (offered.length === 0) {
       throw new ClientError('model_not_found', 'No runner of this gateway serves that model')
     }
-    const usable = offered.filter(({ id, available }) => available && !exclude.has(id))
+    const { sessions, verified } = constraints
+    const accepted = offered.filter(({ sessionId }) => sessions?.has(sessionId) ?? true)
+    if (accepted.length === 0) {
+      throw new ClientError('session_not_accepted', 'No listed session serves that model')
+    }
+    const usable = accepted.filter(({ id, available }) => available && !exclude.has(id))
     let live = this.#liveOf(usable)
-    if (hostsOf(live) < WANTED_HOSTS) {
+    if (hostsAmong(live).length < WANTED_HOSTS) {
       await this.#verifySome(usable, FIRST_SET)
       live = this.#liveOf(usable)
     }
+    if (verified && sessions === undefined) live = genuine(live)
     if (live.length === 0) throw this.#nothing(usable)
     const chosen = this.#pick(live, rank)
     this.#renewAhead(chosen)
@@ -207,15 +216,17 @@ class RunnerPool implements Pool {
 
   /** A host first, then one of its runners: a host with many runners is no likelier than another (H12). */
   #pick(live: readonly VerifiedRunner[], rank: Choice['rank']): VerifiedRunner {
-    const hosts = [...new Set(live.map(({ subject }) => subject.payee))]
-    const host =
-      rank === undefined
-        ? hosts[randomBelow(hosts.length, this.#random)]
-        : hosts.reduce((best, next) => (rank(next) > rank(best) ? next : best))
-    const runners = live.filter(({ subject }) => subject.payee === host)
-    const runner = runners[randomBelow(runners.length, this.#random)]
+    const host = this.#one(hostsAmong(live), ({ name }) => name, rank)
+    const runner = this.#one(host?.runners ?? [], ({ id }) => id, rank)
     if (runner === undefined) throw this.#nothing([])
     return runner
+  }
+
+  /** At random, or the one that ranks highest. */
+  #one<T>(items: readonly T[], nameOf: (item: T) => string, rank: Choice['rank']): T | undefined {
+    if (items.length === 0) return undefined
+    if (rank === undefined) return items[randomBelow(items.length, this.#random)]
+    return items.reduce((best, next) => (rank(nameOf(next)) > rank(nameOf(best)) ? next : best))
   }
 
   #renewAhead(runner: VerifiedRunner): void {
@@ -237,9 +248,8 @@ class RunnerPool implements Pool {
   }
 }
 
-/** How many hosts could not be one and the same party or machine. */
-export function hostsOf(runners: readonly VerifiedRunner[]): number {
-  const payees = new Set(runners.map(({ subject }) => subject.payee))
-  const chips = new Set(runners.map(({ attested }) => attested.hardware[0] ?? ''))
-  return Math.min(payees.size, chips.size)
+function genuine(live: readonly VerifiedRunner[]): VerifiedRunner[] {
+  const found = live.filter(({ status }) => status === 'verified')
+  if (found.length > 0 || live.length === 0) return found
+  throw new ClientError('simulated_refused', 'The request asks for verified hardware')
 }

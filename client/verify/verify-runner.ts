@@ -112,8 +112,7 @@ export async function verifyRunner(
 
 /** @returns the keyset of the session that the candidate names */
 async function fetchSession(deps: VerifyDeps, { sessionId, id }: Candidate): Promise<Keyset> {
-  const answer = await getJson(deps, `${deps.origin}/v1/aci/sessions/${sessionId}`)
-  const document = member(answer, 'document') ?? answer
+  const document = await getJson(deps, `${deps.origin}/v1/aci/sessions/${sessionId}`)
   const mismatch = (cause?: unknown): ClientError =>
     new ClientError('session_mismatch', `The session of runner ${id} is not the one named`, {
       cause,

@@ -65,6 +65,12 @@ export function createAttestor(
   }
 }
 
+/** The names that ACI gives them. */
+const ACI_TEE_TYPES = { 'sev-snp': 'sev_snp', tdx: 'tdx' } as const satisfies Record<
+  Quoter['teeType'],
+  string
+>
+
 async function makeReport(
   quoter: Quoter,
   serving: ServingFacts,
@@ -78,7 +84,7 @@ async function makeReport(
     api_version: 'aci/1',
     workload_keyset_digest: identity.digest,
     attestation: {
-      tee_type: quoter.teeType,
+      tee_type: ACI_TEE_TYPES[quoter.teeType],
       workload_keyset: keyset,
       report_data: hex(data),
       source_provenance: null,
@@ -86,11 +92,10 @@ async function makeReport(
     },
     service_capabilities: {
       supported_e2ee_versions: ['ehbp', 'cocoon/1'],
-      serving: {
-        model: serving.model,
-        context_length: serving.contextLength,
-        engine: serving.engine,
-      },
+      serving: 'direct',
+      model: serving.model,
+      context_length: serving.contextLength,
+      engine: serving.engine,
     },
   }
 }

@@ -78,7 +78,9 @@ function parseBody(plaintext: Uint8Array): { asked: JsonObject; bytes: number } 
     throw new ServeError('invalid_json', 'the request body is not JSON')
   }
   if (!isObject(asked)) throw new ServeError('invalid_json', 'the request body is not an object')
-  return { asked, bytes }
+  // Whom to route to is no engine's business. @see aci/1, "serving constraints"
+  const { provider: _, ...forEngine } = asked
+  return { asked: forEngine, bytes }
 }
 
 function modelOf(asked: JsonObject, { model, mustNameModel }: ReadRequestInput): string {

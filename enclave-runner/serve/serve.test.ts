@@ -269,7 +269,7 @@ test('the attestation report is under the caller’s nonce and the attested keys
   )
   expect(one).toEqual(two)
   expect(one.attestation.workload_keyset.subject).toContain('gpu=none&model=tiny-demo')
-  expect(one.service_capabilities.serving.engine).toContain('demo')
+  expect(one.service_capabilities.engine).toContain('demo')
   const keys = await fetch(`${at.url}/.well-known/hpke-keys`)
   expect(keys.headers.get('content-type')).toBe('application/ohttp-keys')
 })

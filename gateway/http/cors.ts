@@ -1,3 +1,5 @@
+import { ACI_HEADER, ACI_VERSION } from '#protocol'
+
 /**
  * Any page may call this API with a key of its own; no cookie means anything here, so that credentials are never
  * allowed. A `*` would not cover `authorization`, so that a preflight's wishes are repeated.
@@ -7,6 +9,8 @@ const EXPOSED = [
   'x-receipt-id',
   'x-should-retry',
   'retry-after',
+  ACI_HEADER.version,
+  ACI_HEADER.keysetDigest,
   'ehbp-response-nonce',
   'x-cocoon-attestation',
   'x-cocoon-commitment-key',
@@ -16,9 +20,11 @@ const EXPOSED = [
   'x-cocoon-session-id',
 ].join(', ')
 
-export const CORS_HEADERS: Readonly<Record<string, string>> = {
+/** Headers of every answer of the API, errors too. @see aci/1, "response headers" */
+export const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': EXPOSED,
+  [ACI_HEADER.version]: ACI_VERSION,
 }
 
 const PREFLIGHT_SECONDS = '86400'
@@ -28,7 +34,7 @@ const MAX_HEADER_LIST = 4_096
 export function preflightHeaders(asked: string | undefined): Readonly<Record<string, string>> {
   const list = asked !== undefined && /^[A-Za-z0-9, _-]*$/.test(asked) ? asked : ''
   return {
-    ...CORS_HEADERS,
+    ...COMMON_HEADERS,
     'access-control-allow-methods': 'GET, POST, PATCH, DELETE, OPTIONS',
     'access-control-allow-headers': list.slice(0, MAX_HEADER_LIST),
     'access-control-max-age': PREFLIGHT_SECONDS,

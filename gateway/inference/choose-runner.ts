@@ -1,6 +1,7 @@
 import { utf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
 import type { InferenceDeps } from './deps.ts'
 import { type Candidate, type PickFailure, pick } from './pick.ts'
 
@@ -10,7 +11,8 @@ const UINT32 = 2 ** 32
 
 /**
  * A runner for this request, among those not tried yet.
- * @throws ApiError `model_not_found`, `no_runner`, `price_ceiling`, `overloaded`
+ * @throws ApiError `model_not_found`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
+ * `price_ceiling`, `overloaded`
  */
 export function chooseRunner(
   deps: InferenceDeps,
@@ -25,9 +27,10 @@ export function chooseRunner(
     })
   }
   const now = deps.clock()
-  const candidates = deps.directory
-    .eligible(ask.model, now)
-    .map((runner) => ({ runner, terms: deps.quoteTerms(runner, offer) }))
+  const candidates = accepted(ask, deps.directory.eligible(ask.model, now)).map((runner) => ({
+    runner,
+    terms: deps.quoteTerms(runner, offer),
+  }))
   const affinity =
     ask.cacheKey === undefined
       ? undefined
@@ -45,6 +48,27 @@ export function chooseRunner(
   if (picked.ok) return picked.candidate
   const [code, message] = FAILURES[picked.reason]
   throw new ApiError(code, message)
+}
+
+/** Those whose attested session the caller accepts. @see aci/1, "serving constraints" */
+function accepted(
+  { constraints: { verified, sessions } }: Ask,
+  runners: readonly LiveRunner[],
+): readonly LiveRunner[] {
+  if (sessions !== undefined) {
+    const listed = runners.filter(({ lease }) => sessions.has(lease.session))
+    if (listed.length > 0) return listed
+    throw new ApiError('session_not_accepted', 'No listed session can serve this model', {
+      param: 'provider.aci_session_ids',
+    })
+  }
+  if (!verified) return runners
+  const genuine = runners.filter(({ standing }) => standing.status === 'verified')
+  if (genuine.length > 0 || runners.length === 0) return genuine
+  throw new ApiError(
+    'upstream_verification_failed',
+    'Every runner of this model shows simulated evidence',
+  )
 }
 
 const FAILURES = {

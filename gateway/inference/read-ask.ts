@@ -1,3 +1,4 @@
+import { ProtocolError, parseServingConstraints, type ServingConstraints } from '#protocol'
 import { ApiError } from '../errors.ts'
 import { ENDPOINTS, type InferencePath } from './endpoints.ts'
 import { type Preferences, readPreferences } from './preferences.ts'
@@ -16,6 +17,7 @@ export interface Ask {
   /** The caller's own, for cache affinity; never leaves the gateway. */
   readonly cacheKey: string | undefined
   readonly preferences: Preferences
+  readonly constraints: ServingConstraints
 }
 
 /** Chat templates add a preamble of their own. */
@@ -51,6 +53,7 @@ export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
     promptBound: TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body, 0),
     cacheKey: typeof cacheKey === 'string' && cacheKey !== '' ? cacheKey : undefined,
     preferences: readPreferences(body['provider']),
+    constraints: readConstraints(body['provider']),
   }
 }
 
@@ -69,6 +72,15 @@ function parseObject(text: string): Body {
 
 function isObject(value: unknown): value is Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function readConstraints(provider: unknown): ServingConstraints {
+  try {
+    return parseServingConstraints(provider)
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    throw new ApiError('invalid_request', cause.message, { param: 'provider', cause })
+  }
 }
 
 function readStream(body: Body): boolean {

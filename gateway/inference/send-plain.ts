@@ -1,6 +1,7 @@
 import { toSeconds } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
 import {
+  ACI_HEADER,
   type BodyDigests,
   HEADER,
   receiptId,
@@ -135,6 +136,7 @@ function clientHeaders(
   return {
     ...request.headers,
     'x-receipt-id': receiptId(request.id, number),
+    [ACI_HEADER.keysetDigest]: runner.lease.keysetDigest,
     'x-cocoon-confidentiality': 'gateway',
     'x-cocoon-attestation': runner.standing.status,
     'x-cocoon-model': runner.model,

@@ -1,12 +1,12 @@
 import type { UnixMs } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
-import { type HeaderReader, newRequestId } from '#protocol'
+import { ACI_HEADER, type HeaderReader, newRequestId } from '#protocol'
 import type { Authenticator } from '../accounts/authenticator.ts'
 import { type RequestId, requestId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { anyErrorAnswer } from '../http/any-error.ts'
 import { authenticate, readKey } from '../http/authenticate.ts'
-import { CORS_HEADERS, preflightHeaders } from '../http/cors.ts'
+import { COMMON_HEADERS, preflightHeaders } from '../http/cors.ts'
 import { addressByPath, type RunnerAddress } from '../http/runner-address.ts'
 import { codeOf } from '../log.ts'
 import type { Client } from '../relay/ports.ts'
@@ -77,7 +77,7 @@ async function run(
   serve: (exchange: Exchange) => Promise<void>,
 ): Promise<void> {
   const id = requestId(newRequestId(deps.random))
-  const headers = { ...CORS_HEADERS, 'x-request-id': id }
+  const headers = { ...COMMON_HEADERS, 'x-request-id': id }
   const exchange = { ...arrival, id, at: deps.clock(), headers }
   try {
     await serve(exchange)
@@ -118,16 +118,17 @@ async function serveAddress(
     throw new ApiError('runner_not_found', 'No runner has a lease under this address')
   }
   const path = inferencePath(address.path)
+  const told = { ...headers, [ACI_HEADER.keysetDigest]: runner.lease.keysetDigest }
   if (path !== undefined) {
     requireMethod(method, 'POST')
-    await serveBody(deps, exchange, path, runner)
+    await serveBody(deps, { ...exchange, headers: told }, path, runner)
     return
   }
   if (!isRelayedGet(address.path)) {
     throw new ApiError('not_found', `Invalid URL (${method} ${shown(address.path)})`)
   }
   requireMethod(method, 'GET')
-  await relayGet({ client, runner, path: address.path, query: exchange.query(), headers })
+  await relayGet({ client, runner, path: address.path, query: exchange.query(), headers: told })
 }
 
 function requireMethod(method: string, required: string): void {

@@ -169,6 +169,7 @@ function send(
       'x-cocoon-confidentiality': CONFIDENTIALITY[envelope.kind],
       'x-cocoon-attestation': runner.standing.status,
       'x-cocoon-runner': runner.id,
+      'x-cocoon-session-id': lease.session,
     },
     request: {
       target: lease.target,

@@ -170,17 +170,32 @@ describe('accounts and keys', () => {
 
 describe('for auditors', () => {
   test('a session’s document hashes to its id and holds the evidence', async () => {
-    const { data } = await json(call('GET', '/v1/aci/sessions'))
-    const session = data.find(
-      ({ session_id }: { session_id: string }) => session_id === runner.sessionId,
-    )
-    expect(session.upstream_name).toBe(runner.id)
-    const { document } = await json(call('GET', `/v1/aci/sessions/${runner.sessionId}`))
+    const listed = await json(call('GET', `/v1/aci/sessions?model=${MODEL}`))
+    expect(listed.api_version).toBe('aci/1')
+    const [{ evidence, ...entry }] = listed.sessions
+    expect(entry).toMatchObject({
+      ...{ session_id: runner.sessionId, upstream_name: runner.id, cut: null },
+      channel_binding: [{ keyset_digest: entry.workload_keyset_digest }],
+    })
+    expect(Object.keys(evidence)).toEqual(['digest'])
+    const document = await json(call('GET', `/v1/aci/sessions/${runner.sessionId}`))
     const { contentAddress } = await import('#protocol')
     expect(contentAddress(document)).toBe(runner.sessionId)
+    expect(document.evidence.digest).toBe(evidence.digest)
     expect(document.verdict.status).toBe('simulated')
     const report = JSON.parse(atob(document.evidence.data.split(',')[1]))
     expect(report.attestation.workload_keyset).toEqual(document.workload_keyset)
+  })
+
+  test('sessions are listed by what is asked for, past ones by their keyset', async () => {
+    const sessions = async (query: string) =>
+      (await json(call('GET', `/v1/aci/sessions?${query}`))).sessions
+    expect(await sessions('model=another')).toEqual([])
+    expect(await sessions('upstream_name=run_another')).toEqual([])
+    expect(await sessions(`upstream_name=${runner.id}`)).toHaveLength(1)
+    expect(await sessions(`keyset_digest=sha256:${'00'.repeat(32)}`)).toEqual([])
+    const [{ workload_keyset_digest: digest }] = await sessions('')
+    expect(await sessions(`keyset_digest=${digest}`)).toHaveLength(1)
   })
 
   test('runners, Registry, Till and hosts are public', async () => {

@@ -4,7 +4,7 @@ import { fromHex } from '#base/bytes.ts'
 import { revokeBody } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import { simulationOf } from '#dev/world/simulated-tee.ts'
-import { type Report, signRegistration } from '#protocol'
+import { keysetDigest, type Report, signRegistration } from '#protocol'
 import { generateSigner } from '#protocol/node'
 import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { ADMIN_KEY, MODEL, PAYEE, startTestWorld, type TestWorld } from '../testing/world.ts'
@@ -179,8 +179,11 @@ test('a revocation cuts the session of a runner that serves already (M8)', async
     body: revokeBody('image', fromHex(image)),
   })
   await world.restart()
-  const session = await fetch(`${world.gateway.origin}/v1/aci/sessions/${honest.sessionId}`)
-  expect(await session.json()).toMatchObject({ cut: 'evidence.image' })
+  const digest = keysetDigest(honest.keyset)
+  const found = await fetch(`${world.gateway.origin}/v1/aci/sessions?keyset_digest=${digest}`)
+  expect((await found.json()).sessions).toMatchObject([{ cut: 'evidence.image' }])
+  const current = await fetch(`${world.gateway.origin}/v1/aci/sessions`)
+  expect(await current.text()).not.toContain(honest.sessionId)
   const listed = await fetch(`${world.gateway.origin}/v1/runners`)
   expect(await listed.text()).not.toContain(honest.id)
 })

@@ -1,8 +1,11 @@
 import { Hono } from 'hono'
+import { toSeconds } from '#base/brand.ts'
+import { ACI_VERSION } from '#protocol'
 import { sessionId } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
+import { isTrusted } from '../runners/directory.ts'
 import type { SessionRow } from '../runners/runner-store.ts'
 
 const SESSION_ID = /^[0-9a-f]{64}$/
@@ -13,25 +16,21 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { store } = deps.runners
 
-  app.get('/v1/aci/sessions', (context) =>
-    context.json({
-      object: 'list',
-      data: store.listSessions(MAX_LISTED).map((row) => ({
-        session_id: row.id,
-        upstream_name: row.runner,
-        keyset_digest: row.keyset_digest,
-        established_at: Math.floor(row.at / 1000),
-        appraised_at: Math.floor(row.appraised / 1000),
-        cut: row.cut,
-      })),
-    }),
-  )
+  app.get('/v1/aci/sessions', (context) => {
+    const { upstream_name, model, keyset_digest } = context.req.query()
+    const rows =
+      keyset_digest === undefined
+        ? currentSessions(deps, { upstream: upstream_name, model })
+        : store.sessionsOfKeyset(keyset_digest, MAX_LISTED)
+    return context.json({ api_version: ACI_VERSION, sessions: rows.map(abbreviated) })
+  })
 
   app.get('/v1/aci/sessions/:id', (context) => {
     const id = context.req.param('id')
     const row = SESSION_ID.test(id) ? store.findSession(sessionId(id)) : undefined
     if (row === undefined) throw new ApiError('not_found', 'No such session')
-    return context.body(sessionBody(row), 200, { 'content-type': 'application/json' })
+    // Alone, without a wrapper: whoever parses it and hashes its canonical form gets the id.
+    return context.body(row.document, 200, { 'content-type': 'application/json' })
   })
 
   app.get('/v1/aci/sessions/:id/collateral', (context) => {
@@ -43,12 +42,34 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
-/** The document as stored: its bytes are what the id is the hash of, in canonical form. */
-function sessionBody(row: SessionRow): string {
-  const about = {
+/** Sessions of the runners that may get a prompt now. */
+function currentSessions(
+  { runners: { directory, store }, inference }: AppDeps,
+  wanted: { readonly upstream: string | undefined; readonly model: string | undefined },
+): SessionRow[] {
+  const now = toSeconds(inference.clock())
+  const live = directory
+    .all()
+    .filter(
+      (runner) =>
+        isTrusted(runner, now) &&
+        (wanted.upstream === undefined || runner.id === wanted.upstream) &&
+        (wanted.model === undefined || runner.model === wanted.model),
+    )
+  return live.slice(0, MAX_LISTED).flatMap(({ lease }) => store.findSession(lease.session) ?? [])
+}
+
+/** An entry of the list: everything but the bulky evidence, so that it does not hash to its id. */
+function abbreviated(row: SessionRow) {
+  // Sound: the row was written by register.ts from a session document.
+  const { evidence, ...document } = JSON.parse(row.document) as {
+    readonly evidence: { readonly digest: string }
+  }
+  return {
+    ...document,
+    evidence: { digest: evidence.digest },
     session_id: row.id,
     appraised_at: Math.floor(row.appraised / 1000),
     cut: row.cut,
   }
-  return `${JSON.stringify(about).slice(0, -1)},"document":${row.document}}`
 }

@@ -23,7 +23,8 @@ export interface RunnerStore {
   setState(id: RunnerId, state: RunnerState): boolean
   findSession(id: SessionId): SessionRow | undefined
   findKeyset(runner: RunnerId, keysetDigest: string): string | undefined
-  listSessions(limit: number): readonly SessionRow[]
+  /** Past ones too: whoever holds an old receipt looks here. */
+  sessionsOfKeyset(keysetDigest: string, limit: number): readonly SessionRow[]
   noteAppraisal(id: SessionId, at: UnixMs, collateral: string): void
   /** A later appraisal refused it: for good. @param check the failed check's name */
   cutSession(id: SessionId, check: string): void
@@ -85,7 +86,8 @@ export function createRunnerStore(store: Store): RunnerStore {
         .get()
       return row?.document
     },
-    listSessions: (limit) => db.select().from(sessions).limit(limit).all(),
+    sessionsOfKeyset: (digest, limit) =>
+      db.select().from(sessions).where(eq(sessions.keyset_digest, digest)).limit(limit).all(),
     noteAppraisal: (id, at, collateral) => {
       db.update(sessions).set({ appraised: at, collateral }).where(eq(sessions.id, id)).run()
     },

@@ -208,7 +208,7 @@ describe('a sealed body that', () => {
   async function sealed() {
     const read = async (path: string) => (await payer.get(path)).json()
     const [runner] = (await read('/v1/runners')).data
-    const { document } = await read(`/v1/aci/sessions/${runner.session_id}`)
+    const document = await read(`/v1/aci/sessions/${runner.session_id}`)
     const publicKey = document.workload_keyset.e2ee_public_keys[0].public_key
     const head = {
       path: PATH,

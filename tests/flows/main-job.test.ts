@@ -184,13 +184,10 @@ describe('a stranger with the specification alone', () => {
     const response = await fetch(`${world.info.baseUrl}/aci/sessions/${id}`)
     // Sound for tests: what is missing fails the check that reads it.
     return (await response.json()) as {
-      session_id: string
-      document: {
-        nonce: string
-        workload_keyset: stranger.KeysetDocument
-        workload_keyset_digest: string
-        evidence: { data: string; digest: string }
-      }
+      nonce: string
+      workload_keyset: stranger.KeysetDocument
+      workload_keyset_digest: string
+      evidence: { data: string; digest: string }
     }
   }
 
@@ -211,7 +208,7 @@ describe('a stranger with the specification alone', () => {
     'checks the receipt’s signature and commitments (stream: %s)',
     async (stream) => {
       const { body, covered, receipt, header } = await ask(stream)
-      const { document } = await session(header('x-cocoon-session-id'))
+      const document = await session(header('x-cocoon-session-id'))
       expect(stranger.isSigned(receipt, document.workload_keyset)).toBe(true)
       const altered = { ...receipt, model: 'another' }
       expect(stranger.isSigned(altered, document.workload_keyset)).toBe(false)
@@ -226,10 +223,10 @@ describe('a stranger with the specification alone', () => {
     'follows the keyset from the receipt to the chip: digest, session, report data (%s)',
     async (technology) => {
       const { receipt, header } = await ask(false, await runnerOn(technology))
-      const { session_id, document } = await session(header('x-cocoon-session-id'))
+      const id = header('x-cocoon-session-id')
+      const document = await session(id)
       // The document is the one that its address names.
-      expect(session_id).toBe(header('x-cocoon-session-id'))
-      expect(stranger.sha256(stranger.canonical(document))).toBe(session_id)
+      expect(stranger.sha256(stranger.canonical(document))).toBe(id)
       // The receipt's keyset is the attested one.
       const digest = `sha256:${stranger.sha256(stranger.canonical(document.workload_keyset))}`
       expect(document.workload_keyset_digest).toBe(digest)

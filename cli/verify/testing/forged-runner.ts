@@ -46,7 +46,7 @@ export interface ForgedRunner {
   /** What `--simulation` takes. */
   readonly simulation: Json
   report(nonce: string | null): Promise<Report>
-  /** As GET /v1/aci/sessions/{id} answers. */
+  /** What GET /v1/aci/sessions/{id} answers, and its id. */
   session(): Promise<{ readonly session_id: string; readonly document: Json }>
   receipt(changes?: ReceiptChanges): Json
 }
