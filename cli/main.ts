@@ -10,6 +10,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   keys: async () => (await import('./commands/keys.ts')).keys,
   audit: async () => (await import('./commands/audit.ts')).audit,
   measure: async () => (await import('./commands/measure.ts')).measure,
+  till: async () => (await import('./commands/till.ts')).till,
+  registry: async () => (await import('./commands/registry.ts')).registry,
+  wallet: async () => (await import('./commands/wallet.ts')).wallet,
 }
 
 async function help(out: (line: string) => void): Promise<void> {

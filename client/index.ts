@@ -1,4 +1,6 @@
 /** What a developer's own software needs: keys made locally, sealing to runners that it verified itself. */
+
+export { friendlyAddress } from '#contracts/pure'
 export {
   type AccountOwner,
   type AccountOwnerJson,
@@ -17,7 +19,8 @@ export {
   type SignedCheque,
   signCheque,
 } from './money/cheque-book.ts'
-export { accountOfKey, friendlyAddress, topUpLink } from './money/top-up-link.ts'
+export { type SignedOrder, signCancelOrder, signExitOrder } from './money/exit-order.ts'
+export { accountOfKey, topUpLink } from './money/top-up-link.ts'
 export type { ConnectOptions } from './options.ts'
 export {
   type AllowlistReader,

@@ -1,5 +1,6 @@
 /** Accounts, memos and signed cells without @ton/core: for browsers, clients and runners. */
 export * from './account-id.ts'
+export * from './address.ts'
 export { type BitCell, bitCellHash, type Sha256, webSha256 } from './bit-cell.ts'
 export * from './errors.ts'
 export * from './keys-cell.ts'

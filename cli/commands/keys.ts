@@ -1,14 +1,9 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import {
-  type AccountOwner,
-  newAccountOwner,
-  ownerFromJson,
-  ownerToJson,
-  signAccountRequest,
-} from '#client'
+import { newAccountOwner, ownerToJson, signAccountRequest } from '#client'
 import { type AccountMode, formatMemo } from '#contracts/pure'
+import { readOwner } from '../account-file.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 
 const USAGE = `cocoon keys: the keys of an account, made and kept on this machine.
@@ -92,11 +87,6 @@ async function registerKeys(io: CommandIo): Promise<number> {
   // Sound: a 2xx of this route has this shape (openapi.yaml); a missing key prints as undefined, not as a secret.
   io.out(`API key (shown once): ${(answer as { key?: string }).key}`)
   return EXIT.ok
-}
-
-async function readOwner(io: CommandIo, file: string | undefined): Promise<AccountOwner> {
-  if (file === undefined) throw new UsageError('FILE is missing')
-  return ownerFromJson(JSON.parse(await readFile(resolve(io.cwd, file), 'utf8')))
 }
 
 function parseMode(text: string): AccountMode {

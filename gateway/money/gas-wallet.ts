@@ -5,6 +5,7 @@ import {
   external,
   internal,
   SendMode,
+  type StateInit,
   storeMessage,
 } from '@ton/core'
 import { WalletContractV5R1 } from '@ton/ton'
@@ -23,6 +24,8 @@ export interface WalletMessage {
   readonly to: TonAddress
   readonly value: Nano
   readonly body: Cell
+  /** Deploys the receiver; such a message cannot bounce. */
+  readonly init?: StateInit
 }
 
 /** A wallet that pays for the cashier's messages and holds nothing else. */
@@ -77,8 +80,14 @@ export function openGasWallet({ chain, secretKey, networkId }: GasWalletOptions)
         secretKey: Buffer.from(secretKey),
         // One message that fails must not take the others with it.
         sendMode: SendMode.PAY_GAS_SEPARATELY | SendMode.IGNORE_ERRORS,
-        messages: messages.map(({ to, value, body }) =>
-          internal({ to: Address.parseRaw(to), value, body, bounce: true }),
+        messages: messages.map(({ to, value, body, init }) =>
+          internal({
+            to: Address.parseRaw(to),
+            value,
+            body,
+            bounce: init === undefined,
+            ...(init === undefined ? {} : { init }),
+          }),
         ),
       })
       const message = external({

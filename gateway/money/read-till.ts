@@ -1,8 +1,9 @@
-import { Address, type ContractProvider, type TupleItem } from '@ton/core'
+import { Address, type ContractProvider } from '@ton/core'
 import type { Nano } from '#base/nano.ts'
 import { Till, type TillAccount, type TillTotals } from '#contracts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
+import { getProvider } from './get-provider.ts'
 
 /** A get-method's answer and the block it was true at, when the provider says so. */
 export interface Seen<T> {
@@ -23,13 +24,11 @@ export function readTill(chain: Chain, address: TonAddress): TillReader {
 
   async function seen<T>(read: (provider: ContractProvider) => Promise<T>): Promise<Seen<T>> {
     let seqno: number | null = null
-    const get = async (method: string, args: TupleItem[]) => {
-      const answer = await chain.runGet(address, method, args)
-      seqno = answer.seqno
-      return { stack: answer.stack }
-    }
-    // Sound: the wrapper's get-methods call nothing of a provider but `get`.
-    const value = await read({ get } as unknown as ContractProvider)
+    const value = await read(
+      getProvider(chain, address, (at) => {
+        seqno = at
+      }),
+    )
     return { value, seqno }
   }
 

@@ -1,7 +1,8 @@
-import { Address, type ContractProvider, type TupleItem } from '@ton/core'
+import { Address } from '@ton/core'
 import { Registry, type RegistrySnapshot } from '#contracts'
 import type { TonAddress } from '../db/ids.ts'
 import type { Chain } from '../money/chain.ts'
+import { getProvider } from '../money/get-provider.ts'
 
 /** Reads the whole allowlist from one provider. */
 export function createReadRegistry(
@@ -9,8 +10,6 @@ export function createReadRegistry(
   address: TonAddress,
 ): () => Promise<RegistrySnapshot> {
   const registry = Registry.createFromAddress(Address.parseRaw(address))
-  const get = async (method: string, args: TupleItem[]) => chain.runGet(address, method, args)
-  // Sound: the wrapper's get-methods call nothing of a provider but `get`.
-  const provider = { get } as unknown as ContractProvider
+  const provider = getProvider(chain, address)
   return () => registry.getSnapshot(provider)
 }

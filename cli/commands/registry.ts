@@ -1,0 +1,84 @@
+import type { ParseArgsOptionsConfig } from 'node:util'
+import { type Action, perform, SEND_HELP, SEND_OPTIONS, type SendFlags } from '../chain/perform.ts'
+import { TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
+import type { Command } from '../command.ts'
+import { openRegistry, type RegistryContext, type RegistryFlags } from '../registry/context.ts'
+import { deployRegistry, REGISTRY_DEPLOY_OPTIONS } from '../registry/deploy.ts'
+import {
+  accept,
+  add,
+  cancelProposals,
+  propose,
+  revoke,
+  setUri,
+  topUpRegistry,
+} from '../registry/operate.ts'
+import { showRegistry } from '../registry/show.ts'
+import { runVerb, verb } from '../verbs.ts'
+
+const USAGE = `cocoon registry: what the network vouches for: images, models, meter keys, tills, platforms.
+
+For anyone
+  show                         every entry: active, waiting, revoked or denied; owner, guardian, proposals
+  top-up --amount TON
+For the owner
+  add KIND HASH [--meta HEX]   active by itself when the Registry's delay is over
+  propose-owner --to ADDRESS, propose-guardian --to ADDRESS, cancel-proposals
+  set-uri URI
+  deploy [--owner ADDRESS] [--guardian ADDRESS] [--delay-hours 48]
+For owner or guardian
+  revoke KIND HASH             at once; also denies what was never added
+For who was proposed, when the delay is over
+  accept-owner, accept-guardian
+
+KIND is image, model, meterKey, till or platform; HASH is 64 hex digits (contracts/README.md says of what).
+
+Options
+  --registry ADDRESS   default: REGISTRY_ADDRESS, else the world of npm start
+${TARGET_HELP}
+${SEND_HELP}
+TON_API_KEY is sent to the endpoint when it is set.
+
+Each looks first whether it is done, so that running it again is safe (but for top-up).
+Exit code: 0 done, 1 refused or failed, 2 wrong usage.`
+
+export const registry: Command = {
+  summary: 'show, deploy and change the Registry of what may run',
+  usage: USAGE,
+  run: (io) => runVerb(io, VERBS),
+}
+
+const READ = { ...TARGET_OPTIONS, registry: { type: 'string' } } as const
+const SEND = { ...READ, ...SEND_OPTIONS } as const
+const TEXT = { type: 'string' } as const
+
+/** A verb that sends one message to the Registry. */
+function sending<const Options extends ParseArgsOptionsConfig>(
+  own: Options,
+  make: (
+    context: RegistryContext,
+    flags: { readonly [Name in keyof Options]?: never },
+    args: readonly string[],
+  ) => Promise<Action>,
+) {
+  return verb({ ...SEND, ...own }, async (io, flags, args) => {
+    // Sound: the union of both option tables was parsed.
+    const given = flags as RegistryFlags & SendFlags
+    const context = await openRegistry(io, given)
+    return perform(io, context.target, given, await make(context, flags as never, args))
+  })
+}
+
+const VERBS = {
+  show: verb(READ, async (io, flags) => showRegistry(await openRegistry(io, flags))),
+  'top-up': sending({ amount: TEXT }, topUpRegistry),
+  add: sending({ meta: TEXT }, add),
+  revoke: sending({}, revoke),
+  'propose-owner': sending({ to: TEXT }, propose('Owner')),
+  'accept-owner': sending({}, accept('Owner')),
+  'propose-guardian': sending({ to: TEXT }, propose('Guardian')),
+  'accept-guardian': sending({}, accept('Guardian')),
+  'cancel-proposals': sending({}, cancelProposals),
+  'set-uri': sending({}, setUri),
+  deploy: verb({ ...TARGET_OPTIONS, ...SEND_OPTIONS, ...REGISTRY_DEPLOY_OPTIONS }, deployRegistry),
+}

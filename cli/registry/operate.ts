@@ -1,0 +1,171 @@
+import { nano, parseTon } from '#base/nano.ts'
+import {
+  addBody,
+  proposeBody,
+  REGISTRY_KIND,
+  type RegistryKind,
+  registryTopUpBody,
+  revokeBody,
+  roleBody,
+  setUriBody,
+} from '#contracts'
+import type { Action } from '../chain/perform.ts'
+import { addressFlag } from '../chain/target.ts'
+import { UsageError } from '../command.ts'
+import { amountFlag, keyFlag } from '../till/deploy.ts'
+import { time, tons } from '../till/status.ts'
+import type { RegistryContext } from './context.ts'
+import { stateOf } from './show.ts'
+
+/** Covers every operation; the rest comes back. */
+const VALUE = nano(parseTon('0.05'))
+const NO_META = '0'.repeat(64)
+
+export async function add(
+  { registry, provider, address, target }: RegistryContext,
+  flags: { readonly meta?: string | undefined },
+  args: readonly string[],
+): Promise<Action> {
+  const { kind, hash } = entryArguments(args)
+  const meta = keyFlag('--meta', flags.meta ?? NO_META)
+  return {
+    title: `add ${kind} ${args[1]}`,
+    to: address,
+    value: VALUE,
+    body: addBody(kind, hash, meta),
+    done: async () => {
+      const entry = await registry.getEntry(provider, kind, hash)
+      const isListed = entry.activeFrom !== 0 && entry.revokedAt === 0
+      return isListed ? `it is listed: ${stateOf(entry, await now(target, address))}` : undefined
+    },
+  }
+}
+
+export async function revoke(
+  { registry, provider, address, target }: RegistryContext,
+  _flags: object,
+  args: readonly string[],
+): Promise<Action> {
+  const { kind, hash } = entryArguments(args)
+  return {
+    title: `revoke ${kind} ${args[1]} at once`,
+    to: address,
+    value: VALUE,
+    body: revokeBody(kind, hash),
+    done: async () => {
+      const entry = await registry.getEntry(provider, kind, hash)
+      return entry.revokedAt === 0 ? undefined : stateOf(entry, await now(target, address))
+    },
+  }
+}
+
+/** Who is proposed accepts after the delay; the owner may cancel until then. */
+export function propose(role: 'Owner' | 'Guardian') {
+  return async (
+    { registry, provider, address, target }: RegistryContext,
+    flags: { readonly to?: string | undefined },
+  ): Promise<Action> => {
+    if (flags.to === undefined) throw new UsageError('--to ADDRESS is missing')
+    const to = addressFlag('--to', flags.to, target)
+    return {
+      title: `propose ${to} as ${role.toLowerCase()}`,
+      to: address,
+      value: VALUE,
+      body: proposeBody(`propose${role}`, to),
+      done: async () => {
+        const roles = await registry.getRoles(provider)
+        if (roles[role === 'Owner' ? 'owner' : 'guardian'] === to) return 'it has the role already'
+        const next = roles[`next${role}`]
+        return next?.to === to ? `proposed; may accept from ${time(next.at)} on` : undefined
+      },
+    }
+  }
+}
+
+/** Sent by the wallet of whoever was proposed. */
+export function accept(role: 'Owner' | 'Guardian') {
+  return async ({ registry, provider, address, target }: RegistryContext): Promise<Action> => {
+    const next = (await registry.getRoles(provider))[`next${role}`]
+    if (next !== null && next.at > (await now(target, address))) {
+      throw new UsageError(`${next.to} may accept from ${time(next.at)} on`)
+    }
+    return {
+      title: `accept to be ${role.toLowerCase()}`,
+      to: address,
+      value: VALUE,
+      body: roleBody(`accept${role}`),
+      done: async () => {
+        const roles = await registry.getRoles(provider)
+        if (roles[`next${role}`] !== null) return undefined
+        return `the ${role.toLowerCase()} is ${roles[role === 'Owner' ? 'owner' : 'guardian'] ?? 'nobody'}`
+      },
+    }
+  }
+}
+
+export async function cancelProposals({
+  registry,
+  provider,
+  address,
+}: RegistryContext): Promise<Action> {
+  return {
+    title: 'call every proposal off',
+    to: address,
+    value: VALUE,
+    body: roleBody('cancelProposals'),
+    done: async () => {
+      const { nextOwner, nextGuardian } = await registry.getRoles(provider)
+      return nextOwner === null && nextGuardian === null ? 'nobody is proposed' : undefined
+    },
+  }
+}
+
+export async function setUri(
+  { registry, provider, address }: RegistryContext,
+  _flags: object,
+  [uri]: readonly string[],
+): Promise<Action> {
+  if (uri === undefined || !URL.canParse(uri)) throw new UsageError('a URI is missing')
+  return {
+    title: `say that more is found at ${uri}`,
+    to: address,
+    value: VALUE,
+    body: setUriBody(uri),
+    done: async () => ((await registry.getUri(provider)) === uri ? 'it says so' : undefined),
+  }
+}
+
+/** Money that pays for storage. Asked for twice it is sent twice. */
+export async function topUpRegistry(
+  { target, address }: RegistryContext,
+  flags: { readonly amount?: string | undefined },
+): Promise<Action> {
+  const value = amountFlag('--amount', flags.amount)
+  const before = (await target.chain.head(address)).last
+  return {
+    title: `add ${tons(value)} for storage`,
+    to: address,
+    value,
+    body: registryTopUpBody(),
+    done: async () => {
+      const { last, balance } = await target.chain.head(address)
+      return last?.lt === before?.lt ? undefined : `the balance is ${tons(balance)}`
+    },
+  }
+}
+
+async function now(
+  { chain }: RegistryContext['target'],
+  address: RegistryContext['address'],
+): Promise<number> {
+  return (await chain.head(address)).syncedAt
+}
+
+function entryArguments([kind, hash]: readonly string[]) {
+  const kinds = Object.keys(REGISTRY_KIND)
+  if (kind === undefined || !kinds.includes(kind)) {
+    throw new UsageError(`the kind is one of ${kinds.join(', ')}`)
+  }
+  // Sound: the kind was just found among the table's keys.
+  return { kind: kind as RegistryKind, hash: keyFlag('the hash', hash ?? '') }
+}
