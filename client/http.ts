@@ -1,6 +1,8 @@
 import { concatAll, fromUtf8 } from '#base/bytes.ts'
 import { ClientError } from './errors.ts'
 
+export { member, textMember } from '#base/members.ts'
+
 /** What every call of this client needs from its surroundings. */
 export interface HttpDeps {
   readonly fetch: typeof fetch
@@ -73,16 +75,4 @@ export async function readBounded(
     parts.push(value)
   }
   return concatAll(parts)
-}
-
-/** A member of unknown JSON, own and not inherited. */
-export function member(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-  // Sound: a non-null object that has this own key.
-  return (value as Readonly<Record<string, unknown>>)[name]
-}
-
-export function textMember(value: unknown, name: string): string | undefined {
-  const found = member(value, name)
-  return typeof found === 'string' ? found : undefined
 }

@@ -1,12 +1,13 @@
 /**
- * Builds what npm publishes: dist/cocoon.js (the commands), dist/client.js and dist/runner.js. Dependencies stay
+ * Builds what npm publishes: dist/cocoon.js (the commands), dist/client.js, dist/runner.js and the page in dist/web. Dependencies stay
  * outside; our own code is bundled because Node does not strip types inside node_modules.
  *
  * usage: node dev/bundle.ts [output folder]
  */
-import { readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { buildAssets } from '#web/node/build-assets.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const ENTRIES = {
@@ -37,6 +38,13 @@ await build({
   external: [
     ...Object.keys(manifest.dependencies).flatMap((name) => [name, `${name}/*`]),
     ...CHECKOUT_ONLY,
+    'esbuild',
   ],
   logLevel: 'warning',
 })
+
+const { manifest: page, files } = await buildAssets(ROOT)
+mkdirSync(join(outdir, 'web'))
+for (const [name, bytes] of files) writeFileSync(join(outdir, 'web', name), bytes)
+const listed = { ...page, files: [...files.keys()] }
+writeFileSync(join(outdir, 'web', 'manifest.json'), JSON.stringify(listed))

@@ -9,6 +9,7 @@ import type { AppEnv } from './http/env.ts'
 import { methodsAt } from './http/methods-at.ts'
 import { inferencePath } from './inference/endpoints.ts'
 import { codeOf } from './log.ts'
+import { pageAnswer, type ServePages } from './pages.ts'
 import { accountRoutes } from './routes/account.ts'
 import { aciRoutes } from './routes/aci.ts'
 import { adminRoutes } from './routes/admin.ts'
@@ -26,7 +27,7 @@ const MAX_SHOWN_PATH = 200
 
 /** Everything but inference, which each platform's listener takes before it reaches Hono. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
-  return open(deps, [
+  const routes = [
     operationRoutes(deps),
     modelRoutes(deps),
     ...frontRoutes(deps),
@@ -34,7 +35,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     aciRoutes(deps),
     chainRoutes(deps),
     adminRoutes(deps),
-  ])
+  ]
+  return open(deps, routes, deps.pages)
 }
 
 /** The routes that any number of places can serve. */
@@ -42,7 +44,11 @@ function frontRoutes(deps: FrontDeps): readonly Hono<AppEnv>[] {
   return [accountRoutes(deps), chequeRoutes(deps), receiptRoutes(deps)]
 }
 
-function open(deps: FrontDeps, routes: readonly Hono<AppEnv>[]): Hono<AppEnv> {
+function open(
+  deps: FrontDeps,
+  routes: readonly Hono<AppEnv>[],
+  pages: ServePages | undefined,
+): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ getPath: (request) => apiPath(new URL(request.url).pathname) })
 
   app.use(async function identify(context, next) {
@@ -61,7 +67,14 @@ function open(deps: FrontDeps, routes: readonly Hono<AppEnv>[]): Hono<AppEnv> {
 
   for (const group of routes) app.route('/', group)
 
-  app.notFound((context) => {
+  app.notFound(async (context) => {
+    const answer = (request: Request) => app.fetch(request)
+    const page = await pageAnswer(
+      { pages, publicUrl: deps.accounts.gateway },
+      context.req.raw,
+      answer,
+    )
+    if (page !== undefined) return page
     const { method } = context.req
     const path = context.req.path.replace(/[^\x21-\x7e]/g, '').slice(0, MAX_SHOWN_PATH)
     const isInference = inferencePath(context.req.path) !== undefined

@@ -26,6 +26,8 @@ export interface GatewayConfig {
     readonly apiKey: string | undefined
     /** Independent endpoints that must agree before a large credit (M11). */
     readonly witnesses: readonly string[]
+    /** Keyless endpoints that a visitor's browser may ask (C4). */
+    readonly webEndpoints: readonly string[]
     readonly registry: TonAddress
     readonly till: TonAddress | undefined
     /** Ed25519 seed. */
@@ -85,6 +87,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
       endpoint: values.TON_ENDPOINT,
       apiKey: values.TON_API_KEY,
       witnesses: values.TON_WITNESSES,
+      webEndpoints: values.WEB_TON_ENDPOINTS,
       registry: tonAddress(values.REGISTRY_ADDRESS),
       till: values.TILL_ADDRESS === undefined ? undefined : tonAddress(values.TILL_ADDRESS),
       meterSeed: values.METER_KEY,

@@ -5,6 +5,7 @@ import type { OpenAccountDeps } from './accounts/open-account.ts'
 import type { AccountId } from './db/ids.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
+import type { ServePages } from './pages.ts'
 import type { DeliverDeps } from './receipts/take-batch.ts'
 import type { RunnersDeps } from './runners/deps.ts'
 
@@ -39,6 +40,8 @@ export interface AppDeps extends FrontDeps {
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }
     | undefined
+  /** Draws the web page; undefined: the API alone. */
+  readonly pages: ServePages | undefined
   /** The served API description. */
   readonly openapi: string
   readonly adminKey: string | undefined

@@ -118,6 +118,11 @@ export const SETTINGS = {
     fallback: '',
     parse: urls,
   }),
+  WEB_TON_ENDPOINTS: setting({
+    help: "keyless endpoints through which visitors' browsers read the Registry themselves, separated by commas; fewer than two: the page takes this gateway's word and says so",
+    fallback: '',
+    parse: urls,
+  }),
   TON_API_KEY: setting({
     help: 'key for that endpoint',
     fallback: undefined,

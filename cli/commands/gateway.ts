@@ -9,6 +9,7 @@ import {
   SETTINGS,
   startGateway,
 } from '#gateway/node.ts'
+import { openPages } from '#web/node.ts'
 import { type Command, EXIT, UsageError } from '../command.ts'
 import { describeSettings } from '../describe-settings.ts'
 import { packageRoot } from '../package-root.ts'
@@ -33,6 +34,12 @@ export const gateway: Command = {
         ...processDeps(),
         log: createPinoLog(config.logLevel),
         openapi: readFileSync(join(root, 'openapi.yaml'), 'utf8'),
+        pages: await openPages({
+          root,
+          registry: config.chain.registry,
+          endpoints: config.chain.webEndpoints,
+          network: config.chain.network,
+        }),
         migrations: readMigrations(join(root, 'migrations')),
       },
     })

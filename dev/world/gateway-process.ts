@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Collateral, TrustAnchors } from '#attestation'
+import { toSeconds } from '#base/brand.ts'
+import { simulationJson } from '#client'
 import {
   createPinoLog,
   type GatewayConfig,
@@ -8,6 +10,7 @@ import {
   readMigrations,
   startGateway,
 } from '#gateway/node.ts'
+import { openPages } from '#web/node.ts'
 import { runPart } from './part.ts'
 
 export interface GatewaySettings {
@@ -30,6 +33,17 @@ runPart<GatewaySettings, GatewayReady>(async ({ config, anchors, collateral }) =
       ...processDeps(),
       log: createPinoLog(config.logLevel),
       openapi: readFileSync(join(ROOT, 'openapi.yaml'), 'utf8'),
+      pages: await openPages({
+        root: ROOT,
+        registry: config.chain.registry,
+        endpoints: config.chain.webEndpoints,
+        network: 'local',
+        simulation: simulationJson({
+          anchors,
+          collateral,
+          created: toSeconds(processDeps().clock()),
+        }),
+      }),
       migrations: readMigrations(join(ROOT, 'migrations')),
       simulation: { anchors, collateral },
     },

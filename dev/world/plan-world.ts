@@ -118,6 +118,7 @@ export async function planWorld(
       endpoint,
       apiKey: undefined,
       witnesses: [],
+      webEndpoints: [endpoint],
       registry: tonAddress(registry),
       till: tonAddress(till),
       meterSeed,

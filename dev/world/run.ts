@@ -87,6 +87,7 @@ function welcome({ info }: World, out: (line: string) => void): void {
   out(`
 Cocoon runs on this machine. The confidential hardware is SIMULATED: nothing here protects a secret.
 
+  page       ${info.webUrl}
   base URL   ${info.baseUrl}
   API key    ${info.apiKey}
   model      ${model}

@@ -46,7 +46,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       pending,
       upstream,
       watchdog,
-      topUpUrl: (account) => `${publicUrl}/?account=${account}`,
+      topUpUrl: (account) => `${publicUrl}/top-up?account=${account}`,
       affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
       plaintext: config.plaintext,
       random,

@@ -18,6 +18,7 @@ import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Chain } from '../money/chain.ts'
+import type { ServePages } from '../pages.ts'
 import { createKeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
@@ -40,6 +41,7 @@ export interface BuildInput {
   readonly upstream: NodeUpstream
   readonly origins: Origins
   readonly simulation: SimulationTrust | undefined
+  readonly pages: ServePages | undefined
   readonly openapi: string
   readonly closing: AbortSignal
   readonly clock: Clock
@@ -91,6 +93,7 @@ export function build(input: BuildInput): Built {
     catalog,
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
+    pages: input.pages,
     openapi: input.openapi,
     adminKey: config.adminKey,
     metricsToken: config.metricsToken,

@@ -20,6 +20,7 @@ const config: GatewayConfig = {
     ...LOCAL,
     apiKey: undefined,
     witnesses: [],
+    webEndpoints: [],
     registry: tonAddress(`0:${'11'.repeat(32)}`),
     till: undefined,
     meterSeed: undefined,

@@ -13,6 +13,7 @@ import { createJobs, type Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { createMoneyJobs } from '../money/money-jobs.ts'
 import { openChain } from '../money/open-chain.ts'
+import type { ServePages } from '../pages.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { type Built, build } from './build.ts'
@@ -33,6 +34,8 @@ export interface GatewayDeps {
   readonly migrations: readonly Migration[]
   /** Text of openapi.yaml. */
   readonly openapi: string
+  /** Draws the web page at `/`; undefined: the API alone. */
+  readonly pages?: ServePages
   /** Roots and collateral of simulated hardware. Refused unless chain and listener are on this machine (H17). */
   readonly simulation?: SimulationTrust
 }
@@ -80,6 +83,7 @@ export async function startGateway(options: {
     origins,
     chain,
     simulation: deps.simulation,
+    pages: deps.pages,
     closing: closing.signal,
   })
   listener = openListener(config, built, closing.signal)

@@ -80,6 +80,7 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
       endpoint: chain.endpoint,
       apiKey: undefined,
       witnesses: [],
+      webEndpoints: [],
       registry: tonAddress(deployed.registry),
       till: tonAddress(deployed.till),
       meterSeed,

@@ -54,7 +54,7 @@ describe('out of money', () => {
       expect(response.headers.get('x-receipt-id')).toBeNull()
       const { error } = await response.json()
       expect(error).toMatchObject({ code: 'insufficient_credits', type: 'insufficient_quota' })
-      expect(error.top_up_url).toBe(`${world.info.webUrl}/?account=${poor.id}`)
+      expect(error.top_up_url).toBe(`${world.info.webUrl}/top-up?account=${poor.id}`)
       expect(error.message).toContain(error.top_up_url)
     } finally {
       process.kill(world.runner.pid, 'SIGCONT')

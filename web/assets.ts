@@ -1,0 +1,28 @@
+import type { Bytes } from '#base/bytes.ts'
+
+/** The interactive parts: one bundle each, loaded by the pages that name it. */
+export const ISLANDS = ['copy'] as const
+export type Island = (typeof ISLANDS)[number]
+
+/** A file as it is served: its name holds its hash, so that it never changes. */
+export interface Asset {
+  readonly type: string
+  readonly body: Bytes
+  readonly gzip: Bytes
+  /** `sha256-<base64>`, for `integrity`. */
+  readonly integrity: string
+}
+
+/** Everything that a browser loads beside the pages themselves. */
+export interface Assets {
+  readonly files: ReadonlyMap<string, Asset>
+  /** File names by island: the entry, and what it imports at once. */
+  readonly islands: Readonly<
+    Record<Island, { readonly entry: string; readonly needs: readonly string[] }>
+  >
+  readonly style: string
+  /** Hex SHA-256 over every file's name and bytes: names one build of the page. */
+  readonly hash: string
+}
+
+export const ASSET_PATH = '/assets/'

@@ -1,0 +1,60 @@
+import type { Random } from '#base/brand.ts'
+import { base64url } from '#base/bytes.ts'
+import { ASSET_PATH, type Asset } from './assets.ts'
+import { pageHeaders, SAFE } from './headers.ts'
+import { layout } from './layout.ts'
+import type { DrawPage, Page, View } from './page.ts'
+import { homePage } from './pages/home.ts'
+import { lostPage } from './pages/lost.ts'
+import { SIMULATION_PATH, type Site } from './site.ts'
+
+const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [[/^\/()$/, homePage]]
+
+const NONCE_BYTES = 18
+const YEAR = 'public, max-age=31536000, immutable'
+const WANTS_PAGE = /(?:^|,)\s*text\/html\b/
+
+/** What the gateway asks for a page, and lends to draw it. */
+export type ServePages = (
+  request: Request,
+  context: { readonly publicUrl: string; readonly read: (path: string) => Promise<unknown> },
+) => Promise<Response | undefined>
+
+/** Serves the site: 1. its files  2. the roots of a simulation  3. its pages  4. to people, a page for what is lost */
+export function createPages(site: Site, random: Random): ServePages {
+  return async (request, { publicUrl, read }) => {
+    const url = new URL(request.url)
+    if (url.pathname.startsWith(ASSET_PATH)) {
+      const asset = site.assets.files.get(url.pathname.slice(ASSET_PATH.length))
+      return asset === undefined ? undefined : assetAnswer(asset, request)
+    }
+    if (url.pathname === SIMULATION_PATH && site.simulation !== undefined) {
+      return Response.json(site.simulation, { headers: { ...SAFE, 'cache-control': 'no-store' } })
+    }
+    const nonce = base64url(random(NONCE_BYTES))
+    const view = { site, origin: publicUrl, url, read }
+    const page = await draw(view, WANTS_PAGE.test(request.headers.get('accept') ?? ''))
+    if (page === undefined) return undefined
+    const text = await layout({ ...view, page, nonce })
+    const headers = pageHeaders(site, nonce, page.connect ?? [])
+    return new Response(`${text}`, { status: page.status ?? 200, headers })
+  }
+}
+
+async function draw(view: Omit<View, 'part'>, isForPerson: boolean): Promise<Page | undefined> {
+  const path = view.url.pathname.replace(/(.)\/$/, '$1')
+  for (const [pattern, drawPage] of PAGES) {
+    const match = pattern.exec(path)
+    const page = match === null ? undefined : await drawPage({ ...view, part: match[1] ?? '' })
+    if (page !== undefined) return page
+  }
+  return isForPerson ? lostPage() : undefined
+}
+
+function assetAnswer({ type, body, gzip }: Asset, request: Request): Response {
+  const packs = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
+  const headers = { ...SAFE, 'content-type': type, 'cache-control': YEAR, vary: 'accept-encoding' }
+  return packs
+    ? new Response(gzip, { headers: { ...headers, 'content-encoding': 'gzip' } })
+    : new Response(body, { headers })
+}
