@@ -48,6 +48,8 @@ export interface GatewayConfig {
   readonly adminKey: string | undefined
   readonly metricsToken: string | undefined
   readonly maxBodyBytes: number
+  /** Requests that wait while every runner of their model is busy. */
+  readonly queue: { readonly requests: number; readonly seconds: number }
   readonly logLevel: LogLevel
 }
 
@@ -105,6 +107,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     adminKey: values.ADMIN_KEY,
     metricsToken: values.METRICS_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    queue: { requests: values.MAX_QUEUED, seconds: values.QUEUE_SECONDS },
     logLevel: values.LOG_LEVEL,
   }
 }

@@ -3,6 +3,7 @@ import { type Clock, toSeconds } from '#base/brand.ts'
 import type { Ledger } from './ledger/port.ts'
 import { appraiseLeases } from './runners/appraise-leases.ts'
 import type { RunnersDeps } from './runners/deps.ts'
+import { saveScores } from './runners/save-scores.ts'
 
 /** Work that nobody asked for. One at a time under each name; a failure waits for the next time. */
 export interface Job {
@@ -44,6 +45,7 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
     },
     // Verdicts hold ten minutes: two failures in a row are still in time.
     { name: 'appraise', everyMs: 200_000, run: () => appraiseLeases(runners) },
+    { name: 'scores', everyMs: 10_000, run: async () => saveScores(runners) },
     {
       name: 'collateral',
       everyMs: 300_000,

@@ -12,11 +12,19 @@ export { type GatewayDeps, type RunningGateway, startGateway } from './node/star
 export { SETTINGS } from './settings.ts'
 
 /** What this process itself gives to a gateway: its clock, randomness and network. */
-export function processDeps(): Pick<GatewayDeps, 'clock' | 'random' | 'chance' | 'fetch'> {
+export function processDeps(): Pick<
+  GatewayDeps,
+  'clock' | 'random' | 'chance' | 'everyTick' | 'fetch'
+> {
   return {
     clock: () => unixMs(Date.now()),
     random: createRandom(),
     chance: Math.random,
+    everyTick: (periodMs, tick) => {
+      const timer = setInterval(tick, periodMs)
+      timer.unref()
+      return () => clearInterval(timer)
+    },
     fetch: globalThis.fetch,
   }
 }

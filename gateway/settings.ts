@@ -35,6 +35,8 @@ const TOKEN = /^[\x21-\x7e]{24,256}$/
 const MAX_BPS = 9_999
 const MAX_COEFFICIENT_BPS = 1_000_000
 const MAX_BODY_BYTES = 256 * 1024 * 1024
+const MAX_QUEUED = 100_000
+const MAX_QUEUE_SECONDS = 600
 
 /** Every setting of the gateway, once: names, defaults and rules. */
 export const SETTINGS = {
@@ -182,6 +184,16 @@ export const SETTINGS = {
     help: 'largest request body',
     fallback: '33554432',
     parse: integer(1_024, MAX_BODY_BYTES),
+  }),
+  MAX_QUEUED: setting({
+    help: 'requests that may wait while every runner of their model is busy',
+    fallback: '1000',
+    parse: integer(0, MAX_QUEUED),
+  }),
+  QUEUE_SECONDS: setting({
+    help: 'how long a request may wait for a runner; below the time-outs of proxies in between',
+    fallback: '30',
+    parse: integer(1, MAX_QUEUE_SECONDS),
   }),
   LOG_LEVEL: setting({
     help: 'debug, info, warn or error',

@@ -136,6 +136,7 @@ export async function planWorld(
     adminKey,
     metricsToken: undefined,
     maxBodyBytes: 32 * 1024 * 1024,
+    queue: { requests: 1_000, seconds: 30 },
     logLevel: 'warn',
   }
   return {

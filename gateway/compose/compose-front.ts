@@ -6,6 +6,7 @@ import { createAccountRefs } from '../inference/account-ref.ts'
 import type { Offers } from '../inference/catalog.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
+import { createWaitingRoom } from '../inference/waiting-room.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
 import { createRecentReceipts } from '../receipts/recent.ts'
@@ -24,6 +25,9 @@ export interface FrontParts {
   readonly upstream: Upstream
   readonly watchdog: Watchdog
 }
+
+/** Bodies of requests that wait for a runner, all together. */
+const MAX_WAITING_BYTES = 256 * 1024 * 1024
 
 /** Puts accounts, inference and receipts together: what serves developers, wherever it runs. */
 export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
@@ -46,6 +50,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       pending,
       upstream,
       watchdog,
+      waiting: createWaitingRoom({ ...config.queue, bytes: MAX_WAITING_BYTES }, clock),
       topUpUrl: (account) => `${publicUrl}/top-up?account=${account}`,
       affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
       plaintext: config.plaintext,

@@ -1,4 +1,12 @@
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import {
+  index,
+  integer,
+  primaryKey,
+  real,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core'
 import { bytesColumn, millisColumn, nanoColumn, priceColumn, secondsColumn } from './columns.ts'
 import type { AccountId, KeyId, RequestId, RunnerId, SessionId, TonAddress } from './ids.ts'
 
@@ -294,12 +302,23 @@ export const runners = sqliteTable(
     state: text({ enum: ['admitted', 'drained', 'denied'] }).notNull(),
     /** The latest accepted sequence of its registrations and heartbeats. */
     sequence: integer().notNull(),
-    score: integer().notNull(),
     created: millisColumn().notNull(),
     seen: millisColumn().notNull(),
   },
   (t) => [uniqueIndex('runners_hardware').on(t.hardware, t.model)],
 )
+
+/** What the gateway itself saw of a runner: outlives leases and restarts. */
+export const runnerScores = sqliteTable('runner_scores', {
+  runner: text().$type<RunnerId>().primaryKey(),
+  first_byte_ms: real().notNull(),
+  tokens_per_second: real().notNull(),
+  success: real().notNull(),
+  failures: integer().notNull(),
+  trips: integer().notNull(),
+  open_until: millisColumn().notNull(),
+  at: millisColumn().notNull(),
+})
 
 export const leases = sqliteTable('leases', {
   runner: text().$type<RunnerId>().primaryKey(),

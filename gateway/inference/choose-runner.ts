@@ -2,77 +2,151 @@ import { utf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import { takePlace } from '../runners/load.ts'
 import type { InferenceDeps } from './deps.ts'
-import { type Candidate, type PickFailure, pick } from './pick.ts'
-
+import { type Candidate, type Picked, type PickFailure, pick } from './pick.ts'
 import type { Ask } from './read-ask.ts'
+import type { InferenceRequest } from './request.ts'
 
 const UINT32 = 2 ** 32
 
+/** A runner with one of its places taken. */
+export interface Place extends Candidate {
+  /** Once, when the request has ended there. */
+  readonly giveBack: () => void
+}
+
+type Chosen = { readonly ok: true; readonly place: Place } | Failed
+interface Failed {
+  readonly ok: false
+  /** `unknown`: not on sale. `unaccepted`: no session that the caller accepts. */
+  readonly reason: PickFailure | 'unknown' | 'unaccepted'
+}
+
 /**
- * A runner for this request, among those not tried yet.
+ * A place at a runner for this request, as soon as there is one.
  * @throws ApiError `model_not_found`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
- * `price_ceiling`, `overloaded`
+ * `price_ceiling`, or what the waiting room says
  */
-export function chooseRunner(
+export async function findPlace(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  ask: Ask,
+): Promise<Place> {
+  const { account } = request.identity
+  const chosen = takeNow(deps, ask, account, NOBODY)
+  if (chosen.ok) return chosen.place
+  if (chosen.reason !== 'busy') throw failure(chosen, ask)
+  const guest = { models: ask.models, account, client: request.client, bytes: request.body.length }
+  return deps.waiting.wait(guest, () => {
+    const later = takeNow(deps, ask, account, NOBODY)
+    return later.ok ? later.place : undefined
+  })
+}
+
+/** A place at a runner not tried yet, if there is one now: for another attempt. */
+export function anotherPlace(
   deps: InferenceDeps,
   ask: Ask,
   account: AccountId,
   tried: ReadonlySet<string>,
-): Candidate {
-  const offer = deps.catalog.find(ask.model)
-  if (offer === undefined) {
-    throw new ApiError('model_not_found', `The model does not exist or is not offered here`, {
-      param: 'model',
-    })
+): Place | undefined {
+  const chosen = takeNow(deps, ask, account, tried)
+  return chosen.ok ? chosen.place : undefined
+}
+
+export const NOBODY: ReadonlySet<string> = new Set()
+
+/** The models in the caller's order; the first that any runner has room for. */
+function takeNow(
+  deps: InferenceDeps,
+  ask: Ask,
+  account: AccountId,
+  tried: ReadonlySet<string>,
+): Chosen {
+  let failed: Failed | undefined
+  for (const model of ask.models) {
+    const picked = pickFor(deps, model, { ask, account, tried })
+    if (picked.ok) return { ok: true, place: occupy(deps, picked.candidate) }
+    // To wait for a busy one is better than to give up for what is wrong with another.
+    if (failed === undefined || picked.reason === 'busy') failed = picked
   }
+  return failed ?? { ok: false, reason: 'none' }
+}
+
+/** Taken in the same turn in which it was found free: no two requests take one place. */
+function occupy(deps: InferenceDeps, candidate: Candidate): Place {
+  const { load, model } = candidate.runner
+  const leave = takePlace(load, deps.clock())
+  const giveBack = (): void => {
+    leave()
+    deps.waiting.wake(model)
+  }
+  return { ...candidate, giveBack }
+}
+
+function pickFor(
+  deps: InferenceDeps,
+  model: string,
+  {
+    ask,
+    account,
+    tried,
+  }: { readonly ask: Ask; readonly account: AccountId; readonly tried: ReadonlySet<string> },
+): Picked | Failed {
+  const offer = deps.catalog.find(model)
+  if (offer === undefined) return { ok: false, reason: 'unknown' }
   const now = deps.clock()
-  const candidates = accepted(ask, deps.directory.eligible(ask.model, now)).map((runner) => ({
-    runner,
-    terms: deps.quoteTerms(runner, offer),
-  }))
+  const eligible = deps.directory.eligible(model, now)
+  const accepted = eligible.filter((runner) => isAccepted(ask, runner))
+  if (accepted.length === 0 && eligible.length > 0) return { ok: false, reason: 'unaccepted' }
+  const candidates = accepted.map((runner) => ({ runner, terms: deps.quoteTerms(runner, offer) }))
   const affinity =
     ask.cacheKey === undefined
       ? undefined
       : // The account is part of the name: one caller's key says nothing about another's cache (H10).
         deps.affinity.mac(utf8(`${account}\0${ask.cacheKey}`))
   const { preferences } = ask
-  const picked = pick(
-    { candidates, preferences, affinity, tried, now },
-    deps.provider.hashes,
-    () => {
-      const bytes = deps.random(4)
-      return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / UINT32
-    },
-  )
-  if (picked.ok) return picked.candidate
-  const [code, message] = FAILURES[picked.reason]
-  throw new ApiError(code, message)
+  const input = { candidates, preferences, affinity, tried, now }
+  return pick(input, deps.provider.hashes, () => {
+    const bytes = deps.random(4)
+    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / UINT32
+  })
 }
 
-/** Those whose attested session the caller accepts. @see aci/1, "serving constraints" */
-function accepted(
-  { constraints: { verified, sessions } }: Ask,
-  runners: readonly LiveRunner[],
-): readonly LiveRunner[] {
-  if (sessions !== undefined) {
-    const listed = runners.filter(({ lease }) => sessions.has(lease.session))
-    if (listed.length > 0) return listed
-    throw new ApiError('session_not_accepted', 'No listed session can serve this model', {
-      param: 'provider.aci_session_ids',
-    })
+function failure({ reason }: Failed, { constraints }: Ask): ApiError {
+  if (reason === 'unaccepted') {
+    return constraints.sessions === undefined
+      ? new ApiError(
+          'upstream_verification_failed',
+          'Every runner of this model shows simulated evidence',
+        )
+      : new ApiError('session_not_accepted', 'No listed session can serve this model', {
+          param: 'provider.aci_session_ids',
+        })
   }
-  if (!verified) return runners
-  const genuine = runners.filter(({ standing }) => standing.status === 'verified')
-  if (genuine.length > 0 || runners.length === 0) return genuine
-  throw new ApiError(
-    'upstream_verification_failed',
-    'Every runner of this model shows simulated evidence',
-  )
+  const [code, message, param] = FAILURES[reason]
+  return new ApiError(code, message, param === undefined ? {} : { param })
+}
+
+/** Whether the caller accepts its attested session. @see aci/1, "serving constraints" */
+function isAccepted({ constraints }: Ask, { lease, standing }: LiveRunner): boolean {
+  const { verified, sessions } = constraints
+  if (sessions !== undefined) return sessions.has(lease.session)
+  return !verified || standing.status === 'verified'
 }
 
 const FAILURES = {
-  none: ['no_runner', 'No attested runner serves this model at the moment'],
-  price: ['price_ceiling', 'Every runner of this model is above your price ceiling'],
-  busy: ['overloaded', 'Every runner of this model is busy'],
-} as const satisfies Record<PickFailure, readonly [ApiErrorCode, string]>
+  unknown: ['model_not_found', 'The model does not exist or is not offered here', 'model'],
+  none: ['no_runner', 'No attested runner serves this model at the moment', undefined],
+  unproven: [
+    'no_runner',
+    'Only simulated machines serve this model: they prove nothing about what they keep',
+    'provider',
+  ],
+  price: ['price_ceiling', 'Every runner of this model is above your price ceiling', undefined],
+  busy: ['overloaded', 'Every runner of this model is busy', undefined],
+} as const satisfies Record<
+  PickFailure | 'unknown',
+  readonly [ApiErrorCode, string, string | undefined]
+>

@@ -11,7 +11,7 @@ import { codeOf } from '../log.ts'
 import { type ReceiptRefusal, settleReceipt } from '../receipts/settle-receipt.ts'
 import type { Failure } from '../relay/plain-outcome.ts'
 import { sendWhole } from '../relay/send-whole.ts'
-import { noteFailure } from '../runners/load.ts'
+import { noteFailure, noteThroughput } from '../runners/score.ts'
 import type { InferenceDeps } from './deps.ts'
 import type { InferenceRequest } from './request.ts'
 import { release } from './reserve.ts'
@@ -66,7 +66,7 @@ async function settleAnswer(
     if (code === undefined) return
     deps.log('warn', 'receipt not charged', { receipt, runner: runner.id, code })
     if (code === 'signature_invalid' || code === 'receipt_mismatch') {
-      noteFailure(runner.load, deps.clock())
+      runner.load.score = noteFailure(runner.load.score, 'lied', deps.clock())
       await giveBack(deps, request, sent)
     }
   } catch (error) {
@@ -92,10 +92,16 @@ async function settleFrame(
   const { account } = request.identity
   const { id, lease } = sent.runner
   const claimed = { receipt, account, runner: id, keyset: lease.keyset }
+  let tokens = 0
   const settled = await settleReceipt(deps, claimed, (usage) => {
     checkReceiptBodies(receipt, { request: sent.digests, response: sent.transcript.digests() })
     checkUsage(usage, request, sent)
+    tokens = usage.completion_tokens
   })
+  if (settled.ok) {
+    const { load } = sent.runner
+    load.score = noteThroughput(load.score, tokens, sent.answerMs, deps.clock())
+  }
   return settled.ok ? undefined : settled.code
 }
 

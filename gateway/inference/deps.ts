@@ -13,6 +13,7 @@ import type { Offers } from './catalog.ts'
 import type { QuoteTerms } from './quote-terms.ts'
 import type { TopUpUrl } from './reserve.ts'
 import type { RunnerSessions } from './runner-sessions.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 
 /** Whether bodies may pass through this gateway unsealed. */
 export type PlaintextRule = 'allow' | 'attested' | 'refuse'
@@ -29,6 +30,7 @@ export interface InferenceDeps extends SettleDeps {
   readonly pending: PendingSettlements
   readonly upstream: Upstream
   readonly watchdog: Watchdog
+  readonly waiting: WaitingRoom
   readonly topUpUrl: TopUpUrl
   /** Keys cache affinity, so that a caller's own cache key means nothing outside. */
   readonly affinity: MacKey

@@ -4,21 +4,31 @@ import { nanoPerMillion } from '#base/nano.ts'
 import { nodeProvider } from '#protocol/node'
 import { runnerId } from '../db/ids.ts'
 import type { Terms } from '../ledger/port.ts'
-import type { Lease, LiveRunner, Load } from '../runners/live-runner.ts'
+import type { Lease, LiveRunner, Standing } from '../runners/live-runner.ts'
 import { newLoad } from '../runners/load.ts'
+import { newScore, noteFailure, type Score } from '../runners/score.ts'
 import { type Candidate, type PickInput, pick } from './pick.ts'
 import { NO_PREFERENCES, type Preferences } from './preferences.ts'
 
 const NOW = unixMs(1_000_000)
 
-function candidate(name: string, changes: Partial<Load> & { price?: bigint } = {}): Candidate {
-  const { price = 100n, ...load } = changes
+interface Made extends Partial<Score> {
+  readonly price?: bigint
+  readonly inFlight?: number
+  readonly payee?: string
+  readonly status?: 'verified' | 'simulated'
+}
+
+function candidate(name: string, changes: Made = {}): Candidate {
+  const { price = 100n, inFlight = 0, payee = '0:00', status = 'verified', ...score } = changes
   const prices = { input: price, cached: price, output: price }
   // Sound for this test: pick reads these members and no others.
   return {
     runner: {
       id: runnerId(`run_${name}`),
-      load: { ...newLoad(NOW), ...load },
+      payee: payee as LiveRunner['payee'],
+      standing: { status } as Standing,
+      load: { ...newLoad(NOW, { ...newScore(NOW), ...score }), inFlight },
       lease: { capacity: 10 } as Lease,
     } as LiveRunner,
     terms: {
@@ -63,9 +73,10 @@ describe('picking a runner', () => {
   })
 
   test('of two, the quicker, the cheaper, the one that fails less', () => {
-    expect(picked([candidate('slow', { latencyMs: 900 }), a])).toBe('run_a')
+    expect(picked([candidate('slow', { firstByteMs: 9_000 }), a])).toBe('run_a')
+    expect(picked([candidate('lame', { tokensPerSecond: 5 }), a])).toBe('run_a')
     expect(picked([candidate('dear', { price: 300n }), a])).toBe('run_a')
-    expect(picked([candidate('flaky', { failures: 0.5 }), a])).toBe('run_a')
+    expect(picked([candidate('flaky', { success: 0.5 }), a])).toBe('run_a')
   })
 
   test('every runner is drawn at times', () => {
@@ -88,7 +99,8 @@ describe('picking a runner', () => {
   })
 
   test('one that rests only when nobody else is there', () => {
-    const resting = candidate('rest', { restsUntil: unixMs(NOW + 1) })
+    const { breaker } = noteFailure(newScore(NOW), 'absent', NOW)
+    const resting = candidate('rest', { breaker })
     expect(picked([resting, a])).toBe('run_a')
     expect(picked([resting])).toBe('run_rest')
   })
@@ -97,8 +109,40 @@ describe('picking a runner', () => {
     expect(picked([a, b], wish({ only: new Set(['run_b']) }))).toBe('run_b')
     expect(picked([a, b], wish({ ignore: new Set(['run_a']) }))).toBe('run_b')
     expect(picked([a, b], wish({ order: ['run_x', 'run_b'] }))).toBe('run_b')
+    // A host is its wallet as well.
+    const host = candidate('c', { payee: '0:77' })
+    expect(picked([a, host], wish({ only: new Set(['0:77']) }))).toBe('run_c')
+    expect(picked([a, host], wish({ order: ['0:77'] }))).toBe('run_c')
     const strict = wish({ order: ['run_x'], allowFallbacks: false })
     expect(picked([a, b], strict)).toBe('none')
+  })
+
+  test('by one criterion, whatever the others say', () => {
+    const cheap = candidate('cheap', { price: 1n, firstByteMs: 9_000, tokensPerSecond: 1 })
+    const prompt = candidate('prompt', { price: 900n, firstByteMs: 1, tokensPerSecond: 1 })
+    const fast = candidate('fast', { price: 900n, firstByteMs: 9_000, tokensPerSecond: 900 })
+    const all = [cheap, prompt, fast, a]
+    expect(picked(all, wish({ sort: 'price' }))).toBe('run_cheap')
+    expect(picked(all, wish({ sort: 'latency' }))).toBe('run_prompt')
+    expect(picked(all, wish({ sort: 'throughput' }))).toBe('run_fast')
+    const busy = candidate('busy', { inFlight: 5 })
+    expect(picked([busy, a], wish({ sort: 'price' }))).toBe('run_a')
+  })
+
+  test('on verified hardware only, where nothing may be kept', () => {
+    const simulated = candidate('sim', { status: 'simulated' })
+    expect(picked([simulated, a], wish({ noRetention: true }))).toBe('run_a')
+    expect(picked([simulated], wish({ noRetention: true }))).toBe('unproven')
+    expect(picked([simulated])).toBe('run_sim')
+  })
+
+  test('a runner that is tried again gets one request at a time while others are there', () => {
+    const { breaker } = noteFailure(newScore(unixMs(1)), 'absent', unixMs(1))
+    const due = candidate('due', { breaker })
+    expect(picked([due])).toBe('run_due')
+    expect(picked([candidate('due', { breaker: { ...breaker, isProbing: true } }), a])).toBe(
+      'run_a',
+    )
   })
 })
 

@@ -2,8 +2,10 @@ import type { UnixMs } from '#base/brand.ts'
 import { type Bytes, concat, utf8 } from '#base/bytes.ts'
 import type { Hashes, Prices } from '#protocol'
 import type { Terms } from '../ledger/port.ts'
+import { admits } from '../runners/breaker.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
-import type { Preferences } from './preferences.ts'
+import { faded } from '../runners/score.ts'
+import type { Preferences, Sort } from './preferences.ts'
 
 /** A runner with what the caller would pay there. */
 export interface Candidate {
@@ -21,8 +23,11 @@ export interface PickInput {
   readonly now: UnixMs
 }
 
-/** `none`: no runner at all; `price`: all are above the ceiling; `busy`: all are full. */
-export type PickFailure = 'none' | 'price' | 'busy'
+/**
+ * `none`: no runner at all; `unproven`: only simulated ones, which keep no promise about data; `price`: all are above
+ * the ceiling; `busy`: all are full.
+ */
+export type PickFailure = 'none' | 'unproven' | 'price' | 'busy'
 
 export type Picked =
   | { readonly ok: true; readonly candidate: Candidate }
@@ -30,34 +35,47 @@ export type Picked =
 
 /**
  * Picks one runner.
- * 1. the caller's lists  2. its price ceiling  3. room for one more, and no failures lately  4. its own order, then
- * the runner that has its prefix cached, then the better of two at random
+ * 1. the caller's lists  2. hardware that keeps its promises, where the caller insists  3. its price ceiling  4. room for
+ * one more, and a closed circuit  5. its own order, or the best by its one criterion, then the runner that has its
+ * prefix cached, then the better of two at random
  * @param random a number in [0, 1)
  */
 export function pick(input: PickInput, hashes: Hashes, random: () => number): Picked {
-  const { preferences } = input
+  const { preferences, now } = input
   const wanted = input.candidates.filter(({ runner }) => isWanted(runner, input))
   if (wanted.length === 0) return { ok: false, reason: 'none' }
-  const affordable = wanted.filter(({ terms }) => isAffordable(terms.price, preferences))
+  const proven = preferences.noRetention ? wanted.filter(isVerified) : wanted
+  if (proven.length === 0) return { ok: false, reason: 'unproven' }
+  const affordable = proven.filter(({ terms }) => isAffordable(terms.price, preferences))
   if (affordable.length === 0) return { ok: false, reason: 'price' }
   const open = affordable.filter(({ runner }) => runner.load.inFlight < runner.lease.capacity)
   if (open.length === 0) return { ok: false, reason: 'busy' }
   // One that failed lately is still better than nobody.
-  const awake = open.filter(({ runner }) => runner.load.restsUntil <= input.now)
+  const awake = open.filter(({ runner }) => admits(runner.load.score.breaker, now))
   const free = awake.length === 0 ? open : awake
   const candidate =
     firstInOrder(free, preferences) ??
+    (preferences.sort === undefined ? undefined : best(free, SORTS[preferences.sort], now)) ??
     (input.affinity === undefined ? undefined : byAffinity(free, input.affinity, hashes)) ??
-    betterOfTwo(free, random)
+    betterOfTwo(free, now, random)
   return candidate === undefined ? { ok: false, reason: 'none' } : { ok: true, candidate }
 }
 
-function isWanted({ id }: LiveRunner, { preferences, tried }: PickInput): boolean {
-  if (tried.has(id) || preferences.ignore.has(id)) return false
-  if (!preferences.allowFallbacks && preferences.order.length > 0) {
-    return preferences.order.includes(id)
-  }
-  return preferences.only === undefined || preferences.only.has(id)
+/** Hosts may be named by a runner or by the wallet that they earn for. */
+function isNamed({ id, payee }: LiveRunner, names: ReadonlySet<string>): boolean {
+  return names.has(id) || names.has(payee)
+}
+
+function isWanted(runner: LiveRunner, { preferences, tried }: PickInput): boolean {
+  const { order, only, ignore } = preferences
+  if (tried.has(runner.id) || isNamed(runner, ignore)) return false
+  if (only !== undefined && !isNamed(runner, only)) return false
+  return preferences.allowFallbacks || order.length === 0 || isNamed(runner, new Set(order))
+}
+
+/** Simulated hardware proves nothing about what its host reads. */
+function isVerified({ runner }: Candidate): boolean {
+  return runner.standing.status === 'verified'
 }
 
 function isAffordable(prices: Prices, { maxPrice }: Preferences): boolean {
@@ -68,11 +86,40 @@ function isAffordable(prices: Prices, { maxPrice }: Preferences): boolean {
 }
 
 function firstInOrder(free: readonly Candidate[], { order }: Preferences): Candidate | undefined {
-  for (const id of order) {
-    const found = free.find(({ runner }) => runner.id === id)
+  for (const name of order) {
+    const found = free.find(({ runner }) => runner.id === name || runner.payee === name)
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** Lower is better. */
+type Cost = (candidate: Candidate, now: UnixMs) => number
+
+/** The caller's one criterion; equal ones are told apart by how busy they are. */
+const SORTS = {
+  price: ({ terms }) => priceOf(terms.price),
+  latency: ({ runner }, now) => faded(runner.load.score, now).firstByteMs,
+  throughput: ({ runner }, now) => -faded(runner.load.score, now).tokensPerSecond,
+} as const satisfies Record<Sort, Cost>
+
+function best(free: readonly Candidate[], cost: Cost, now: UnixMs): Candidate | undefined {
+  let found: Candidate | undefined
+  let lowest = Number.POSITIVE_INFINITY
+  for (const candidate of free) {
+    const each = cost(candidate, now)
+    const isLess =
+      each < lowest || (each === lowest && loadOf(candidate.runner) < loadOf(found?.runner))
+    if (!isLess) continue
+    lowest = each
+    found = candidate
+  }
+  return found
+}
+
+/** Share of its places that are taken. */
+function loadOf(runner: LiveRunner | undefined): number {
+  return runner === undefined ? 1 : runner.load.inFlight / runner.lease.capacity
 }
 
 /** Rendezvous hashing: a prefix keeps its runner while others come and go; a runner near its limit is passed over. */
@@ -99,21 +146,30 @@ function byAffinity(
 /** Above this share of its capacity a cached prefix is not worth the wait. */
 const AFFINITY_LOAD = 0.8
 
-function betterOfTwo(free: readonly Candidate[], random: () => number): Candidate | undefined {
+function betterOfTwo(
+  free: readonly Candidate[],
+  now: UnixMs,
+  random: () => number,
+): Candidate | undefined {
   const first = Math.floor(random() * free.length)
   const a = free[first]
   if (free.length === 1 || a === undefined) return a
   // The second is drawn from the others.
   const b = free[(first + 1 + Math.floor(random() * (free.length - 1))) % free.length] ?? a
-  return scoreOf(b) < scoreOf(a) ? b : a
+  return costOf(b, now) < costOf(a, now) ? b : a
 }
 
-/** Lower is better: price times how long the caller is likely to wait, worse for one that fails. */
-function scoreOf({ runner, terms }: Candidate): number {
-  const { load, lease } = runner
-  const wait = load.latencyMs * (1 + load.inFlight / lease.capacity)
-  const price = Number(terms.price.input) + Number(terms.price.output) + 1
-  return wait * price * (1 + FAILURE_WEIGHT * load.failures)
+/** Price times how long the caller is likely to wait for a usual answer, worse for one that fails. */
+function costOf({ runner, terms }: Candidate, now: UnixMs): number {
+  const { firstByteMs, tokensPerSecond, success } = faded(runner.load.score, now)
+  const crowd = 1 + loadOf(runner)
+  const waitMs = crowd * (firstByteMs + (USUAL_TOKENS * 1000) / Math.max(1, tokensPerSecond))
+  return waitMs * priceOf(terms.price) * (1 + FAILURE_WEIGHT * (1 - success))
 }
 
+const USUAL_TOKENS = 200
 const FAILURE_WEIGHT = 10
+
+function priceOf(price: Prices): number {
+  return Number(price.input) + Number(price.output) + 1
+}

@@ -6,7 +6,8 @@ import { type Preferences, readPreferences } from './preferences.ts'
 /** What the gateway must know of a plain request: enough to pick, price and bound it. The rest is the runner's. */
 export interface Ask {
   readonly path: InferencePath
-  readonly model: string
+  /** The models that may answer, the preferred one first. */
+  readonly models: readonly [string, ...string[]]
   readonly stream: boolean
   /** Answers that one request makes. */
   readonly choices: number
@@ -27,6 +28,7 @@ const MEDIA_TOKENS = 16_384
 const MAX_CHOICES = 128
 const MAX_BATCH = 2_048
 const MAX_MODEL_CHARACTERS = 200
+const MAX_MODELS = 8
 const MAX_TOKENS = 100_000_000
 const MAX_DEPTH = 64
 
@@ -39,14 +41,10 @@ type Body = Readonly<Record<string, unknown>>
  */
 export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
   const body = parseObject(text)
-  const model = body['model']
-  if (typeof model !== 'string' || model === '' || model.length > MAX_MODEL_CHARACTERS) {
-    throw new ApiError('invalid_request', 'you must provide a model parameter', { param: 'model' })
-  }
   const cacheKey = body['prompt_cache_key']
   return {
     path,
-    model,
+    models: readModels(body),
     stream: readStream(body),
     choices: countChoices(path, body),
     maxTokens: readMaxTokens(path, body),
@@ -81,6 +79,27 @@ function readConstraints(provider: unknown): ServingConstraints {
     if (!(cause instanceof ProtocolError)) throw cause
     throw new ApiError('invalid_request', cause.message, { param: 'provider', cause })
   }
+}
+
+/** `model`, and OpenRouter's `models` to fall back to: the answer names the one that made it. */
+function readModels(body: Body): readonly [string, ...string[]] {
+  const model = body['model'] ?? undefined
+  const models = body['models'] ?? []
+  if (!Array.isArray(models) || models.length > MAX_MODELS) {
+    throw new ApiError('invalid_request', `models must be a list of at most ${MAX_MODELS} ids`, {
+      param: 'models',
+    })
+  }
+  const named: readonly unknown[] = model === undefined ? models : [model, ...models]
+  const [first, ...others] = new Set(named.filter(isModelId))
+  if (first === undefined || !named.every(isModelId)) {
+    throw new ApiError('invalid_request', 'you must provide a model parameter', { param: 'model' })
+  }
+  return [first, ...others]
+}
+
+function isModelId(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_MODEL_CHARACTERS
 }
 
 function readStream(body: Body): boolean {

@@ -10,21 +10,19 @@ import {
   Transcript,
 } from '#protocol'
 import { ApiError, errorObject } from '../errors.ts'
-import type { Terms } from '../ledger/port.ts'
 import { runPlainAttempt } from '../relay/plain-attempt.ts'
 import type { PlainOutcome } from '../relay/plain-outcome.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
-import { noteAbsence, noteAnswer, noteFailure } from '../runners/load.ts'
+import { noteFailure, noteFirstByte, noteSuccess } from '../runners/score.ts'
+import type { Place } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
 import { ALLOWANCE_SECONDS, makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
 import type { Bound } from './terms.ts'
 
 /** One attempt at one runner, reserved. */
-export interface PlainTry {
+export interface PlainTry extends Place {
   readonly number: number
-  readonly runner: LiveRunner
-  readonly terms: Terms
   readonly bound: Bound
 }
 
@@ -37,6 +35,8 @@ export interface SentTry extends PlainTry {
   readonly digests: BodyDigests
   /** What came from it. */
   readonly transcript: Transcript
+  /** From the first byte to the last. */
+  readonly answerMs: number
 }
 
 /**
@@ -50,41 +50,39 @@ export async function sendPlain(
 ): Promise<SentTry> {
   const { runner } = attempt
   const { load } = runner
-  load.inFlight++
-  try {
-    const sealed = await seal(deps, request, attempt)
-    const { provider } = deps
-    const wire = sealed.sealBody(request.body)
-    const headers = clientHeaders(deps, request, attempt, sealed)
-    const transcript = new Transcript(provider.hashes, sealed.commitmentKey)
-    const sentAt = deps.clock()
-    const outcome = await runPlainAttempt(deps, {
-      client: request.client,
-      transcript,
-      headers,
-      lostEvent: LOST_EVENT,
-      opener: (nonce) => sealed.opener(nonce, transcript),
-      onFirstByte: () => {
-        const ms = deps.clock() - sentAt
-        noteAnswer(load, ms)
-        deps.metrics.firstByte(ms / 1000)
-      },
-      request: {
-        target: runner.lease.target,
-        method: 'POST',
-        path: request.path,
-        headers: { ...sealed.headers, ...runnerHeaders(deps, request, attempt, sealed) },
-        body: wire,
-      },
-    })
-    noteOutcome(deps, runner, outcome)
-    const { commitmentKey } = sealed
-    const plaintext = new Uint8Array(request.body)
-    const digests = requestDigests(provider.hashes, { wire, plaintext, commitmentKey })
-    return { ...attempt, outcome, headers, digests, transcript }
-  } finally {
-    load.inFlight--
-  }
+  const sealed = await seal(deps, request, attempt)
+  const { provider } = deps
+  const wire = sealed.sealBody(request.body)
+  const headers = clientHeaders(deps, request, attempt, sealed)
+  const transcript = new Transcript(provider.hashes, sealed.commitmentKey)
+  const sentAt = deps.clock()
+  let firstByteAt = sentAt
+  const outcome = await runPlainAttempt(deps, {
+    client: request.client,
+    transcript,
+    headers,
+    lostEvent: LOST_EVENT,
+    opener: (nonce) => sealed.opener(nonce, transcript),
+    onFirstByte: () => {
+      firstByteAt = deps.clock()
+      const ms = firstByteAt - sentAt
+      load.score = noteFirstByte(load.score, ms, firstByteAt)
+      deps.metrics.firstByte(ms / 1000)
+    },
+    request: {
+      target: runner.lease.target,
+      method: 'POST',
+      path: request.path,
+      headers: { ...sealed.headers, ...runnerHeaders(deps, request, attempt, sealed) },
+      body: wire,
+    },
+  })
+  noteOutcome(deps, runner, outcome)
+  const { commitmentKey } = sealed
+  const plaintext = new Uint8Array(request.body)
+  const digests = requestDigests(provider.hashes, { wire, plaintext, commitmentKey })
+  const answerMs = deps.clock() - firstByteAt
+  return { ...attempt, outcome, headers, digests, transcript, answerMs }
 }
 
 async function seal(
@@ -146,14 +144,18 @@ function clientHeaders(
   }
 }
 
-function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: PlainOutcome): void {
-  const { load } = runner
+function noteOutcome(deps: InferenceDeps, { id, load }: LiveRunner, outcome: PlainOutcome): void {
   const now = deps.clock()
-  if (outcome.kind === 'answered' || outcome.kind === 'gone') return
-  if (outcome.kind === 'failed' && outcome.how === 'refused') noteAbsence(load, now)
-  else noteFailure(load, now)
-  const code = 'how' in outcome ? outcome.how : ('code' in outcome && outcome.code) || outcome.kind
-  deps.log('warn', 'runner failed a request', { runner: runner.id, code })
+  if (outcome.kind === 'gone') return
+  if (outcome.kind === 'answered') {
+    load.score = noteSuccess(load.score, now)
+    return
+  }
+  const how = 'how' in outcome ? outcome.how : undefined
+  const fault = how === 'refused' ? 'absent' : how === 'unauthentic' ? 'lied' : 'failed'
+  load.score = noteFailure(load.score, fault, now)
+  const code = how ?? (('code' in outcome && outcome.code) || outcome.kind)
+  deps.log('warn', 'runner failed a request', { runner: id, code })
 }
 
 /** A lost runner: an error event that every SDK raises, never a bare end that looks like an answer. */

@@ -2,10 +2,9 @@ import { fromUtf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import type { PlainOutcome } from '../relay/plain-outcome.ts'
-import { chooseRunner } from './choose-runner.ts'
+import { anotherPlace, findPlace, NOBODY, type Place } from './choose-runner.ts'
 import { concludePlain } from './conclude-plain.ts'
 import type { InferenceDeps } from './deps.ts'
-import type { Candidate } from './pick.ts'
 import { type Ask, readAsk } from './read-ask.ts'
 import type { InferenceRequest } from './request.ts'
 import { release, reserve } from './reserve.ts'
@@ -72,46 +71,41 @@ async function begin(
   state: { tried: ReadonlySet<string>; number: number; sent: SentTry | undefined },
 ): Promise<PlainTry | undefined> {
   const { account, key } = request.identity
-  const chosen = chooseNext(deps, ask, account, state)
-  if (chosen === undefined) return undefined
-  const { runner, terms } = chosen
-  const { contextLength, maxOutputTokens } = runner.lease
-  const bound = boundOf({ ...ask, contextLength, maxOutputTokens }, terms.price)
-  const hold = { account, key, request: request.id, attempt: state.number, terms }
-  await reserve(deps, { ...hold, amount: bound.cost, at: deps.clock() }, state.sent?.number)
-  return { number: state.number, runner, terms, bound }
+  const { sent, number } = state
+  const place =
+    sent === undefined
+      ? await findPlace(deps, request, ask)
+      : nextPlace(deps, ask, account, { ...state, sent })
+  if (place === undefined) return undefined
+  try {
+    const { runner, terms } = place
+    const { contextLength, maxOutputTokens } = runner.lease
+    const bound = boundOf({ ...ask, contextLength, maxOutputTokens }, terms.price)
+    const hold = { account, key, request: request.id, attempt: number, terms }
+    await reserve(deps, { ...hold, amount: bound.cost, at: deps.clock() }, sent?.number)
+    return { ...place, number, bound }
+  } catch (error) {
+    place.giveBack()
+    throw error
+  }
 }
 
 /**
  * A runner not tried yet, or once more the only one: what broke may have been an idle connection that it closed.
- * @returns undefined when an earlier attempt failed and nobody is left
+ * @returns undefined when nobody is left: the failure of the attempt before is the answer
  */
-function chooseNext(
+function nextPlace(
   deps: InferenceDeps,
   ask: Ask,
   account: AccountId,
-  {
-    tried,
-    sent,
-    number,
-  }: { tried: ReadonlySet<string>; sent: SentTry | undefined; number: number },
-): Candidate | undefined {
-  if (sent === undefined) return chooseRunner(deps, ask, account, tried)
+  { tried, sent, number }: { tried: ReadonlySet<string>; sent: SentTry; number: number },
+): Place | undefined {
   const wasCut = sent.outcome.kind === 'failed' && sent.outcome.how === 'broken'
-  const fallbacks = wasCut && number === 2 ? [tried, NOBODY] : [tried]
-  for (const excluded of fallbacks) {
-    try {
-      return chooseRunner(deps, ask, account, excluded)
-    } catch {
-      // The next, wider choice; then the failure of the attempt before is the answer.
-    }
-  }
-  return undefined
+  const other = anotherPlace(deps, ask, account, tried)
+  return other ?? (wasCut && number === 2 ? anotherPlace(deps, ask, account, NOBODY) : undefined)
 }
 
-const NOBODY: ReadonlySet<string> = new Set()
-
-/** A hold never outlives an error of our own. */
+/** Neither a hold nor a place outlives an error of our own. */
 async function sendOrGiveBack(
   deps: InferenceDeps,
   request: InferenceRequest,
@@ -124,6 +118,8 @@ async function sendOrGiveBack(
     const at = deps.clock()
     await release(deps, { account, request: request.id, attempt: next.number, at })
     throw error
+  } finally {
+    next.giveBack()
   }
 }
 

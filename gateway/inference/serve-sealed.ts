@@ -17,7 +17,8 @@ import {
 } from '../relay/sealed-attempt.ts'
 import { isTrusted } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
-import { noteAbsence, noteFailure } from '../runners/load.ts'
+import { takePlace } from '../runners/load.ts'
+import { noteFailure, noteSuccess } from '../runners/score.ts'
 import type { InferenceDeps } from './deps.ts'
 import { makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
@@ -41,28 +42,55 @@ const ATTEMPT = 1
 
 /**
  * Relays a sealed body untouched: the gateway sees sizes, timing and the receipt's numbers.
- * 1. read the envelope  2. is it for this runner as it is now  3. reserve  4. allowance, send, pass the answer on
- * 5. give back what no receipt will come for
+ * 1. read the envelope  2. is it for this runner as it is now  3. wait for a place there  4. reserve, send with an
+ * allowance, pass the answer on  5. give back what no receipt will come for
  * @returns the outcome's name
  * @throws ApiError or ProtocolError while nothing has been sent to the client
  */
 export async function serveSealed(deps: InferenceDeps, request: SealedRequest): Promise<string> {
   const envelope = openEnvelope(deps, request)
   checkRunner(deps, request, envelope)
+  const giveBack = await findPlaceAt(deps, request)
+  try {
+    return await serveThere(deps, request, envelope)
+  } finally {
+    giveBack()
+  }
+}
+
+/** A place at the one runner that can open this body, as soon as there is one. */
+function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() => void> {
+  const { load, lease, model } = request.runner
+  const take = (): (() => void) | undefined => {
+    if (load.inFlight >= lease.capacity) return undefined
+    const leave = takePlace(load, deps.clock())
+    return () => {
+      leave()
+      deps.waiting.wake(model)
+    }
+  }
+  const place = take()
+  if (place !== undefined) return Promise.resolve(place)
+  const { client, identity, body } = request
+  const guest = { models: [model], account: identity.account, client, bytes: body.length } as const
+  return deps.waiting.wait(guest, take)
+}
+
+async function serveThere(
+  deps: InferenceDeps,
+  request: SealedRequest,
+  envelope: ClientEnvelope,
+): Promise<string> {
   const { terms, bound } = boundSealed(deps, request, envelope)
   const { account, key } = request.identity
   const hold = { account, key, request: request.id, attempt: ATTEMPT, terms, at: deps.clock() }
   await reserve(deps, { ...hold, amount: bound.cost }, undefined)
-  const { load } = request.runner
-  load.inFlight++
   let outcome: SealedOutcome
   try {
     outcome = await send(deps, request, { envelope, terms, bound })
   } catch (error) {
     await release(deps, hold)
     throw error
-  } finally {
-    load.inFlight--
   }
   noteOutcome(deps, request.runner, outcome)
   if (outcome.kind === 'failed') {
@@ -194,11 +222,17 @@ function sealHeaders(header: HeaderReader): Readonly<Record<string, string>> {
 }
 
 function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOutcome): void {
-  if (outcome.kind === 'answered' || outcome.kind === 'gone') return
   const now = deps.clock()
-  if (outcome.how === 'refused') noteAbsence(runner.load, now)
-  else noteFailure(runner.load, now)
-  deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: outcome.how })
+  const { load } = runner
+  if (outcome.kind === 'gone') return
+  if (outcome.kind === 'answered') {
+    if (outcome.sealed) load.score = noteSuccess(load.score, now)
+    return
+  }
+  const { how } = outcome
+  const fault = how === 'refused' ? 'absent' : how === 'misbehaved' ? 'lied' : 'failed'
+  load.score = noteFailure(load.score, fault, now)
+  deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: how })
 }
 
 const UNREACHABLE = [

@@ -38,6 +38,7 @@ const config: GatewayConfig = {
   adminKey: undefined,
   metricsToken: undefined,
   maxBodyBytes: 1_024,
+  queue: { requests: 1_000, seconds: 30 },
   logLevel: 'info',
 }
 

@@ -16,6 +16,7 @@ import { openChain } from '../money/open-chain.ts'
 import type { ServePages } from '../pages.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
+import { saveScores } from '../runners/save-scores.ts'
 import { type Built, build } from './build.ts'
 import { type HttpServer, openHttpServer, type RequestHandler } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
@@ -29,6 +30,8 @@ export interface GatewayDeps {
   readonly random: Random
   /** 0 to 1, for jitter. */
   readonly chance: () => number
+  /** Calls back once a period, for the time-outs of requests. @returns stops it */
+  readonly everyTick: (periodMs: number, tick: () => void) => () => void
   readonly fetch: typeof fetch
   readonly log: Log
   readonly migrations: readonly Migration[]
@@ -154,9 +157,11 @@ function startJobs(
   { store, money }: { readonly store: SqliteStore; readonly money: readonly Job[] },
   deps: GatewayDeps,
 ): RunningJobs {
-  const { watchdog } = app.inference
-  const tick = setInterval(() => watchdog.tick(), TICK_MS)
-  tick.unref()
+  const { watchdog, waiting } = app.inference
+  const stopTicks = deps.everyTick(TICK_MS, () => {
+    watchdog.tick()
+    waiting.tick()
+  })
   const jobs = createJobs({
     ledger: app.runners.ledger,
     runners: app.runners,
@@ -168,7 +173,7 @@ function startJobs(
   const running = runJobs(jobs, deps.log)
   return {
     close: async () => {
-      clearInterval(tick)
+      stopTicks()
       await running.close()
     },
   }
@@ -186,8 +191,10 @@ interface Parts {
 
 async function stop(parts: Parts, drainMs: number): Promise<void> {
   parts.closing.abort()
+  parts.built.app.inference.waiting.close()
   await Promise.all([parts.server.close(drainMs), parts.origins.close(drainMs)])
   await parts.jobs.close()
+  saveScores(parts.built.app.runners)
   await parts.built.app.inference.pending.drained()
   await parts.upstream.close()
   parts.store.checkpoint()

@@ -1,5 +1,6 @@
 import { toSeconds } from '#base/brand.ts'
 import { parseReport, parseSubject, type Report } from '#protocol'
+import type { RunnerId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { codeOf } from '../log.ts'
 import type { RunnersDeps } from './deps.ts'
@@ -25,7 +26,7 @@ export async function appraiseLeases(deps: RunnersDeps): Promise<void> {
     const { runner, lease, session } = leased
     if (lease.expires <= toSeconds(deps.clock())) {
       deps.store.endLease(runner.id)
-      deps.directory.remove(runner.id)
+      forget(deps, runner.id)
       continue
     }
     try {
@@ -56,7 +57,8 @@ async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): 
   if (live === undefined) {
     // After a restart the address of its own must be opened again.
     const origin = await deps.origins.assign(runner.id, lease.origin)
-    const made = { keyset, standing, load: newLoad(runner.seen), hashes: deps.provider.hashes }
+    const load = newLoad(runner.seen, deps.store.findScore(runner.id))
+    const made = { keyset, standing, load, hashes: deps.provider.hashes }
     deps.directory.put(toLiveRunner({ runner, lease: { ...lease, origin } }, made))
   } else {
     deps.directory.setStanding(runner.id, session.id, standing)
@@ -72,5 +74,12 @@ function readEvidence({ evidence }: SessionRow): { report: Report; challenge: st
 function cut(deps: RunnersDeps, { runner, session }: Leased, check: string): void {
   deps.store.cutSession(session.id, check)
   deps.store.endLease(runner.id)
-  if (deps.directory.find(runner.id)?.lease.session === session.id) deps.directory.remove(runner.id)
+  if (deps.directory.find(runner.id)?.lease.session === session.id) forget(deps, runner.id)
+}
+
+/** What the gateway saw of a machine stays: it may come back with new keys (H7). */
+function forget({ directory, store }: RunnersDeps, id: RunnerId): void {
+  const runner = directory.find(id)
+  if (runner !== undefined) store.saveScores([runner])
+  directory.remove(id)
 }

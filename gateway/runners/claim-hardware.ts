@@ -38,7 +38,7 @@ export function claimHardware(
   const [known] = same
   if (known === undefined) {
     const id = runnerId(`run_${hex(deps.random(RUNNER_ID_BYTES))}`)
-    const fresh = { score: 0, created: at, seen: at, state: 'admitted' } as const
+    const fresh = { created: at, seen: at, state: 'admitted' } as const
     return { id, payee, hardware: ids.join(','), model, sequence, ...fresh }
   }
   const live = deps.directory.find(known.id)

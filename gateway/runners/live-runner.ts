@@ -3,6 +3,7 @@ import type { UnixMs, UnixSeconds } from '#base/brand.ts'
 import type { Keyset, MacKey } from '#protocol'
 import type { RunnerId, SessionId, TonAddress } from '../db/ids.ts'
 import type { Target } from '../relay/ports.ts'
+import type { Score } from './score.ts'
 
 /** A runner that this gateway knows, and how it stands. */
 export interface LiveRunner {
@@ -52,12 +53,7 @@ export interface Standing {
 /** Mutable, by the hot path. */
 export interface Load {
   inFlight: number
-  /** Decaying mean of the time to the first byte, ms. */
-  latencyMs: number
-  /** Decaying share of failed requests, 0 to 1. */
-  failures: number
-  /** Circuit breaker: no work before this time. */
-  restsUntil: UnixMs
+  score: Score
   /** Last heartbeat or registration. */
   seen: UnixMs
 }

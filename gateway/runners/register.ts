@@ -21,6 +21,7 @@ import { toLiveRunner } from './live-from-rows.ts'
 import { newLoad } from './load.ts'
 import type { RunnerRow } from './runner-store.ts'
 import { runnerOrigin } from './runner-url.ts'
+import { reopened } from './score.ts'
 import { type SessionDocument, sessionDocument } from './session-document.ts'
 import { standingOf } from './standing.ts'
 
@@ -204,9 +205,9 @@ function store(
     },
   }
   deps.store.register(rows)
-  const load = deps.directory.find(runner.id)?.load ?? newLoad(at)
+  const load = deps.directory.find(runner.id)?.load ?? newLoad(at, deps.store.findScore(runner.id))
   load.seen = at
-  load.restsUntil = at
+  load.score = reopened(load.score)
   const standing = standingOf(input.judgement, toSeconds(at))
   deps.directory.put(toLiveRunner(rows, { keyset, standing, load, hashes: deps.provider.hashes }))
 }

@@ -2,8 +2,9 @@ import { and, eq, isNull } from 'drizzle-orm'
 import type { UnixMs } from '#base/brand.ts'
 import type { Store } from '../db/db.ts'
 import type { RunnerId, SessionId } from '../db/ids.ts'
-import { leases, marks, runners, sessions } from '../db/schema.ts'
-import type { RunnerState } from './live-runner.ts'
+import { leases, marks, runnerScores, runners, sessions } from '../db/schema.ts'
+import type { LiveRunner, RunnerState } from './live-runner.ts'
+import type { Score } from './score.ts'
 
 export type RunnerRow = typeof runners.$inferSelect
 export type LeaseRow = typeof leases.$inferSelect
@@ -29,6 +30,8 @@ export interface RunnerStore {
   /** A later appraisal refused it: for good. @param check the failed check's name */
   cutSession(id: SessionId, check: string): void
   endLease(runner: RunnerId): void
+  findScore(runner: RunnerId): Score | undefined
+  saveScores(runners: readonly Pick<LiveRunner, 'id' | 'load'>[]): void
   registryFloor: { get(): number; put(version: number): void }
 }
 
@@ -97,6 +100,22 @@ export function createRunnerStore(store: Store): RunnerStore {
     endLease: (runner) => {
       db.delete(leases).where(eq(leases.runner, runner)).run()
     },
+    findScore(runner) {
+      const row = db.select().from(runnerScores).where(eq(runnerScores.runner, runner)).get()
+      return row === undefined ? undefined : scoreOf(row)
+    },
+    saveScores(scored) {
+      if (scored.length === 0) return
+      store.transaction(() => {
+        for (const { id, load } of scored) {
+          const columns = columnsOf(load.score)
+          db.insert(runnerScores)
+            .values({ runner: id, ...columns })
+            .onConflictDoUpdate({ target: runnerScores.runner, set: columns })
+            .run()
+        }
+      })
+    },
     registryFloor: {
       get: () => db.select().from(marks).where(eq(marks.name, REGISTRY_MARK)).get()?.value ?? 0,
       put: (value) => {
@@ -106,5 +125,30 @@ export function createRunnerStore(store: Store): RunnerStore {
           .run()
       },
     },
+  }
+}
+
+type ScoreRow = typeof runnerScores.$inferSelect
+
+function scoreOf({ first_byte_ms, tokens_per_second, success, at, ...breaker }: ScoreRow): Score {
+  const { failures, trips, open_until } = breaker
+  return {
+    firstByteMs: first_byte_ms,
+    tokensPerSecond: tokens_per_second,
+    success,
+    breaker: { failures, trips, openUntil: open_until, isProbing: false },
+    at,
+  }
+}
+
+function columnsOf({ firstByteMs, tokensPerSecond, success, breaker, at }: Score) {
+  return {
+    first_byte_ms: firstByteMs,
+    tokens_per_second: tokensPerSecond,
+    success,
+    failures: breaker.failures,
+    trips: breaker.trips,
+    open_until: breaker.openUntil,
+    at,
   }
 }

@@ -98,6 +98,7 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     adminKey: ADMIN_KEY,
     metricsToken: undefined,
     maxBodyBytes: 4 * 1024 * 1024,
+    queue: { requests: 100, seconds: 30 },
     logLevel: 'info',
     ...changes,
   }

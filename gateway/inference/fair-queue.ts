@@ -1,0 +1,98 @@
+/**
+ * Who waits, in whose name, in what order: accounts take turns, so that the hundredth request of one does not stand
+ * before the first of another. Plain data structure: no clock, no promise.
+ */
+export interface FairQueue<T extends Queued> {
+  readonly size: number
+  /** Sum of what the waiting ones keep in memory. */
+  readonly bytes: number
+  add(entry: T): void
+  /** @returns false when it was not waiting */
+  remove(entry: T): boolean
+  /**
+   * Offers a place to one after the other, by turns, until one takes it. Who does not (it waits for another runner)
+   * goes to the end of its turn.
+   * @returns the one that took it
+   */
+  offer(take: (entry: T) => boolean): T | undefined
+  /** Who makes room for a newcomer of this account: the newest of the account that has most, if that has more. */
+  evictable(account: string): T | undefined
+  /** How many of the account wait, and how many accounts. */
+  share(account: string): { readonly own: number; readonly accounts: number }
+  all(): Iterable<T>
+}
+
+export interface Queued {
+  readonly account: string
+  readonly bytes: number
+}
+
+/** So many are asked about one free place: all others of that line want the same. */
+const MAX_OFFERS = 32
+
+export function createFairQueue<T extends Queued>(): FairQueue<T> {
+  // Accounts in the order of their turns, each with its own line.
+  const lines = new Map<string, T[]>()
+  let size = 0
+  let bytes = 0
+
+  function remove(entry: T): boolean {
+    const line = lines.get(entry.account)
+    const at = line?.indexOf(entry) ?? -1
+    if (line === undefined || at === -1) return false
+    line.splice(at, 1)
+    if (line.length === 0) lines.delete(entry.account)
+    size--
+    bytes -= entry.bytes
+    return true
+  }
+
+  function endTurn(account: string): void {
+    const line = lines.get(account)
+    if (line === undefined) return
+    lines.delete(account)
+    lines.set(account, line)
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    get bytes() {
+      return bytes
+    },
+    add(entry) {
+      const line = lines.get(entry.account)
+      if (line === undefined) lines.set(entry.account, [entry])
+      else line.push(entry)
+      size++
+      bytes += entry.bytes
+    },
+    remove,
+    offer(take) {
+      for (let offers = Math.min(size, MAX_OFFERS); offers > 0; offers--) {
+        const [turn] = lines
+        const entry = turn?.[1][0]
+        if (turn === undefined || entry === undefined) return undefined
+        const [account, line] = turn
+        endTurn(account)
+        if (take(entry)) {
+          remove(entry)
+          return entry
+        }
+        line.push(...line.splice(0, 1))
+      }
+      return undefined
+    },
+    evictable(account) {
+      const own = lines.get(account)?.length ?? 0
+      let most: T[] = []
+      for (const line of lines.values()) if (line.length > most.length) most = line
+      return most.length > own + 1 ? most.at(-1) : undefined
+    },
+    share: (account) => ({ own: lines.get(account)?.length ?? 0, accounts: lines.size }),
+    *all() {
+      for (const line of [...lines.values()]) yield* [...line]
+    },
+  }
+}
