@@ -10,6 +10,7 @@ export interface Metrics {
   settled(usage: Pick<MeteredUsage, 'prompt_tokens' | 'completion_tokens'>, cost: bigint): void
   refusedReceipt(code: string): void
   runners(counts: { readonly eligible: number; readonly known: number }): void
+  queue(requests: number): void
 }
 
 const SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300]
@@ -53,6 +54,11 @@ export function createMetrics(): Metrics {
     labelNames: ['state'],
     registers,
   })
+  const queue = new Gauge({
+    name: 'cocoon_queue_requests',
+    help: 'Requests that wait because every runner of their model is busy',
+    registers,
+  })
   return {
     registry,
     request: (path, confidentiality, outcome, seconds) =>
@@ -63,6 +69,7 @@ export function createMetrics(): Metrics {
       tokens.labels('completion').inc(usage.completion_tokens)
       cost.inc(Number(nano))
     },
+    queue: (requests) => queue.set(requests),
     refusedReceipt: (code) => refused.labels(code).inc(),
     runners: ({ eligible, known }) => {
       runners.labels('eligible').set(eligible)

@@ -10,8 +10,8 @@ export interface FairQueue<T extends Queued> {
   /** @returns false when it was not waiting */
   remove(entry: T): boolean
   /**
-   * Offers a place to one after the other, by turns, until one takes it. Who does not (it waits for another runner)
-   * goes to the end of its turn.
+   * Offers a place to the first of each account by turns, then to the second of each, until one takes it: its account
+   * has had its turn. Who does not take it (it waits for another runner) keeps its place.
    * @returns the one that took it
    */
   offer(take: (entry: T) => boolean): T | undefined
@@ -27,7 +27,7 @@ export interface Queued {
   readonly bytes: number
 }
 
-/** So many are asked about one free place: all others of that line want the same. */
+/** So many are asked about one free place: a full line must not be walked for each. */
 const MAX_OFFERS = 32
 
 export function createFairQueue<T extends Queued>(): FairQueue<T> {
@@ -70,18 +70,16 @@ export function createFairQueue<T extends Queued>(): FairQueue<T> {
     },
     remove,
     offer(take) {
-      for (let offers = Math.min(size, MAX_OFFERS); offers > 0; offers--) {
-        const [turn] = lines
-        const entry = turn?.[1][0]
-        if (turn === undefined || entry === undefined) return undefined
-        const [account, line] = turn
-        endTurn(account)
-        if (take(entry)) {
-          remove(entry)
-          return entry
-        }
-        line.push(...line.splice(0, 1))
+      const asked = new Set<string>()
+      for (const entry of inTurn(lines, MAX_OFFERS)) {
+        asked.add(entry.account)
+        if (!take(entry)) continue
+        remove(entry)
+        endTurn(entry.account)
+        return entry
       }
+      // They all want something else: the next place is offered to others first.
+      if (size > MAX_OFFERS) for (const account of asked) endTurn(account)
       return undefined
     },
     evictable(account) {
@@ -95,4 +93,20 @@ export function createFairQueue<T extends Queued>(): FairQueue<T> {
       for (const line of [...lines.values()]) yield* [...line]
     },
   }
+}
+
+function inTurn<T>(lines: ReadonlyMap<string, readonly T[]>, most: number): readonly T[] {
+  const chosen: T[] = []
+  let found = true
+  for (let depth = 0; found && chosen.length < most; depth++) {
+    found = false
+    for (const line of lines.values()) {
+      const entry = line[depth]
+      if (entry === undefined) continue
+      found = true
+      chosen.push(entry)
+      if (chosen.length === most) break
+    }
+  }
+  return chosen
 }

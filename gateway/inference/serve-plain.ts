@@ -26,7 +26,7 @@ const RETRIED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503])
 export async function servePlain(deps: InferenceDeps, request: InferenceRequest): Promise<string> {
   refusePlaintext(deps, request)
   const ask = readAsk(request.path, textOf(request.body), request.body.length)
-  await deps.directory.prepare({ model: ask.model })
+  for (const model of ask.models) await deps.directory.prepare({ model })
   const tried = new Set<string>()
   let sent: SentTry | undefined
   for (let number = 1; number <= MAX_ATTEMPTS; number++) {

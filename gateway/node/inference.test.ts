@@ -247,6 +247,10 @@ describe('before the first byte another runner answers silently', () => {
     expect(response.headers.get('x-receipt-id')).toMatch(/\.2$/)
     await response.text()
     expect(await account.balance()).toEqual({ available: FUNDS - COST, held: 0n })
+    // Its circuit closes again.
+    first.behave(answerInOrder)
+    first.refuse(undefined)
+    await (await ask(account.key, at(first))).text()
   })
 
   test('nothing is charged for the attempt that failed, whatever receipt comes for it', async () => {

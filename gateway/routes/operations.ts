@@ -32,6 +32,7 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
     const known = directory.all()
     const eligible = known.filter((runner) => isTrusted(runner, toSeconds(clock()))).length
     metrics.runners({ eligible, known: known.length })
+    metrics.queue(deps.inference.waiting.size)
     const { registry } = metrics
     return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
   })

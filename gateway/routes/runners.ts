@@ -1,13 +1,15 @@
 import { type Context, Hono } from 'hono'
-import { toSeconds } from '#base/brand.ts'
+import { toSeconds, type UnixMs } from '#base/brand.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
+import { breakerState } from '../runners/breaker.ts'
 import { mayWork } from '../runners/directory.ts'
 import { heartbeat } from '../runners/heartbeat.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { register } from '../runners/register.ts'
+import { faded } from '../runners/score.ts'
 
 /** Evidence with GPUs has about 300 KB per device. */
 const MAX_REGISTER_BYTES = 8 * 1024 * 1024
@@ -78,6 +80,7 @@ function describe(deps: AppDeps, runner: LiveRunner) {
     context_length: lease.contextLength,
     max_output_tokens: lease.maxOutputTokens,
     capacity: lease.capacity,
+    performance: performanceOf(runner, now),
     pricing:
       price === undefined
         ? null
@@ -86,5 +89,17 @@ function describe(deps: AppDeps, runner: LiveRunner) {
             cached_nano_per_million: price.cached.toString(),
             output_nano_per_million: price.output.toString(),
           },
+  }
+}
+
+/** What this gateway saw of the runner, as it counts now. */
+function performanceOf({ load }: LiveRunner, now: UnixMs) {
+  const { firstByteMs, tokensPerSecond, success, breaker } = faded(load.score, now)
+  return {
+    first_byte_ms: Math.round(firstByteMs),
+    tokens_per_second: Math.round(tokensPerSecond),
+    success: Number(success.toFixed(4)),
+    circuit: breakerState(breaker, now),
+    in_flight: load.inFlight,
   }
 }

@@ -39,6 +39,8 @@ export interface TestWorld {
   /** A second connection to the gateway's ledger. */
   readonly ledger: Ledger
   readonly logged: readonly string[]
+  /** Lets seconds pass for the time-outs of requests, which pass in no other way here. */
+  elapse(seconds: number): void
   /** Ends the gateway without draining and starts it again on its store. */
   restart(): Promise<RunningGateway>
   /** An account with so much money, as if the Till had shown it. */
@@ -103,11 +105,16 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     ...changes,
   }
   const logged: string[] = []
+  let tick = (): void => {}
   const start = (listen = config.listen): Promise<RunningGateway> =>
     startGateway({
       config: { ...config, listen },
       deps: {
         ...processDeps(),
+        everyTick: (_periodMs, each) => {
+          tick = each
+          return () => {}
+        },
         log: (level, message, fields) =>
           logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
         migrations: readMigrations(join(ROOT, 'migrations')),
@@ -126,6 +133,9 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     tee,
     ledger,
     logged,
+    elapse: (seconds) => {
+      for (let i = 0; i < seconds; i++) tick()
+    },
     restart: async () => {
       const port = Number(new URL(gateway.origin).port)
       await gateway.close(0)

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Migration, migrate } from '../../db/migrate.ts'
 import { type CoreOptions, createCore } from '../../ledger/core.ts'
 import { groupCommit } from '../../ledger/group-commit.ts'
 import type { Ledger } from '../../ledger/port.ts'
 import type { Harness } from '../../ledger/testing/conformance.ts'
+import { readMigrations } from '../../node.ts'
 import { openSqlite, type SqliteStore } from '../open-sqlite.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../migrations')
 
-export const MIGRATIONS: readonly Migration[] = ['0000_init', '0001_models'].map((name) => ({
-  name,
-  sql: readFileSync(join(FOLDER, `${name}.sql`), 'utf8'),
-}))
+export const MIGRATIONS: readonly Migration[] = readMigrations(FOLDER)
 
 export interface TestLedger {
   readonly store: SqliteStore
