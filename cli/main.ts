@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import('./commands/verify.ts')).verify,
   keys: async () => (await import('./commands/keys.ts')).keys,
   audit: async () => (await import('./commands/audit.ts')).audit,
+  doctor: async () => (await import('./commands/doctor.ts')).doctor,
   measure: async () => (await import('./commands/measure.ts')).measure,
   till: async () => (await import('./commands/till.ts')).till,
   registry: async () => (await import('./commands/registry.ts')).registry,

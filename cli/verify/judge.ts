@@ -222,7 +222,8 @@ async function gather(
       : readBundle(await readJsonFile(io.cwd, options.bundle), given.now)
   const have = new Map([...(given.simulation?.collateral ?? []), ...(bundled ?? [])])
   if (bundled !== undefined || evidence === undefined) return { collateral: have, missing: [] }
-  const settings = defaultCollateralSettings(deps.random)
+  const defaults = defaultCollateralSettings(deps.random)
+  const settings = { ...defaults, intel: { ...defaults.intel, early: options.early } }
   const refreshing: Promise<void>[] = []
   const source = createCollateralSource(settings, {
     fetch: deps.fetch,

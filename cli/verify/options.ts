@@ -16,6 +16,8 @@ export interface VerifyOptions {
   readonly images: readonly string[]
   readonly anyImage: boolean
   readonly noGpu: boolean
+  /** Whether Intel's early data is fetched too. */
+  readonly early: boolean
   readonly simulation: string | undefined
   /** Roots, endpoint and Registry are those of the development world in this folder. */
   readonly dev: boolean
@@ -58,6 +60,7 @@ export function readOptions(args: readonly string[]): VerifyArguments {
     images: values.image ?? [],
     anyImage: values['any-image'] === true,
     noGpu: values['no-gpu'] === true,
+    early: false,
     simulation: values.simulation,
     dev: values.dev === true,
     allowSimulated: values['allow-simulated'] === true,

@@ -36,7 +36,8 @@ export function printForPeople(io: CommandIo, loaded: Loaded, judgement: Judgeme
   if (status === 'simulated') line('', 'simulated hardware: this proves nothing about any machine')
 }
 
-function printCheck(io: CommandIo, check: ShownCheck): void {
+/** One line, and for a failure what to do. */
+export function printCheck(io: CommandIo, check: ShownCheck): void {
   const name = check.id.padEnd(NAME_COLUMNS)
   if (check.status === 'pass') io.out(`  pass  ${check.id}`)
   else if (check.status === 'skip') io.out(printable(`  skip  ${name} (${check.reason})`))
