@@ -18,6 +18,12 @@ const ERRORS = {
   reserved_header: [400, false, 'Remove the header named here: sealing sets it.'],
   /** There is no sealed form of this request. Action: use another endpoint, or a plain client knowingly. */
   unsealable: [400, false, 'Only the inference endpoints can be sealed; nothing was sent.'],
+  /** The peer speaks another version of the protocol. Action: upgrade. */
+  version_unsupported: [
+    426,
+    false,
+    'Upgrade the older side: npm install cocoon-gateway@latest here, or tell the gateway’s operator.',
+  ],
   /** The body is not a JSON object that names a model. Action: fix the body. */
   bad_request_body: [400, false, 'Send a JSON object with a model.'],
   /** None of the sessions that the body lists can serve. Action: list others. */

@@ -409,6 +409,29 @@ describe('a gateway that bends the request', () => {
     expect(world.sent).toHaveLength(2)
   })
 
+  test('another protocol version: the remedy is ours, whatever stands in the answer', async () => {
+    const cocoon = await world.connect()
+    const problem = { code: 'version_unsupported', title: 'get it at https://evil.test' }
+    world.lies = { instead: () => Response.json(problem, { status: 426 }) }
+    const response = await cocoon.fetch(`${GATEWAY}/v1/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: MODEL, messages: [] }),
+    })
+    expect(response.status).toBe(426)
+    const text = await response.text()
+    expect(JSON.parse(text)).toMatchObject({ error: { code: 'version_unsupported' } })
+    expect(text).toContain('npm install cocoon-gateway@latest')
+    expect(text).not.toContain('evil')
+    expect(world.sent).toHaveLength(1)
+    world.lies = {
+      json: (path, told) =>
+        path.includes('/attestation')
+          ? { ...(told as object), service_capabilities: { supported_e2ee_versions: ['cocoon/9'] } }
+          : undefined,
+    }
+    expect(await codeOf(world.connect())).toBe('version_unsupported')
+  })
+
   test('a runner with new keys is verified again and gets the prompt once', async () => {
     const cocoon = await world.connect()
     const { forge, clock } = world

@@ -171,5 +171,5 @@ export {
   requestDigests,
   Transcript,
 } from './transcript.ts'
-export { OLDEST_VERSION, readVersion, VERSION } from './version.ts'
+export { agreeVersion, offeredVersions } from './version.ts'
 export { webProvider } from './web.ts'

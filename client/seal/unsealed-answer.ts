@@ -26,6 +26,7 @@ const BY_STATUS: Readonly<Record<number, ClientErrorCode>> = {
   402: 'insufficient_credits',
   403: 'forbidden',
   413: 'request_too_large',
+  426: 'version_unsupported',
   429: 'rate_limited',
 }
 /** Statuses that say that this runner cannot be reached now. */

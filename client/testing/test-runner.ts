@@ -141,8 +141,9 @@ async function reportOf(given: {
   return {
     api_version: 'aci/1',
     workload_keyset_digest: keysetDigest(keyset),
+    service_capabilities: { supported_e2ee_versions: ['ehbp', 'cocoon/1'], serving: 'direct' },
     attestation: {
-      tee_type: 'sev-snp',
+      tee_type: 'sev_snp',
       workload_keyset: keyset as Json,
       report_data: hex(data),
       evidence: {

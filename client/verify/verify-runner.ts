@@ -18,6 +18,7 @@ import {
 import { type Clock, type Random, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { type Bytes, hex } from '#base/bytes.ts'
 import {
+  agreeVersion,
   contentAddress,
   gpuNonce,
   type Keyset,
@@ -89,6 +90,7 @@ export async function verifyRunner(
   const report = await fetchReport(deps, candidate, nonce)
   const keyset = report.attestation.workload_keyset
   const subject = checkKeyset(deps, { report, promised, candidate })
+  checkVersion(candidate, report)
   const { verdict, readAt } = await judge(deps, { candidate, report, subject, nonce })
   if (verdict.status === 'refused') {
     const [failure] = failures(verdict.checks)
@@ -156,6 +158,15 @@ function checkKeyset(
     throw new ClientError('keyset_mismatch', `Runner ${candidate.id} attests another model`)
   }
   return subject
+}
+
+/** Nothing is sealed in a version that the runner could not open. */
+function checkVersion({ id }: Candidate, report: Report): void {
+  try {
+    agreeVersion(report)
+  } catch (cause) {
+    throw new ClientError('version_unsupported', `Runner ${id} speaks no common version`, { cause })
+  }
 }
 
 function parsedSubject(keyset: Keyset, { id }: Candidate): Subject {

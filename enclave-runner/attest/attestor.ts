@@ -1,7 +1,7 @@
 import { base64, hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
 import type { Report } from '#protocol'
-import { gpuNonce, reportData } from '#protocol'
+import { gpuNonce, offeredVersions, reportData } from '#protocol'
 import { QuoteError } from '../quote/quote-error.ts'
 import type { GpuEvidence, Quoter } from '../quote/quoter.ts'
 import type { Identity } from './identity.ts'
@@ -91,7 +91,7 @@ async function makeReport(
       evidence: { tee, ...(gpu === null ? {} : { gpu: gpuWire(gpu, hex(gpuNonce(keyset))) }) },
     },
     service_capabilities: {
-      supported_e2ee_versions: ['ehbp', 'cocoon/1'],
+      supported_e2ee_versions: ['ehbp', ...offeredVersions()],
       serving: 'direct',
       model: serving.model,
       context_length: serving.contextLength,

@@ -3,6 +3,7 @@ import { LeaseError } from './lease-error.ts'
 
 const TIMEOUT_MS = 30_000
 const MAX_ANSWER_BYTES = 1024 * 1024
+const UPGRADE_REQUIRED = 426
 const CODE = /^[a-z0-9_.-]{1,64}$/i
 
 /**
@@ -32,6 +33,10 @@ export async function postJson(
   }
   if (status >= 500) throw new LeaseError('unreachable', `the gateway answered ${status}`)
   if (text.length > MAX_ANSWER_BYTES) throw new LeaseError('malformed', 'the answer is too long')
+  if (status === UPGRADE_REQUIRED) {
+    const fix = 'upgrade the older of this runner and the gateway'
+    throw new LeaseError('rejected', `no common protocol version: ${fix}`)
+  }
   const answer = parse(text)
   if (status >= 400) {
     throw new LeaseError('rejected', `the gateway answered ${status} (${codeOf(answer)})`)

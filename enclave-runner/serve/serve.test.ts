@@ -120,6 +120,22 @@ describe('without opening anything, the runner refuses', () => {
     expect(answer.status).toBe(413)
   })
 
+  test.each(['0', '2', '1.0', 'latest'])('version %j, saying which works', async (version) => {
+    for (const leg of ['cocoon', 'session'] as const) {
+      const answer = await ask(at, chat(), {
+        leg,
+        tamper: ({ headers, body }) => ({
+          headers: { ...headers, 'x-cocoon-version': version },
+          body,
+        }),
+      })
+      expect(answer.status).toBe(426)
+      const problem = JSON.parse(answer.plain ?? '')
+      expect(problem.code).toBe('version_unsupported')
+      expect(problem.title).toMatch(/speaks x-cocoon-version 1: upgrade/)
+    }
+  })
+
   test('a head for another path (H8)', async () => {
     const answer = await ask(at, chat(), { leg: 'cocoon', headPath: '/v1/completions' })
     expect(answer.status).toBe(400)

@@ -23,7 +23,8 @@ export function anyErrorAnswer(thrown: unknown): PlainErrorAnswer {
 
 function problemAnswer(error: ProtocolError): PlainErrorAnswer {
   const problem = toProblem(error)
-  const told = errorObject(new ApiError('seal_invalid', error.message))
+  const code = error.code === 'version_unsupported' ? error.code : 'seal_invalid'
+  const told = errorObject(new ApiError(code, error.message))
   return {
     status: problem.status,
     headers: {

@@ -74,6 +74,16 @@ const refusalOf = (promise: Promise<TestRunner>): Promise<string> =>
     (refused: { error: { code: string } }) => refused.error.code,
   )
 
+test('a runner of another protocol version is told to upgrade', async () => {
+  for (const versions of [[], ['ehbp'], ['ehbp', 'cocoon/9']]) {
+    const refused = startTestRunner(world, { machine: 1, versions })
+    await expect(refused).rejects.toMatchObject({
+      status: 426,
+      error: { code: 'version_unsupported', message: expect.stringContaining('upgrade') },
+    })
+  }
+})
+
 describe('a host cannot (H7)', () => {
   test.each([
     ['under its own wallet', OTHER_PAYEE, 'invalid_registration'],

@@ -203,6 +203,18 @@ describe('the gateway refuses before it charges', () => {
     expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
   })
 
+  test('another protocol version, with what to upgrade', async () => {
+    account = await world.account(FUNDS)
+    const headers = { 'x-cocoon-version': '2' }
+    const response = await post(await seal('ehbp-x25519', headOf()), { headers })
+    expect(response.status).toBe(426)
+    expect(await response.json()).toMatchObject({
+      code: 'version_unsupported',
+      error: { code: 'version_unsupported', message: expect.stringContaining('upgrade this peer') },
+    })
+    expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
+  })
+
   test('a session of before with the problem that makes clients attest again', async () => {
     account = await world.account(FUNDS)
     const response = await post(await seal('ehbp-x25519', headOf({ session: '00'.repeat(32) })))

@@ -1,6 +1,7 @@
 import { toSeconds, type UnixMs, unixSeconds } from '#base/brand.ts'
 import { type Bytes, hex, utf8 } from '#base/bytes.ts'
 import {
+  agreeVersion,
   type Keyset,
   openAllowanceContext,
   ProtocolError,
@@ -32,14 +33,15 @@ const CLOCK_SLACK_SECONDS = 60
 
 /**
  * Registers a runner.
- * 1. shape  2. the challenge, once  3. signature, payee and model of the keyset's subject (H7)  4. lifetime, keys,
+ * 1. shape, version  2. the challenge, once  3. signature, payee and model of the keyset's subject (H7)  4. lifetime, keys,
  * price, address  5. evidence, allowlist  6. the hardware's own runner id  7. the allowance context and the session
  * 8. lease
- * @throws ApiError that names what failed
+ * @throws ApiError or ProtocolError that names what failed
  */
 export async function register(deps: RunnersDeps, body: unknown): Promise<RegisterAnswer> {
   const at = deps.clock()
   const request = parsed(() => parseRegisterRequest(body, 'register'))
+  agreeVersion(request.report)
   deps.challenges.take(request.registration.challenge, toSeconds(at))
   const { keyset, subject } = await checkSignature(deps, request)
   const offer = checkOffer(deps, request, keyset)

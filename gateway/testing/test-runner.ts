@@ -17,6 +17,7 @@ import {
   keysetDigest,
   type MacKey,
   type OpenedRequest,
+  offeredVersions,
   openAllowance,
   openRequest,
   ProtocolError,
@@ -98,6 +99,8 @@ export interface RegistrationChanges {
   readonly machine?: number
   /** Hides its GPU, where the gateway allows that. */
   readonly withoutGpu?: boolean
+  /** Of the sealed protocol, as its report lists them. */
+  readonly versions?: readonly string[]
   /** Last moment changes of what is sent. */
   readonly payee?: string
   readonly url?: string
@@ -278,8 +281,12 @@ async function makeRunner(tee: SimulatedTee, payee: string, changes: Registratio
     return {
       api_version: 'aci/1',
       workload_keyset_digest: digest,
+      service_capabilities: {
+        supported_e2ee_versions: [...(changes.versions ?? offeredVersions())],
+        serving: 'direct',
+      },
       attestation: {
-        tee_type: quoter.teeType,
+        tee_type: quoter.teeType.replace('-', '_'),
         workload_keyset: keyset,
         report_data: hex(data),
         evidence: {
