@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type UnixMs, unixMs, unixSeconds } from '#base/brand.ts'
@@ -16,7 +16,9 @@ import { createCore } from '#gateway/ledger/core.ts'
 import { groupCommit } from '#gateway/ledger/group-commit.ts'
 import type { Ledger, Reserve, Settle, Terms } from '#gateway/ledger/port.ts'
 import { openSqlite } from '#gateway/node/open-sqlite.ts'
+import { readMigrations } from '#gateway/node.ts'
 
+const MIGRATIONS = join(import.meta.dirname, '..', 'migrations')
 const ACCOUNTS = 1_000
 const WARM_UP_PAIRS = 2_000
 const TIMER_MS = 1_000
@@ -62,7 +64,7 @@ export async function benchLedger(options: LedgerBench): Promise<LedgerRow[]> {
   try {
     for (const batch of options.batches) {
       const store = openSqlite(join(folder, `${batch}.db`))
-      migrate(store, [{ name: '0000_init', sql: readInit() }])
+      migrate(store, readMigrations(MIGRATIONS))
       const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
       const accounts = await fund(ledger)
       await drive(ledger, accounts, { batch, receipt, pairs: WARM_UP_PAIRS, from: 0 })
@@ -80,10 +82,6 @@ export async function benchLedger(options: LedgerBench): Promise<LedgerRow[]> {
     rmSync(folder, { recursive: true, force: true })
   }
   return rows
-}
-
-function readInit(): string {
-  return readFileSync(new URL('../migrations/0000_init.sql', import.meta.url), 'utf8')
 }
 
 async function fund(ledger: Ledger): Promise<AccountId[]> {

@@ -8,7 +8,7 @@ import { CodedError } from '#base/coded-error.ts'
  * |---|---|
  * | 400, 404, 405, 409, 412, 413, 415, 426, 431, 501 | fix the request |
  * | 401, 403 | use another key, seal the request, or ask the operator |
- * | 402 | top up (the message has the link), or send a cheque |
+ * | 402 | top up (the message has the link), raise the key's budget, or send a cheque |
  * | 408, 429, 502, 503, 504 | retry after a pause |
  * | 500 | retry once, then tell the operator |
  */
@@ -27,10 +27,14 @@ const ERRORS = {
   insufficient_credits: [402, 'insufficient_quota', false],
   daily_cap: [402, 'insufficient_quota', false],
   cheque_due: [402, 'insufficient_quota', false],
+  key_budget_exceeded: [402, 'insufficient_quota', false],
   cost_above_maximum: [402, 'insufficient_quota', false],
   account_closed: [403, 'permission_error', false],
   plaintext_refused: [403, 'permission_error', false],
   sealed_only: [403, 'permission_error', false],
+  model_not_allowed: [403, 'permission_error', false],
+  origin_not_allowed: [403, 'permission_error', false],
+  admin_key_required: [403, 'permission_error', false],
   forbidden: [403, 'permission_error', false],
   signature_invalid: [403, 'permission_error', false],
   evidence_refused: [403, 'permission_error', false],
@@ -45,6 +49,8 @@ const ERRORS = {
   conflict: [409, 'invalid_request_error', false],
   account_exists: [409, 'invalid_request_error', false],
   hardware_in_use: [409, 'invalid_request_error', false],
+  idempotent_repeat: [409, 'invalid_request_error', false],
+  idempotency_key_reused: [409, 'invalid_request_error', false],
   sequence_reused: [409, 'invalid_request_error', false],
   session_not_accepted: [412, 'session_not_accepted', false],
   request_too_large: [413, 'invalid_request_error', false],
@@ -52,6 +58,8 @@ const ERRORS = {
   version_unsupported: [426, 'invalid_request_error', false],
   headers_too_large: [431, 'invalid_request_error', false],
   rate_limit_exceeded: [429, 'rate_limit_error', true],
+  concurrency_exceeded: [429, 'rate_limit_error', true],
+  request_exceeds_limit: [429, 'rate_limit_error', false],
   internal_error: [500, 'server_error', true],
   not_implemented: [501, 'invalid_request_error', false],
   runner_unreachable: [502, 'server_error', true],
@@ -122,7 +130,9 @@ export function errorAnswer(thrown: unknown): ErrorAnswer {
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-store',
       'x-should-retry': String(retry),
-      ...(status === 503 || status === 429 ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
+      ...(retry && (status === 503 || status === 429)
+        ? { 'retry-after': RETRY_AFTER_SECONDS }
+        : {}),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...error.headers,
     },

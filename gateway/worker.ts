@@ -1,7 +1,7 @@
 import { unixMs } from '#base/brand.ts'
-import init from '#migrations/0000_init.sql'
 import type { Ledger } from './ledger/port.ts'
 import { type LedgerRpc, ledgerObject } from './worker/ledger-object.ts'
+import { MIGRATIONS } from './worker/migrations.ts'
 import { routeLedger } from './worker/route-ledger.ts'
 
 function ledgerOf(env: Cloudflare.Env): Ledger {
@@ -14,7 +14,7 @@ function ledgerOf(env: Cloudflare.Env): Ledger {
 /** The ledger of one account or one host. */
 export class LedgerObject extends ledgerObject({
   clock: () => unixMs(Date.now()),
-  migrations: [{ name: '0000_init', sql: init }],
+  migrations: MIGRATIONS,
   ledger: ledgerOf,
 }) {}
 

@@ -4,12 +4,13 @@ import { type Bytes, hex } from '#base/bytes.ts'
 import { accountIdOf, accountKeysFromJson } from '#contracts/pure'
 import { accountStatement } from '#protocol'
 import { generateSigner, nodeProvider } from '#protocol/node'
+import { NO_RULES } from '../ledger/key-rules.ts'
 import type { Ledger } from '../ledger/port.ts'
 import { mirror, NOW, NOW_S } from '../ledger/testing/fixtures.ts'
 import { openLedger } from '../node/testing/open-ledger.ts'
 import { makeApiKey, readApiKey } from './api-key.ts'
 import { type Authenticator, createAuthenticator } from './authenticator.ts'
-import { changeKey, issueKey, listKeys, revokeKey } from './keys.ts'
+import { changeKey, FIRST_KEY, issueKey, listKeys, revokeKey } from './keys.ts'
 import { createNonceMemory } from './nonce-memory.ts'
 import { type OpenAccountDeps, openAccount, STATEMENT_SECONDS } from './open-account.ts'
 
@@ -79,7 +80,9 @@ describe('opening an account', () => {
       account: opened.account,
       mode: 'managed',
       key: opened.key.id,
+      role: 'admin',
       sealedOnly: false,
+      rules: NO_RULES,
     })
   })
 
@@ -162,7 +165,7 @@ describe('API keys', () => {
 
   test('a revoked key stops at once, its neighbours do not', async () => {
     const { account, key } = await openAccount(deps, await statement())
-    const other = await issueKey(deps, account, { name: 'two', sealedOnly: true, expires: null })
+    const other = await issueKey(deps, account, { ...FIRST_KEY, name: 'two', sealedOnly: true })
     await authenticator.authenticate(key.text)
     await revokeKey(deps, account, key.id)
     await expect(authenticator.authenticate(key.text)).rejects.toMatchObject({
@@ -173,7 +176,7 @@ describe('API keys', () => {
 
   test('a key ends at its time, cached or not', async () => {
     const { account } = await openAccount(deps, await statement())
-    const wishes = { name: '', sealedOnly: false, expires: unixMs(NOW + 2_000) }
+    const wishes = { ...FIRST_KEY, expires: unixMs(NOW + 2_000) }
     const key = await issueKey(deps, account, wishes)
     await authenticator.authenticate(key.text)
     now = unixMs(NOW + 2_000)

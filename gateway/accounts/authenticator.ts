@@ -2,7 +2,7 @@ import type { Clock, UnixMs } from '#base/brand.ts'
 import { type Bytes, hex, utf8 } from '#base/bytes.ts'
 import type { Hashes } from '#protocol'
 import type { AccountId, KeyId } from '../db/ids.ts'
-import type { AccountMode, Ledger, StoredKey } from '../ledger/port.ts'
+import type { AccountMode, KeyRole, KeyRules, Ledger, StoredKey } from '../ledger/port.ts'
 import { readApiKey } from './api-key.ts'
 import { AccountError } from './errors.ts'
 
@@ -15,8 +15,10 @@ export interface Identity {
   readonly account: AccountId
   readonly mode: AccountMode
   readonly key: KeyId
+  readonly role: KeyRole
   /** The key takes sealed requests only. */
   readonly sealedOnly: boolean
+  readonly rules: KeyRules
 }
 
 export interface Authenticator {
@@ -50,12 +52,17 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function lookUp(account: AccountId, hash: string): Promise<Identity> {
     const [found] = await ledger.commit([{ op: 'find_key', account, hash }])
     if (!found.ok) throw new AccountError('invalid_key', 'no such key')
-    const { key, mode } = found
+    const { key, mode, previous } = found
     const now = clock()
-    assertUsable(key, now)
-    const identity = { account, mode, key: key.id, sealedOnly: key.sealedOnly }
+    const ends = Math.min(
+      key.expires ?? Number.POSITIVE_INFINITY,
+      previous ? (key.previousUntil ?? 0) : Number.POSITIVE_INFINITY,
+    )
+    assertUsable(key, ends, now)
+    const { id, role, sealedOnly, rules } = key
+    const identity = { account, mode, key: id, role, sealedOnly, rules }
     // Sound: the sum of a time and a positive interval is a time.
-    const until = Math.min(now + CACHE_MS, key.expires ?? Number.POSITIVE_INFINITY) as UnixMs
+    const until = Math.min(now + CACHE_MS, ends) as UnixMs
     remember(hash, { identity, until })
     return identity
   }
@@ -88,9 +95,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 }
 
-function assertUsable(key: StoredKey, now: UnixMs): void {
+function assertUsable(key: StoredKey, ends: number, now: UnixMs): void {
   if (key.revoked !== null) throw new AccountError('revoked_key', `${key.id} was revoked`)
-  if (key.expires !== null && key.expires <= now) {
+  if (ends <= now) {
     throw new AccountError('expired_key', `${key.id} has expired`)
   }
 }

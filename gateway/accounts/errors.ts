@@ -8,6 +8,7 @@ import { CodedError } from '#base/coded-error.ts'
  * `stale_statement`: issued too long ago, or used before: sign a new one.
  * `account_exists`: its first key was given out; another one needs an admin key or the owner's signature (C2). Stop.
  * `unknown_account`, `unknown_key`: fix the id. `too_many_keys`: revoke some.
+ * `key_is_revoked`: make another key.
  */
 export type AccountErrorCode =
   | 'invalid_key'
@@ -20,5 +21,6 @@ export type AccountErrorCode =
   | 'unknown_account'
   | 'unknown_key'
   | 'too_many_keys'
+  | 'key_is_revoked'
 
 export class AccountError extends CodedError<AccountErrorCode> {}

@@ -1,7 +1,8 @@
-import type { Clock, Random, UnixMs } from '#base/brand.ts'
+import { type Clock, type Random, unixMs } from '#base/brand.ts'
 import { type Bytes, hex, utf8 } from '#base/bytes.ts'
 import type { Hashes } from '#protocol'
 import type { AccountId, KeyId } from '../db/ids.ts'
+import { NO_RULES } from '../ledger/key-rules.ts'
 import type { ChangeKey, Ledger, StoredKey } from '../ledger/port.ts'
 import { makeApiKey, maskApiKey, newKeyId } from './api-key.ts'
 import { AccountError } from './errors.ts'
@@ -24,10 +25,19 @@ export type KeyView = Omit<StoredKey, 'hash'>
 /** A new key; the only time that its text exists outside the owner's hands. */
 export type IssuedKey = KeyView & { readonly text: string }
 
-export interface KeyWishes {
-  readonly name: string
-  readonly sealedOnly: boolean
-  readonly expires: UnixMs | null
+export type KeyWishes = Pick<
+  StoredKey,
+  'name' | 'role' | 'sealedOnly' | 'expires' | 'rules' | 'budget'
+>
+
+/** A key that may do everything, without limits: an account's first one. */
+export const FIRST_KEY: KeyWishes = {
+  name: '',
+  role: 'admin',
+  sealedOnly: false,
+  expires: null,
+  rules: NO_RULES,
+  budget: null,
 }
 
 /** @throws AccountError `bad_request`, `unknown_account`, `too_many_keys` */
@@ -37,19 +47,23 @@ export async function issueKey(
   wishes: KeyWishes,
 ): Promise<IssuedKey> {
   assertName(wishes.name)
-  const { hashes, random } = deps
-  const text = makeApiKey(account, hashes.macKey(deps.secret), random)
+  const { text, ...named } = newText(deps, account)
   const key: StoredKey = {
     ...wishes,
-    id: newKeyId(random),
-    hash: hex(hashes.sha256(utf8(text))),
-    masked: maskApiKey(text),
+    ...named,
+    id: newKeyId(deps.random),
     revoked: null,
     created: deps.clock(),
+    previousUntil: null,
   }
   const [added] = await deps.ledger.commit([{ op: 'add_key', account, key }])
   if (!added.ok) throw new AccountError(added.code, 'no key was added')
   return { ...viewOf(key), text }
+}
+
+function newText({ hashes, secret, random }: KeyDeps, account: AccountId) {
+  const text = makeApiKey(account, hashes.macKey(secret), random)
+  return { text, hash: hex(hashes.sha256(utf8(text))), masked: maskApiKey(text) }
 }
 
 /** Revoked keys included, oldest first. */
@@ -62,21 +76,41 @@ export async function listKeys(deps: KeyDeps, account: AccountId): Promise<KeyVi
 export async function changeKey(
   deps: KeyDeps,
   account: AccountId,
-  change: { readonly id: KeyId; readonly name?: string; readonly sealedOnly?: boolean },
+  change: { readonly id: KeyId } & Partial<Omit<KeyWishes, 'role'>>,
 ): Promise<KeyView> {
   if (change.name !== undefined) assertName(change.name)
-  return apply(deps, { op: 'change_key', account, ...change })
+  return apply(deps, { op: 'change_key', account, ...change, at: deps.clock() })
+}
+
+/**
+ * Another text for the same key, with its name, limits and budgets; the present text works a while longer, and the one of
+ * a rotation before that no more.
+ * @throws AccountError `unknown_key`, `key_is_revoked`
+ */
+export async function rotateKey(
+  deps: KeyDeps,
+  account: AccountId,
+  { id, graceSeconds }: { readonly id: KeyId; readonly graceSeconds: number },
+): Promise<IssuedKey> {
+  const { text, hash, masked } = newText(deps, account)
+  const at = deps.clock()
+  const rotate = { hash, masked, until: unixMs(at + graceSeconds * 1000) }
+  return { ...(await apply(deps, { op: 'change_key', account, id, rotate, at })), text }
 }
 
 /** For good; a second time changes nothing. @throws AccountError `unknown_key` */
 export function revokeKey(deps: KeyDeps, account: AccountId, id: KeyId): Promise<KeyView> {
-  return apply(deps, { op: 'change_key', account, id, revoked: deps.clock() })
+  const at = deps.clock()
+  return apply(deps, { op: 'change_key', account, id, revoked: at, at })
 }
 
 async function apply(deps: KeyDeps, change: ChangeKey): Promise<KeyView> {
   const [changed] = await deps.ledger.commit([change])
   deps.forget(change.account)
-  if (!changed.ok) throw new AccountError(changed.code, `${change.id} is not of this account`)
+  if (!changed.ok) {
+    const code = changed.code === 'revoked_key' ? 'key_is_revoked' : changed.code
+    throw new AccountError(code, `${change.id} cannot be changed`)
+  }
   return viewOf(changed.key)
 }
 

@@ -9,7 +9,7 @@ import {
 } from '#protocol'
 import type { AccountId } from '../db/ids.ts'
 import { AccountError } from './errors.ts'
-import { type IssuedKey, issueKey, type KeyDeps } from './keys.ts'
+import { FIRST_KEY, type IssuedKey, issueKey, type KeyDeps } from './keys.ts'
 import type { NonceMemory } from './nonce-memory.ts'
 
 /** How far a statement's `issued_at` may be from our clock. */
@@ -51,7 +51,7 @@ export async function openAccount(deps: OpenAccountDeps, body: unknown): Promise
   if (!created && !signed) {
     throw new AccountError('account_exists', 'another key needs the owner or an existing key')
   }
-  const key = await issueKey(deps, account, { name: '', sealedOnly: false, expires: null })
+  const key = await issueKey(deps, account, FIRST_KEY)
   return { account, created, key }
 }
 

@@ -58,9 +58,37 @@ export const apiKeys = sqliteTable(
     expires: millisColumn(),
     revoked: millisColumn(),
     created: millisColumn().notNull(),
+    role: text({ enum: ['admin', 'inference'] }).notNull(),
+    /** What it may ask for, as JSON; money limits are in `key_budgets`. */
+    rules: text().notNull(),
+    /** Of the text before the latest rotation, valid until its time. */
+    previous_hash: text(),
+    previous_until: millisColumn(),
   },
-  (t) => [uniqueIndex('api_keys_hash').on(t.hash), index('api_keys_account').on(t.account)],
+  (t) => [
+    uniqueIndex('api_keys_hash').on(t.hash),
+    index('api_keys_account').on(t.account),
+    uniqueIndex('api_keys_previous').on(t.previous_hash),
+  ],
 )
+
+/** Keys that may spend so much only. Windows are UTC: `spent_day` counts since `day_start`, a number of days, and so on. */
+export const keyBudgets = sqliteTable('key_budgets', {
+  key: text().$type<KeyId>().primaryKey(),
+  account: integer().notNull(),
+  most_total: nanoColumn(),
+  most_day: nanoColumn(),
+  most_week: nanoColumn(),
+  most_month: nanoColumn(),
+  held: nanoColumn().notNull(),
+  spent_total: nanoColumn().notNull(),
+  spent_day: nanoColumn().notNull(),
+  spent_week: nanoColumn().notNull(),
+  spent_month: nanoColumn().notNull(),
+  day_start: integer().notNull(),
+  week_start: integer().notNull(),
+  month_start: integer().notNull(),
+})
 
 /** What a runner offered and for how much, once per lease: holds and settlements point here. */
 export const terms = sqliteTable('terms', {
@@ -142,6 +170,24 @@ export const settlementAccounts = sqliteTable(
   (t) => [primaryKey({ columns: [t.account, t.cumulative, t.settlement] })],
 )
 
+/** Settlements summed up by UTC day, key ('' stands for none) and model; written with their indexes. */
+export const usageDays = sqliteTable(
+  'usage_days',
+  {
+    account: integer().notNull(),
+    day: integer().notNull(),
+    key: text().notNull(),
+    model: text().notNull(),
+    requests: integer().notNull(),
+    prompt_tokens: integer().notNull(),
+    cached_tokens: integer().notNull(),
+    completion_tokens: integer().notNull(),
+    reasoning_tokens: integer().notNull(),
+    cost: nanoColumn().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.account, t.day, t.key, t.model] })],
+)
+
 /** `indexed`: the newest settlement that the indexes know. */
 export const marks = sqliteTable('marks', {
   name: text().primaryKey(),
@@ -176,6 +222,52 @@ export const transfers = sqliteTable('transfers', {
   target: text().notNull(),
   amount: nanoColumn().notNull(),
   at: millisColumn().notNull(),
+})
+
+// --- what is used once, and what is told
+
+/** Nonces of signed statements, for as long as the statement would be taken. */
+export const usedNonces = sqliteTable(
+  'used_nonces',
+  {
+    account: text().$type<AccountId>().notNull(),
+    nonce: text().notNull(),
+    expires: secondsColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.account, t.nonce] }),
+    index('used_nonces_expires').on(t.expires),
+  ],
+)
+
+/** Idempotency keys: keyed hashes of the key and of the request, and whose receipt it is (H21). */
+export const idempotency = sqliteTable(
+  'idempotency',
+  {
+    account: text().$type<AccountId>().notNull(),
+    name: text().notNull(),
+    fingerprint: text().notNull(),
+    request: text().$type<RequestId>().notNull(),
+    expires: secondsColumn().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.account, t.name] }), index('idempotency_expires').on(t.expires)],
+)
+
+/** Where an account is told that its balance is low. */
+export const webhooks = sqliteTable('webhooks', {
+  account: text().$type<AccountId>().primaryKey(),
+  url: text().notNull(),
+  /** Names the secret, which is derived and not stored. */
+  secret_id: text().notNull(),
+  threshold: nanoColumn().notNull(),
+  state: text({ enum: ['armed', 'due', 'told', 'failed'] }).notNull(),
+  /** The event that waits or was delivered last, and the balance that it tells. */
+  event: text(),
+  available: nanoColumn(),
+  since: millisColumn(),
+  attempts: integer().notNull(),
+  next_at: millisColumn().notNull(),
+  created: millisColumn().notNull(),
 })
 
 // --- the host's side

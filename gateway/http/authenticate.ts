@@ -36,6 +36,7 @@ const CODES = {
   unknown_account: ['account_not_found', undefined],
   unknown_key: ['key_not_found', undefined],
   too_many_keys: ['conflict', undefined],
+  key_is_revoked: ['conflict', undefined],
 } as const satisfies Record<AccountErrorCode, readonly [ApiErrorCode, string | undefined]>
 
 /** An account's error as the API answers it; anything else stays what it is. */

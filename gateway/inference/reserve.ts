@@ -1,8 +1,15 @@
 import { toSeconds, type UnixMs, unixSeconds } from '#base/brand.ts'
-import { formatTon, type Nano } from '#base/nano.ts'
+import { formatTon, type Nano, ZERO_NANO } from '#base/nano.ts'
 import type { AccountId, KeyId, RequestId } from '../db/ids.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
-import type { Ledger, ReserveRefusal, Terms } from '../ledger/port.ts'
+import type {
+  BudgetPeriod,
+  Ledger,
+  ReserveRefusal,
+  ReserveResult,
+  SpentBudget,
+  Terms,
+} from '../ledger/port.ts'
 
 /** A hold lasts until its receipt, or this long (H20). */
 export const HOLD_SECONDS = 6 * 3600
@@ -23,13 +30,14 @@ export type TopUpUrl = (account: AccountId) => string
 /**
  * Holds the amount, giving back the attempt before it in the same transaction: a request never holds twice.
  * @param failed number of the attempt that this one replaces
+ * @returns what the account has left for further requests
  * @throws ApiError 402 or 403
  */
 export async function reserve(
   deps: { readonly ledger: Ledger; readonly topUpUrl: TopUpUrl },
   reservation: Reservation,
   failed: number | undefined,
-): Promise<void> {
+): Promise<Nano> {
   const { account, request, at } = reservation
   const op = {
     op: 'reserve',
@@ -42,7 +50,8 @@ export async function reserve(
       : (
           await deps.ledger.commit([{ op: 'release', account, request, attempt: failed, at }, op])
         )[1]
-  if (!result.ok) throw refusal(result.code, result.available, reservation, deps.topUpUrl)
+  if (!result.ok) throw refusal(result, reservation, deps.topUpUrl)
+  return result.available
 }
 
 /** Gives a hold back because nothing of the attempt reached the client. */
@@ -58,14 +67,14 @@ const CODES = {
   insufficient_credits: 'insufficient_credits',
   daily_cap: 'daily_cap',
   cheque_due: 'cheque_due',
+  key_budget: 'key_budget_exceeded',
   account_closed: 'account_closed',
   unknown_account: 'account_closed',
   duplicate: 'internal_error',
 } as const satisfies Record<ReserveRefusal, ApiErrorCode>
 
 function refusal(
-  code: ReserveRefusal,
-  available: Nano,
+  { code, available, budget }: Extract<ReserveResult, { ok: false }>,
   { account, amount }: Reservation,
   topUpUrl: TopUpUrl,
 ): ApiError {
@@ -76,11 +85,26 @@ function refusal(
     daily_cap: `The account's daily cap on chain is used up; it renews by itself. See ${url}`,
     cheque_due:
       'A sovereign account sends a cheque before more may be used: POST /v1/account/cheques',
+    key_budget: `This key may spend ${formatTon(budget?.most ?? ZERO_NANO)} TON ${PERIODS[budget?.period ?? 'total']}; this request may cost up to ${formatTon(amount)} TON and ${formatTon(budget?.used ?? ZERO_NANO)} TON are spent or held. Raise the key's budget or lower max_tokens`,
     account_closed: 'This account is being closed: an exit is under way on chain',
     unknown_account: 'This account is unknown',
     duplicate: 'The gateway failed to serve this request',
   } satisfies Record<ReserveRefusal, string>
   return new ApiError(CODES[code], messages[code], {
-    extra: { ...numbers, account, top_up_url: url },
+    extra: { ...numbers, account, top_up_url: url, ...budgetOf(budget) },
   })
+}
+
+const PERIODS = {
+  total: 'in all',
+  day: 'a day',
+  week: 'a week',
+  month: 'a month',
+} as const satisfies Record<BudgetPeriod, string>
+
+function budgetOf(budget: SpentBudget | undefined) {
+  if (budget === undefined) return {}
+  const { period, most, used, resets } = budget
+  const resets_at = resets === null ? null : Math.floor(resets / 1000)
+  return { budget: { period, limit: most.toString(), used: used.toString(), resets_at } }
 }

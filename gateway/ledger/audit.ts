@@ -63,6 +63,19 @@ const RULES: readonly { readonly rule: string; readonly breaks: SQL }[] = [
         + (SELECT COALESCE(SUM(amount), 0) FROM transfers WHERE source = 'sent')`,
   },
   {
+    rule: 'usage by day is what was settled',
+    breaks: sql`SELECT a.id FROM accounts a
+      LEFT JOIN (SELECT account, SUM(cost) AS sum FROM usage_days GROUP BY account) u ON u.account = a.no
+      WHERE a.settled <> COALESCE(u.sum, 0)`,
+  },
+  {
+    rule: 'a budget counts what its key holds and spent',
+    breaks: sql`SELECT b.key AS id FROM key_budgets b
+      LEFT JOIN (SELECT key, SUM(amount) AS sum FROM holds WHERE state = 'open' GROUP BY key) h ON h.key = b.key
+      LEFT JOIN (SELECT key, SUM(cost) AS sum FROM usage_days GROUP BY key) u ON u.key = b.key
+      WHERE b.held <> COALESCE(h.sum, 0) OR b.spent_total <> COALESCE(u.sum, 0)`,
+  },
+  {
     rule: 'no attempt is both held and settled',
     breaks: sql`SELECT h.request AS id FROM holds h
       JOIN settlements s ON s.request = h.request AND s.attempt = h.attempt`,

@@ -43,6 +43,8 @@ export interface Books {
   readonly tail: Tail
   /** The short name of an account, or undefined when nobody opened it. */
   accountNo(id: AccountId): number | undefined
+  /** Some accounts are no more: their numbers must mean nothing. */
+  forgetAccountNumbers(): void
   /** Writes one movement; zero moves nothing. */
   post(transfer: Transfer): void
   /** Forgets everything remembered since the transaction began: it was undone. */
@@ -68,6 +70,7 @@ export function openBooks(store: Store, hosts: (post: Books['post']) => HostSide
     terms,
     tail,
     accountNo: numbers.find,
+    forgetAccountNumbers: numbers.reset,
     post,
     reset: () => {
       for (const memory of remembering) memory.reset()

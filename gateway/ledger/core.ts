@@ -5,11 +5,15 @@ import { prepareRecordCharge } from './charge.ts'
 import { prepareAcceptCheque } from './cheque.ts'
 import { prepareAdvanceCursor, prepareListEvents } from './cursor.ts'
 import { LedgerError } from './errors.ts'
+import { prepareExpireAccounts } from './expire-accounts.ts'
 import { localHostSide, outboxHostSide } from './host-side.ts'
 import { prepareMirrorHost, prepareReadHost, prepareRecordVoucher } from './hosts.ts'
+import { prepareReadSpending } from './key-budgets.ts'
 import { prepareAddKey, prepareChangeKey, prepareFindKey, prepareListKeys } from './keys.ts'
 import { prepareMaintain } from './maintain.ts'
 import { prepareMirrorAccount } from './mirror.ts'
+import { prepareListMovements } from './movements.ts'
+import { prepareClaimOnce, prepareDropClaim, prepareUseNonce } from './once.ts'
 import { prepareOpenAccount, prepareReadAccount } from './open-account.ts'
 import { prepareAckOutbox, prepareApplyOutbox, prepareReadOutbox } from './outbox.ts'
 import type { Op, OpName, OpOf, Result, ResultOf } from './port.ts'
@@ -17,6 +21,13 @@ import { prepareRelease } from './release.ts'
 import { prepareReserve } from './reserve.ts'
 import { prepareSettle } from './settle.ts'
 import { prepareFindSettlement, prepareListSettlements } from './settlements.ts'
+import { prepareUsageReport } from './usage-report.ts'
+import {
+  prepareDueWebhooks,
+  prepareNoteWebhook,
+  prepareReadWebhook,
+  prepareSetWebhook,
+} from './webhooks.ts'
 
 type Handlers = { readonly [Name in OpName]: (op: OpOf<Name>) => ResultOf<OpOf<Name>> }
 
@@ -28,6 +39,17 @@ function prepareHandlers(books: Books): Handlers {
     find_key: prepareFindKey(books),
     list_keys: prepareListKeys(books),
     change_key: prepareChangeKey(books),
+    read_spending: prepareReadSpending(books),
+    expire_accounts: prepareExpireAccounts(books),
+    use_nonce: prepareUseNonce(books),
+    claim_once: prepareClaimOnce(books),
+    drop_claim: prepareDropClaim(books),
+    usage_report: prepareUsageReport(books),
+    list_movements: prepareListMovements(books),
+    set_webhook: prepareSetWebhook(books),
+    read_webhook: prepareReadWebhook(books),
+    due_webhooks: prepareDueWebhooks(books),
+    note_webhook: prepareNoteWebhook(books),
     reserve: prepareReserve(books),
     settle: prepareSettle(books),
     release: prepareRelease(books),

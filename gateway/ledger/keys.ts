@@ -1,10 +1,8 @@
-import { and, count, eq } from 'drizzle-orm'
-import { unixMs } from '#base/brand.ts'
-import type { Value } from '../db/db.ts'
-import { keyId } from '../db/ids.ts'
-import { numberIn, textIn } from '../db/row.ts'
-import { accounts, apiKeys } from '../db/schema.ts'
+import { and, count, eq, getTableColumns, or } from 'drizzle-orm'
+import { accounts, apiKeys, keyBudgets } from '../db/schema.ts'
 import type { Books } from './books.ts'
+import { writeBudget } from './key-budgets.ts'
+import { formatKeyRules, parseKeyRules } from './key-rules.ts'
 import type {
   AddKey,
   AddKeyResult,
@@ -12,6 +10,7 @@ import type {
   ChangeKeyResult,
   FindKey,
   FindKeyResult,
+  KeyBudget,
   ListKeys,
   ListKeysResult,
   StoredKey,
@@ -20,45 +19,46 @@ import type {
 /** Keys of one account, revoked ones included. */
 export const MAX_KEYS = 1_000
 
-export function prepareAddKey({ store: { db } }: Books): (op: AddKey) => AddKeyResult {
+export function prepareAddKey(books: Books): (op: AddKey) => AddKeyResult {
+  const { db } = books.store
   return ({ account, key }) => {
-    const owner = db.select().from(accounts).where(eq(accounts.id, account)).get()
-    if (owner === undefined) return { ok: false, code: 'unknown_account' }
+    const no = books.accountNo(account)
+    if (no === undefined) return { ok: false, code: 'unknown_account' }
     const [keys] = db.select({ n: count() }).from(apiKeys).where(eq(apiKeys.account, account)).all()
     if ((keys?.n ?? 0) >= MAX_KEYS) return { ok: false, code: 'too_many_keys' }
-    const { sealedOnly, ...columns } = key
+    const { sealedOnly, rules, budget, previousUntil, ...columns } = key
     db.insert(apiKeys)
-      .values({ ...columns, account, sealed_only: sealedOnly })
+      .values({
+        ...columns,
+        account,
+        sealed_only: sealedOnly,
+        rules: formatKeyRules(rules),
+        previous_until: previousUntil,
+      })
       .run()
+    if (budget !== null) writeBudget(books, { key: key.id, account: no, budget, at: key.created })
     return { ok: true }
   }
 }
 
-/** On the hot path when the cache has no answer. */
-export function prepareFindKey({ store }: Books): (op: FindKey) => FindKeyResult {
-  const find = store.prepare(
-    `SELECT k.id, k.name, masked, sealed_only, expires, revoked, k.created, mode FROM api_keys k
-     JOIN accounts a ON a.id = k.account WHERE hash = ? AND k.account = ?`,
-  )
-  const time = (value: Value | undefined) => (value === null ? null : unixMs(numberIn(value)))
+/** On the way of a request when the cache has no answer: once in some seconds. */
+export function prepareFindKey({ store: { db } }: Books): (op: FindKey) => FindKeyResult {
   return ({ account, hash }) => {
-    const row = find.get(hash, account)
+    const row = db
+      .select({ key: apiKeys, budget: keyBudgets, mode: accounts.mode })
+      .from(apiKeys)
+      .innerJoin(accounts, eq(accounts.id, apiKeys.account))
+      .leftJoin(keyBudgets, eq(keyBudgets.key, apiKeys.id))
+      .where(
+        and(
+          or(eq(apiKeys.hash, hash), eq(apiKeys.previous_hash, hash)),
+          eq(apiKeys.account, account),
+        ),
+      )
+      .get()
     if (row === undefined) return { ok: false, code: 'unknown_key' }
-    const [id, name, masked, sealedOnly, expires, revoked, created, mode] = row
-    return {
-      ok: true,
-      mode: mode === 'managed' ? 'managed' : 'sovereign',
-      key: {
-        id: keyId(textIn(id)),
-        hash,
-        name: textIn(name),
-        masked: textIn(masked),
-        sealedOnly: sealedOnly === 1,
-        expires: time(expires),
-        revoked: time(revoked),
-        created: unixMs(numberIn(created)),
-      },
-    }
+    const previous = row.key.hash !== hash
+    return { ok: true, mode: row.mode, previous, key: keyOf(row.key, row.budget) }
   }
 }
 
@@ -66,32 +66,75 @@ export function prepareListKeys({ store: { db } }: Books): (op: ListKeys) => Lis
   return ({ account }) => ({
     ok: true,
     keys: db
-      .select()
+      .select({ key: apiKeys, budget: keyBudgets })
       .from(apiKeys)
+      .leftJoin(keyBudgets, eq(keyBudgets.key, apiKeys.id))
       .where(eq(apiKeys.account, account))
       .orderBy(apiKeys.created, apiKeys.id)
       .all()
-      .map(keyOf),
+      .map(({ key, budget }) => keyOf(key, budget)),
   })
 }
 
-export function prepareChangeKey({ store: { db } }: Books): (op: ChangeKey) => ChangeKeyResult {
-  return ({ account, id, name, sealedOnly, revoked }) => {
-    const which = and(eq(apiKeys.id, id), eq(apiKeys.account, account))
-    const row = db.select().from(apiKeys).where(which).get()
-    if (row === undefined) return { ok: false, code: 'unknown_key' }
-    const changed = {
-      ...row,
-      name: name ?? row.name,
-      sealed_only: sealedOnly ?? row.sealed_only,
-      revoked: row.revoked ?? revoked ?? null,
-    }
+export function prepareChangeKey(books: Books): (op: ChangeKey) => ChangeKeyResult {
+  const { db } = books.store
+  return (op) => {
+    const which = and(eq(apiKeys.id, op.id), eq(apiKeys.account, op.account))
+    const row = db.select(getTableColumns(apiKeys)).from(apiKeys).where(which).get()
+    const no = books.accountNo(op.account)
+    if (row === undefined || no === undefined) return { ok: false, code: 'unknown_key' }
+    if (op.rotate !== undefined && row.revoked !== null) return { ok: false, code: 'revoked_key' }
+    const changed = { ...row, ...changesOf(op, row) }
     db.update(apiKeys).set(changed).where(which).run()
-    return { ok: true, key: keyOf(changed) }
+    if (op.budget !== undefined) {
+      writeBudget(books, { key: op.id, account: no, budget: op.budget, at: op.at })
+    }
+    const budget = db.select().from(keyBudgets).where(eq(keyBudgets.key, op.id)).get()
+    return { ok: true, key: keyOf(changed, budget ?? null) }
   }
 }
 
-function keyOf(row: typeof apiKeys.$inferSelect): StoredKey {
-  const { id, hash, name, masked, sealed_only: sealedOnly, expires, revoked, created } = row
-  return { id, hash, name, masked, sealedOnly, expires, revoked, created }
+type KeyRow = typeof apiKeys.$inferSelect
+
+function changesOf(op: ChangeKey, row: KeyRow): Partial<KeyRow> {
+  const { name, sealedOnly, expires, rules, rotate, revoked } = op
+  return {
+    name: name ?? row.name,
+    sealed_only: sealedOnly ?? row.sealed_only,
+    expires: expires === undefined ? row.expires : expires,
+    rules: rules === undefined ? row.rules : formatKeyRules(rules),
+    revoked: row.revoked ?? revoked ?? null,
+    ...(rotate === undefined
+      ? {}
+      : {
+          hash: rotate.hash,
+          masked: rotate.masked,
+          previous_hash: row.hash,
+          previous_until: rotate.until,
+        }),
+  }
+}
+
+function budgetOf(row: typeof keyBudgets.$inferSelect | null): KeyBudget | null {
+  if (row === null) return null
+  const { most_total: total, most_day: day, most_week: week, most_month: month } = row
+  return { total, day, week, month }
+}
+
+function keyOf(row: KeyRow, budget: typeof keyBudgets.$inferSelect | null): StoredKey {
+  const { id, hash, name, masked, role, expires, revoked, created } = row
+  return {
+    id,
+    hash,
+    name,
+    masked,
+    role,
+    sealedOnly: row.sealed_only,
+    rules: parseKeyRules(row.rules),
+    budget: budgetOf(budget),
+    expires,
+    revoked,
+    created,
+    previousUntil: row.previous_until,
+  }
 }

@@ -1,7 +1,8 @@
 import { unixMs, unixSeconds } from '#base/brand.ts'
 import { accountId } from '../db/ids.ts'
-import { numberIn, textIn } from '../db/row.ts'
+import { nanoIn, numberIn, textIn } from '../db/row.ts'
 import type { Books } from './books.ts'
+import { prepareKeyBudgets } from './key-budgets.ts'
 import type { Maintain, MaintainResult } from './port.ts'
 import { prepareRepayDebt } from './repay-debt.ts'
 
@@ -16,6 +17,13 @@ export function prepareMaintain(books: Books): (op: Maintain) => MaintainResult 
   const sums = store.prepare(
     `SELECT h.account, a.id, SUM(amount), COUNT(*) FROM holds h JOIN accounts a ON a.no = h.account
      WHERE ${OVERDUE} GROUP BY h.account`,
+  )
+  const keys = store.prepare(
+    `SELECT h.key, SUM(amount) FROM holds h JOIN key_budgets b ON b.key = h.key WHERE ${OVERDUE} GROUP BY h.key`,
+  )
+  const budgets = prepareKeyBudgets(books)
+  const past = ['used_nonces', 'idempotency'].map((table) =>
+    store.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
   )
   const lapse = store.prepare(`UPDATE holds SET state = 'lapsed' WHERE ${OVERDUE}`)
   const giveBack = store.prepare(
@@ -32,10 +40,15 @@ export function prepareMaintain(books: Books): (op: Maintain) => MaintainResult 
       giveBack.run(numberIn(amount), numberIn(amount), numberIn(account))
       repay(accountId(textIn(id)), unixMs(now * 1000))
     }
-    lapse.run(now)
+    if (overdue.length > 0) {
+      for (const [key, amount] of keys.all(now)) budgets.giveBack(key ?? null, nanoIn(amount))
+      lapse.run(now)
+    }
     // 2. Ended holds that no receipt can use any more.
     forget.run(now - LATE_RECEIPT_S)
-    // 3. The indexes of what was settled since.
+    // 3. What was remembered so that it is used once.
+    for (const statement of past) statement.run(now)
+    // 4. The indexes of what was settled since.
     books.tail.index()
     const lapsed = overdue.reduce((n, [, , , count]) => n + numberIn(count), 0)
     const [next] = earliest.get() ?? []

@@ -1,12 +1,6 @@
 import type {
-  AddKey,
-  AddKeyResult,
-  ChangeKey,
-  ChangeKeyResult,
-  FindKey,
-  FindKeyResult,
-  ListKeys,
-  ListKeysResult,
+  ExpireAccounts,
+  ExpireAccountsResult,
   OpenAccount,
   OpenAccountResult,
   ReadAccount,
@@ -40,6 +34,25 @@ import type {
   ReadOutboxResult,
 } from './ops/hosts.ts'
 import type {
+  AddKey,
+  AddKeyResult,
+  ChangeKey,
+  ChangeKeyResult,
+  FindKey,
+  FindKeyResult,
+  ListKeys,
+  ListKeysResult,
+  ReadSpending,
+  ReadSpendingResult,
+} from './ops/keys.ts'
+import type { ClaimOnce, ClaimOnceResult, DropClaim, UseNonce, UseNonceResult } from './ops/once.ts'
+import type {
+  ListMovements,
+  ListMovementsResult,
+  UsageReport,
+  UsageReportResult,
+} from './ops/reports.ts'
+import type {
   FindSettlement,
   FindSettlementResult,
   ListSettlements,
@@ -53,13 +66,26 @@ import type {
   Settle,
   SettleResult,
 } from './ops/requests.ts'
+import type {
+  DueWebhooks,
+  DueWebhooksResult,
+  NoteWebhook,
+  ReadWebhook,
+  ReadWebhookResult,
+  SetWebhook,
+  SetWebhookResult,
+} from './ops/webhooks.ts'
 
 export type * from './ops/accounts.ts'
 export type * from './ops/audit.ts'
 export type * from './ops/chain.ts'
 export type * from './ops/common.ts'
 export type * from './ops/hosts.ts'
+export type * from './ops/keys.ts'
+export type * from './ops/once.ts'
+export type * from './ops/reports.ts'
 export type * from './ops/requests.ts'
+export type * from './ops/webhooks.ts'
 
 /**
  * The one door to money: every operation of an account's store, as data. `commit` applies a list in one durable
@@ -77,6 +103,17 @@ interface Outcomes {
   find_key: [FindKey, FindKeyResult]
   list_keys: [ListKeys, ListKeysResult]
   change_key: [ChangeKey, ChangeKeyResult]
+  read_spending: [ReadSpending, ReadSpendingResult]
+  expire_accounts: [ExpireAccounts, ExpireAccountsResult]
+  use_nonce: [UseNonce, UseNonceResult]
+  claim_once: [ClaimOnce, ClaimOnceResult]
+  drop_claim: [DropClaim, Ok]
+  usage_report: [UsageReport, UsageReportResult]
+  list_movements: [ListMovements, ListMovementsResult]
+  set_webhook: [SetWebhook, SetWebhookResult]
+  read_webhook: [ReadWebhook, ReadWebhookResult]
+  due_webhooks: [DueWebhooks, DueWebhooksResult]
+  note_webhook: [NoteWebhook, Ok]
   reserve: [Reserve, ReserveResult]
   settle: [Settle, SettleResult]
   release: [Release, ReleaseResult]

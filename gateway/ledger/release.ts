@@ -1,6 +1,7 @@
 import { columnNumber } from '../db/columns.ts'
 import { nanoIn } from '../db/row.ts'
 import type { Books } from './books.ts'
+import { prepareKeyBudgets } from './key-budgets.ts'
 import type { Release, ReleaseResult } from './port.ts'
 import { prepareRepayDebt } from './repay-debt.ts'
 
@@ -8,16 +9,17 @@ import { prepareRepayDebt } from './repay-debt.ts'
 export function prepareRelease(books: Books): (op: Release) => ReleaseResult {
   const { store } = books
   const find = store.prepare(
-    'SELECT state, amount FROM holds WHERE request = ? AND attempt = ? AND account = ?',
+    'SELECT state, amount, key FROM holds WHERE request = ? AND attempt = ? AND account = ?',
   )
   const end = store.prepare("UPDATE holds SET state = 'void' WHERE request = ? AND attempt = ?")
   const giveBack = store.prepare(
     'UPDATE accounts SET available = available + ?, held = held - ? WHERE no = ?',
   )
+  const budgets = prepareKeyBudgets(books)
   const repay = prepareRepayDebt(books)
   return (op) => {
     const account = books.accountNo(op.account) ?? null
-    const [state, amount] = find.get(op.request, op.attempt, account) ?? []
+    const [state, amount, key] = find.get(op.request, op.attempt, account) ?? []
     if (state === undefined) {
       return books.tail.isSettled(op.request, op.attempt)
         ? { ok: true, released: false }
@@ -28,6 +30,7 @@ export function prepareRelease(books: Books): (op: Release) => ReleaseResult {
     if (state !== 'open') return { ok: true, released: false }
     const number = columnNumber(nanoIn(amount))
     giveBack.run(number, number, account)
+    budgets.giveBack(key ?? null, nanoIn(amount))
     repay(op.account, op.at)
     return { ok: true, released: true }
   }

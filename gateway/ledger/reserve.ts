@@ -1,7 +1,8 @@
-import { type Nano, ZERO_NANO } from '#base/nano.ts'
+import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import { nanoIn } from '../db/row.ts'
 import type { Books } from './books.ts'
+import { prepareKeyBudgets } from './key-budgets.ts'
 import type { Reserve, ReserveRefusal, ReserveResult } from './port.ts'
 
 /**
@@ -15,7 +16,8 @@ const TAKE = `UPDATE accounts SET available = available - ?, held = held + ?
       WHEN 'managed' THEN cap_left IS NULL
         OR (CASE WHEN cap_resets <= ? THEN cap_daily ELSE cap_left END) - (settled - collected) - held >= ?
       ELSE settled + held - cheque <= ?
-    END`
+    END
+  RETURNING available`
 
 const INSERT = `INSERT INTO holds (request, attempt, account, key, state, amount, terms, deadline, created)
   VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -27,6 +29,8 @@ export function prepareReserve(books: Books): (op: Reserve) => ReserveResult {
     'UPDATE accounts SET available = available + ?, held = held - ? WHERE no = ?',
   )
   const insert = books.store.prepare(INSERT)
+  const undo = books.store.prepare('DELETE FROM holds WHERE request = ? AND attempt = ?')
+  const budgets = prepareKeyBudgets(books)
   const refuse = prepareRefusal(books)
 
   return (op) => {
@@ -35,12 +39,17 @@ export function prepareReserve(books: Books): (op: Reserve) => ReserveResult {
     const { request, attempt } = op
     const amount = columnNumber(op.amount)
     const seconds = Math.floor(op.at / 1000)
-    const taken = take.run(amount, amount, account, amount, seconds, amount, amount)
-    if (!taken) return refuse(op, account)
+    const taken = take.get(amount, amount, account, amount, seconds, amount, amount)
+    if (taken === undefined) return refuse(op, account)
     const terms = books.terms.numberOf(op.terms)
     const fresh = !books.tail.isSettled(request, attempt)
     if (fresh && insert.run(request, attempt, account, op.key, amount, terms, op.deadline, op.at)) {
-      return { ok: true }
+      const available = nanoIn(taken[0])
+      const budget = budgets.hold(op.key, op.amount, op.at)
+      if (budget === undefined) return { ok: true, available }
+      undo.run(request, attempt)
+      giveBack.run(amount, amount, account)
+      return { ...refused('key_budget', nano(available + op.amount)), budget }
     }
     giveBack.run(amount, amount, account)
     return refuse(op, account)
@@ -61,10 +70,12 @@ function prepareRefusal({
   )
   return (op, account) => {
     const same = existing.get(op.request, op.attempt)
-    const repeated = [account, 'open', columnNumber(op.amount), terms.numberOf(op.terms)]
-    if (same !== undefined && repeated.every((value, i) => value === same[i])) return { ok: true }
     const [available, mode, open] = read.get(account) ?? []
     const left = nanoIn(available)
+    const repeated = [account, 'open', columnNumber(op.amount), terms.numberOf(op.terms)]
+    if (same !== undefined && repeated.every((value, i) => value === same[i])) {
+      return { ok: true, available: left }
+    }
     if (same !== undefined || tail.isSettled(op.request, op.attempt)) {
       return refused('duplicate', left)
     }
@@ -74,6 +85,6 @@ function prepareRefusal({
   }
 }
 
-function refused(code: ReserveRefusal, available: Nano): ReserveResult {
-  return { ok: false, code, available }
+function refused(code: ReserveRefusal, available: Nano) {
+  return { ok: false, code, available } as const
 }

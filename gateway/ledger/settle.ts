@@ -4,6 +4,7 @@ import { columnNumber } from '../db/columns.ts'
 import type { Row, Value } from '../db/db.ts'
 import { nanoIn, numberIn } from '../db/row.ts'
 import { type Books, least } from './books.ts'
+import { type KeyBudgets, prepareKeyBudgets } from './key-budgets.ts'
 import type { Settle, SettleRefusal, SettleResult, Terms } from './port.ts'
 import { prepareRepayDebt } from './repay-debt.ts'
 
@@ -31,8 +32,9 @@ export function prepareSettle(books: Books): (op: Settle) => SettleResult {
   const takeHold = books.store.prepare(TAKE_HOLD)
   const putBack = books.store.prepare(PUT_BACK)
   const chargeHeld = books.store.prepare(CHARGE_HELD)
+  const budgets = prepareKeyBudgets(books)
   const write = prepareWrite(books)
-  const withoutHold = prepareSettleWithoutHold(books, write)
+  const withoutHold = prepareSettleWithoutHold(books, budgets, write)
 
   return (op) => {
     // 1. The hold, if it is open and this runner's.
@@ -52,6 +54,7 @@ export function prepareSettle(books: Books): (op: Settle) => SettleResult {
     const numbers = [hold.amount, rest, cost].map(columnNumber)
     const charged = chargeHeld.get(...numbers, account)
     if (charged === undefined) throw new RangeError('a hold without an account')
+    budgets.spend(hold.key, hold.amount, cost, op.at)
     // 4. The settlement, its receipt and the host's side.
     return write({ op, account, hold, cost, charged, late: false })
   }
@@ -141,6 +144,7 @@ function prepareWrite(books: Books): (charge: Charge) => SettleResult {
 /** No open hold: settled before, lapsed, void, or never seen. */
 function prepareSettleWithoutHold(
   books: Books,
+  budgets: KeyBudgets,
   write: (charge: Charge) => SettleResult,
 ): (op: Settle, account: number) => SettleResult {
   const { store } = books
@@ -172,9 +176,11 @@ function prepareSettleWithoutHold(
     if (!isOwn(hold.terms, op)) return refused('wrong_runner')
     if (row.at(-1) === 'void') return refused('not_charged')
     const cost = least(costOf(op.usage, hold.terms.price), hold.amount)
+    if (!budgets.fits(hold.key, cost, op.at)) return refused('late_insufficient')
     const number = columnNumber(cost)
     const charged = chargeAvailable.get(number, number, account, number)
     if (charged === undefined) return refused('late_insufficient')
+    budgets.spend(hold.key, ZERO_NANO, cost, op.at)
     dropHold.run(op.request, op.attempt)
     return write({ op, account, hold, cost, charged, late: true })
   }

@@ -11,11 +11,12 @@ export interface Tail {
   add(request: RequestId, attempt: number): void
   /** Whether the attempt has been settled, now or ever. */
   isSettled(request: RequestId, attempt: number): boolean
-  /** Sorts the tail into the indexes; whoever reads them calls it first. */
+  /** Sorts the tail into the indexes and sums it up by day; whoever reads these calls it first. */
   index(): void
   reset(): void
 }
 
+const DAY_MS = 86_400_000
 const INDEXED = "SELECT value FROM marks WHERE name = 'indexed'"
 
 export function openTail(store: Store): Tail {
@@ -26,6 +27,16 @@ export function openTail(store: Store): Tail {
      SELECT request, attempt, id FROM settlements WHERE id > (${INDEXED}) ORDER BY request, attempt`,
     `INSERT INTO settlement_accounts (account, cumulative, settlement)
      SELECT account, cumulative, id FROM settlements WHERE id > (${INDEXED}) ORDER BY account, cumulative, id`,
+    `INSERT INTO usage_days (account, day, key, model, requests, prompt_tokens, cached_tokens, completion_tokens,
+       reasoning_tokens, cost)
+     SELECT s.account, s.at / ${DAY_MS}, COALESCE(s.key, ''), t.model, COUNT(*), SUM(s.prompt_tokens),
+       SUM(s.cached_tokens), SUM(s.completion_tokens), SUM(s.reasoning_tokens), SUM(s.cost)
+     FROM settlements s JOIN terms t ON t.id = s.terms WHERE s.id > (${INDEXED}) GROUP BY 1, 2, 3, 4
+     ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
+       prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+       cached_tokens = cached_tokens + excluded.cached_tokens,
+       completion_tokens = completion_tokens + excluded.completion_tokens,
+       reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens, cost = cost + excluded.cost`,
     "UPDATE marks SET value = (SELECT MAX(id) FROM settlements) WHERE name = 'indexed'",
   ].map((sql) => store.prepare(sql))
   let settled: Set<string> | undefined

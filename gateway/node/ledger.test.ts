@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, test } from 'vitest'
 import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
+import { describeKeys } from '../ledger/testing/key-conformance.ts'
 import { walk, walks } from '../ledger/testing/random-walk.ts'
 import { memoryHarness, openLedger } from './testing/open-ledger.ts'
 
@@ -27,6 +28,7 @@ const open: OpenHarness = async (options) => {
 }
 
 describeLedger('better-sqlite3', open)
+describeKeys('better-sqlite3', open)
 
 test('whatever is asked in whatever order, the books add up to what was answered', async () => {
   await fc.assert(

@@ -2,7 +2,14 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { type UnixMs, unixMs } from '#base/brand.ts'
 import { formatTon, type Nano } from '#base/nano.ts'
-import { changeKey, issueKey, type KeyView, listKeys, revokeKey } from '../accounts/keys.ts'
+import {
+  changeKey,
+  FIRST_KEY,
+  issueKey,
+  type KeyView,
+  listKeys,
+  revokeKey,
+} from '../accounts/keys.ts'
 import { openAccount } from '../accounts/open-account.ts'
 import { type AccountId, type KeyId, keyId, requestId } from '../db/ids.ts'
 import type { FrontDeps } from '../deps.ts'
@@ -113,6 +120,7 @@ function addKeyRoutes(app: Hono<AppEnv>, deps: FrontDeps): void {
         ? null
         : unixMs(wish.expires_at * 1000)
     const { text, ...key } = await issueKey(deps.accounts, identityOf(context).account, {
+      ...FIRST_KEY,
       name: wish.name ?? '',
       sealedOnly: wish.sealed_only ?? false,
       expires,

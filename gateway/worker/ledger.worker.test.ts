@@ -1,19 +1,20 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
-import init from '#migrations/0000_init.sql'
 import { migrate } from '../db/migrate.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
-import { describeLedger } from '../ledger/testing/conformance.ts'
+import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
+import { describeKeys } from '../ledger/testing/key-conformance.ts'
 import type { LedgerRpc } from './ledger-object.ts'
+import { MIGRATIONS } from './migrations.ts'
 import { objectStore } from './object-store.ts'
 import { routeLedger } from './route-ledger.ts'
 
 let objects = 0
 
-describeLedger('a Durable Object', async (options) => {
+const open: OpenHarness = async (options) => {
   const stub = env.LEDGER.getByName(`conformance:${objects++}`)
   const start = (): Ledger => {
     let core: LedgerCore | undefined
@@ -22,7 +23,7 @@ describeLedger('a Durable Object', async (options) => {
         const outcome = await runInDurableObject(stub, (_, state) => {
           if (core === undefined) {
             const store = objectStore(state.storage)
-            migrate(store, [{ name: '0000_init', sql: init }])
+            migrate(store, MIGRATIONS)
             core = createCore(store, options)
           }
           return core.apply([ops])[0]
@@ -34,7 +35,10 @@ describeLedger('a Durable Object', async (options) => {
     }
   }
   return { ledger: start(), restart: async () => start() }
-})
+}
+
+describeLedger('a Durable Object', open)
+describeKeys('a Durable Object', open)
 
 test("an account's object delivers shares to the host's object by its alarm, once", async () => {
   // Sound: the binding's class is LedgerObject of worker.ts.

@@ -1,7 +1,7 @@
 import type { UnixMs, UnixSeconds } from '#base/brand.ts'
 import type { Nano } from '#base/nano.ts'
-import type { AccountId, KeyId } from '../../db/ids.ts'
-import type { AccountMode, Ok, Refused } from './common.ts'
+import type { AccountId } from '../../db/ids.ts'
+import type { AccountMode, Refused } from './common.ts'
 
 export interface OpenAccount {
   readonly op: 'open_account'
@@ -45,52 +45,13 @@ export interface AccountState {
   readonly created: UnixMs
 }
 
-/** A key as stored: the SHA-256 of its text, never the text. */
-export interface StoredKey {
-  readonly id: KeyId
-  /** Lower-case hex SHA-256 of the whole key. */
-  readonly hash: string
-  readonly name: string
-  /** `sk-coc-…abcd` for lists. */
-  readonly masked: string
-  /** Only sealed requests are accepted with it. */
-  readonly sealedOnly: boolean
-  readonly expires: UnixMs | null
-  readonly revoked: UnixMs | null
-  readonly created: UnixMs
+/**
+ * Forgets accounts that were opened before a time and never had any money, nor a request; their owners may open them again.
+ * Of a whole store.
+ */
+export interface ExpireAccounts {
+  readonly op: 'expire_accounts'
+  readonly before: UnixMs
+  readonly limit: number
 }
-
-export interface AddKey {
-  readonly op: 'add_key'
-  readonly account: AccountId
-  readonly key: StoredKey
-}
-export type AddKeyResult = Ok | Refused<'unknown_account' | 'too_many_keys'>
-
-export interface FindKey {
-  readonly op: 'find_key'
-  readonly account: AccountId
-  readonly hash: string
-}
-export type FindKeyResult =
-  | { readonly ok: true; readonly key: StoredKey; readonly mode: AccountMode }
-  | Refused<'unknown_key'>
-
-export interface ListKeys {
-  readonly op: 'list_keys'
-  readonly account: AccountId
-}
-export type ListKeysResult = { readonly ok: true; readonly keys: readonly StoredKey[] }
-
-export interface ChangeKey {
-  readonly op: 'change_key'
-  readonly account: AccountId
-  readonly id: KeyId
-  readonly name?: string
-  readonly sealedOnly?: boolean
-  /** Revokes for good; a second time changes nothing. */
-  readonly revoked?: UnixMs
-}
-export type ChangeKeyResult =
-  | { readonly ok: true; readonly key: StoredKey }
-  | Refused<'unknown_key'>
+export type ExpireAccountsResult = { readonly ok: true; readonly expired: readonly AccountId[] }

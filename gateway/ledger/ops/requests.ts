@@ -3,6 +3,7 @@ import type { Nano } from '#base/nano.ts'
 import type { Prices, TokenCounts } from '#protocol'
 import type { AccountId, KeyId, RequestId, RunnerId, SessionId, TonAddress } from '../../db/ids.ts'
 import type { Attempt, Ok, Refused } from './common.ts'
+import type { BudgetPeriod } from './keys.ts'
 
 /**
  * What a runner offers and what it costs: made once per lease and reused, since its identity is what the ledger
@@ -29,17 +30,31 @@ export interface Reserve extends Attempt {
   readonly deadline: UnixSeconds
   readonly at: UnixMs
 }
-export type ReserveResult = Ok | (Refused<ReserveRefusal> & { readonly available: Nano })
+export type ReserveResult =
+  /** `available`: what is left for further requests. */
+  | (Ok & { readonly available: Nano })
+  | (Refused<ReserveRefusal> & { readonly available: Nano; readonly budget?: SpentBudget })
+
+/** A key's budget that a request would have overspent. */
+export interface SpentBudget {
+  readonly period: BudgetPeriod
+  readonly most: Nano
+  /** Spent and held. */
+  readonly used: Nano
+  /** When the window ends; null: never. */
+  readonly resets: UnixMs | null
+}
 
 /**
  * `insufficient_credits`, `daily_cap` (H4: what the Till lets the meter charge today is used up) and `cheque_due`
- * (sovereign: send a cheque first) are 402; `account_closed` and `unknown_account` are 403; `duplicate` means that the
+ * (sovereign: send a cheque first) are 402, as is `key_budget` (the key's own limit); `account_closed` and `unknown_account` are 403; `duplicate` means that the
  * attempt was reserved before with other terms or is over: a bug of the caller.
  */
 export type ReserveRefusal =
   | 'insufficient_credits'
   | 'daily_cap'
   | 'cheque_due'
+  | 'key_budget'
   | 'account_closed'
   | 'unknown_account'
   | 'duplicate'
@@ -77,7 +92,7 @@ export interface Settlement {
 /**
  * `unknown_attempt`: never reserved here, or so long ago that it is forgotten. `not_charged`: the attempt failed
  * and another one answered. `wrong_runner`: receipt of somebody else's work. `late_insufficient`: the
- * hold had lapsed and the account cannot pay any more; retry later. All others are final.
+ * hold had lapsed and the account, or the key's budget, cannot pay any more; retry later. All others are final.
  */
 export type SettleRefusal = 'unknown_attempt' | 'not_charged' | 'wrong_runner' | 'late_insufficient'
 

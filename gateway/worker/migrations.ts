@@ -1,0 +1,13 @@
+import init from '#migrations/0000_init.sql'
+import models from '#migrations/0001_models.sql'
+import keys from '#migrations/0002_keys.sql'
+import runnerScores from '#migrations/0004_runner_scores.sql'
+import type { Migration } from '../db/migrate.ts'
+
+/** Every migration by name: a Worker has no folder to read. */
+export const MIGRATIONS: readonly Migration[] = [
+  { name: '0000_init', sql: init },
+  { name: '0001_models', sql: models },
+  { name: '0002_keys', sql: keys },
+  { name: '0004_runner_scores', sql: runnerScores },
+]
