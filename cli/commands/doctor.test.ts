@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,10 @@ import {
 import { openEngine, QuoteError } from '#enclave-runner/main.ts'
 import type { CommandIo } from '../command.ts'
 import type { DoctorDeps } from '../doctor/examine.ts'
+import { requestAdmission } from '../registry/request.ts'
+import type { VerifyDeps } from '../verify/load.ts'
 import { doctorCommand } from './doctor.ts'
+import { verifyCommand } from './verify.ts'
 
 const NOW = 1_795_000_000
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
@@ -54,21 +57,34 @@ const SETTINGS = [
   ['--weights', fileURLToPath(new URL('../../models/tiny-demo.gguf', import.meta.url))],
 ].flat()
 
-async function examined(
-  change: Partial<DoctorDeps> = {},
-  args: readonly string[] = SETTINGS,
-  roots = 'roots.json',
-) {
-  const lines: string[] = []
-  const io: CommandIo = {
-    args: [...args, '--simulation', join(folder, roots)],
+function ioOf(lines: string[]): CommandIo {
+  return {
+    args: [],
     env: { COCOON_CACHE: folder },
     cwd: folder,
     out: (line) => lines.push(line),
     err: (line) => lines.push(line),
     stopped: new AbortController().signal,
   }
-  const code = await doctorCommand({ ...well, ...change }).run(io)
+}
+
+/** `--flag value` pairs as they are parsed. */
+function flags(args: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    args.flatMap((arg, i) => (arg.startsWith('--') ? [[arg.slice(2), args[i + 1] ?? '']] : [])),
+  )
+}
+
+async function examined(
+  change: Partial<DoctorDeps> = {},
+  args: readonly string[] = SETTINGS,
+  roots = 'roots.json',
+) {
+  const lines: string[] = []
+  const code = await doctorCommand({ ...well, ...change }).run({
+    ...ioOf(lines),
+    args: [...args, '--simulation', roots],
+  })
   return { code, text: lines.join('\n') }
 }
 
@@ -132,5 +148,40 @@ describe('cocoon doctor', () => {
     await expect(examined({}, ['--env', 'development'])).rejects.toThrow(/WALLET.*MODEL/)
     const secret = [...SETTINGS, '--engine-api-key', 'sk-1']
     await expect(examined({}, secret)).rejects.toThrow(/ENGINE_API_KEY comes from/)
+  })
+})
+
+describe('cocoon registry request', () => {
+  async function requested(change: Partial<DoctorDeps> = {}) {
+    const lines: string[] = []
+    const args = { ...flags(SETTINGS), out: 'request.json', simulation: 'roots.json' }
+    const code = await requestAdmission({ ...well, ...change })(ioOf(lines), args)
+    return { code, text: lines.join('\n') }
+  }
+
+  test('writes what the owner verifies offline, and the entries that would admit it', async () => {
+    const { code, text } = await requested()
+    expect(code).toBe(0)
+    const image = /registry add image ([0-9a-f]{64})/.exec(text)?.[1] ?? ''
+    expect(text).toMatch(/registry add model [0-9a-f]{64}/)
+    expect(text).toMatch(/registry add platform [0-9a-f]{64} +# amd:/)
+    const lines: string[] = []
+    const offline: VerifyDeps = { ...well, fetch: () => Promise.reject(new TypeError('offline')) }
+    const args = ['request.json', '--bundle', 'request.json', '--image', image]
+    const verified = await verifyCommand(offline).run({
+      ...ioOf(lines),
+      args: [...args, '--simulation', 'roots.json', '--allow-simulated'],
+    })
+    expect(lines.join('\n')).toMatch(/verdict +SIMULATED/)
+    expect(verified).toBe(0)
+  })
+
+  test('a machine that would be refused gets no request, but what to mend', async () => {
+    rmSync(join(folder, 'request.json'), { force: true })
+    const openQuoter = () => Promise.reject(new QuoteError('device_missing', 'no device'))
+    const { code, text } = await requested({ openQuoter })
+    expect(text).toMatch(/FAIL {2}tee\.device.*\n +remedy:/)
+    expect(code).toBe(1)
+    expect(existsSync(join(folder, 'request.json'))).toBe(false)
   })
 })

@@ -1,9 +1,7 @@
 import { parseArgs } from 'node:util'
-import { unixMs } from '#base/brand.ts'
-import { openEngine } from '#enclave-runner/main.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
-import { openDevices } from '../devices.ts'
 import { type Diagnosis, type DoctorDeps, examine } from '../doctor/examine.ts'
+import { thisMachine } from '../doctor/this-machine.ts'
 import { RUNNER_FLAGS, readRunnerSettings } from '../runner-settings.ts'
 import { printCheck } from '../verify/print.ts'
 import { printable } from '../verify/printable.ts'
@@ -46,18 +44,7 @@ export function doctorCommand(deps: DoctorDeps): Command {
   }
 }
 
-export const doctor: Command = doctorCommand({
-  fetch: (input, init) => fetch(input, init),
-  clock: () => unixMs(Date.now()),
-  random,
-  openQuoter: () => openDevices(random),
-  openEngine: ({ engine, model }) =>
-    openEngine(engine, model, { clock: () => unixMs(Date.now()), random }),
-})
-
-function random(length: number) {
-  return crypto.getRandomValues(new Uint8Array(length))
-}
+export const doctor: Command = doctorCommand(thisMachine)
 
 function parsed({ args }: CommandIo) {
   try {

@@ -2,6 +2,7 @@ import type { ParseArgsOptionsConfig } from 'node:util'
 import { type Action, perform, SEND_HELP, SEND_OPTIONS, type SendFlags } from '../chain/perform.ts'
 import { TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
 import type { Command } from '../command.ts'
+import { thisMachine } from '../doctor/this-machine.ts'
 import { openRegistry, type RegistryContext, type RegistryFlags } from '../registry/context.ts'
 import { deployRegistry, REGISTRY_DEPLOY_OPTIONS } from '../registry/deploy.ts'
 import {
@@ -13,6 +14,7 @@ import {
   setUri,
   topUpRegistry,
 } from '../registry/operate.ts'
+import { REQUEST_OPTIONS, requestAdmission } from '../registry/request.ts'
 import { showRegistry } from '../registry/show.ts'
 import { runVerb, verb } from '../verbs.ts'
 
@@ -21,6 +23,9 @@ const USAGE = `cocoon registry: what the network vouches for: images, models, me
 For anyone
   show                         every entry: active, waiting, revoked or denied; owner, guardian, proposals
   top-up --amount TON
+For a host, on its machine
+  request --out FILE --model ID --wallet ADDRESS [settings of cocoon runner]
+                               writes this machine's evidence for the owner to look at, and what to add
 For the owner
   add KIND HASH [--meta HEX]   active by itself when the Registry's delay is over
   propose-owner --to ADDRESS, propose-guardian --to ADDRESS, cancel-proposals
@@ -80,5 +85,6 @@ const VERBS = {
   'accept-guardian': sending({}, accept('Guardian')),
   'cancel-proposals': sending({}, cancelProposals),
   'set-uri': sending({}, setUri),
+  request: verb(REQUEST_OPTIONS, requestAdmission(thisMachine)),
   deploy: verb({ ...TARGET_OPTIONS, ...SEND_OPTIONS, ...REGISTRY_DEPLOY_OPTIONS }, deployRegistry),
 }

@@ -1,0 +1,16 @@
+import { unixMs } from '#base/brand.ts'
+import { openEngine } from '#enclave-runner/main.ts'
+import { openDevices } from '../devices.ts'
+import type { DoctorDeps } from './examine.ts'
+
+const clock = () => unixMs(Date.now())
+const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
+
+/** The machine on which the command runs. */
+export const thisMachine: DoctorDeps = {
+  fetch: (input, init) => fetch(input, init),
+  clock,
+  random,
+  openQuoter: () => openDevices(random),
+  openEngine: ({ engine, model }) => openEngine(engine, model, { clock, random }),
+}
