@@ -9,6 +9,9 @@ export default defineConfig({
           name: 'node',
           include: ['**/*.test.ts'],
           exclude: ['node_modules/**', '**/*.worker.test.ts', '**/*.deep.test.ts', '.cocoon/**'],
+          // Every answer of a gateway is held to openapi.yaml: see tests/README.md.
+          globalSetup: ['tests/support/openapi/report.global.ts'],
+          setupFiles: ['tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

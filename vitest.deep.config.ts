@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: ['**/*.deep.test.ts'],
     exclude: ['node_modules/**', ...(isSample ? SLOWEST : [])],
+    setupFiles: ['tests/support/openapi/record.setup.ts'],
     testTimeout: 1_800_000,
     hookTimeout: 120_000,
   },

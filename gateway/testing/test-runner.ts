@@ -11,6 +11,8 @@ import {
   formatSubject,
   generateSealingKey,
   gpuNonce,
+  HPKE_KEYS_PATH,
+  HPKE_KEYS_TYPE,
   jsonFrameBeforeReceipt,
   jsonReceiptFrame,
   type Keyset,
@@ -400,7 +402,9 @@ async function makeRunner(tee: SimulatedTee, payee: string, changes: Registratio
     handle: async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       try {
         if (request.method === 'GET') {
-          response.writeHead(200, { 'content-type': 'application/json', 'set-cookie': 'a=b' })
+          const isKeys = request.url === HPKE_KEYS_PATH
+          const type = isKeys ? HPKE_KEYS_TYPE : 'application/json'
+          response.writeHead(200, { 'content-type': type, 'set-cookie': 'a=b' })
           response.end(JSON.stringify(await report(nonceOf(request.url))))
           return
         }
@@ -437,7 +441,15 @@ export const COMPLETION = {
   choices: [
     { index: 0, message: { role: 'assistant', content: 'Hello world' }, finish_reason: 'stop' },
   ],
-  usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+  usage: {
+    prompt_tokens: 10,
+    completion_tokens: 5,
+    total_tokens: 15,
+    prompt_tokens_details: { cached_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: 0 },
+    cost: 0.000_000_023,
+    cost_nano: '23',
+  },
 }
 
 /** The default: what a good runner does. */

@@ -1,0 +1,40 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { unexercised } from './coverage.ts'
+import { readDescription } from './description.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Where test files note what of `openapi.yaml` they exercised. */
+    readonly openapiRecord: string | undefined
+  }
+}
+
+/** After a run of the whole suite, fails it if `openapi.yaml` promises something that no test has exercised. */
+export function setup(project: TestProject): () => Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'cocoon-openapi-'))
+  project.provide('openapiRecord', folder)
+  return async () => {
+    const seen = new Set(
+      readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n')),
+    )
+    rmSync(folder, { recursive: true })
+    if (!(await isWhole(project))) return
+    const missing = unexercised(readDescription(), seen)
+    if (missing.length === 0) return
+    process.stdout.write(
+      `\nopenapi.yaml promises what no test has exercised:\n  ${missing.join('\n  ')}\n`,
+    )
+  }
+}
+
+/** Whether every file of the project ran, and every test in them. */
+async function isWhole(project: TestProject): Promise<boolean> {
+  const { vitest } = project
+  if (vitest.config.testNamePattern !== undefined) return false
+  const ran = vitest.state.getFiles().filter((file) => file.projectName === project.name)
+  const all = await project.globTestFiles()
+  return ran.length >= all.testFiles.length
+}
