@@ -25,6 +25,7 @@ export type Payment = 'paid' | 'nothing-owed' | 'no-cheques'
 const MAX_RUNNERS = 2
 /** How long the runner may take to begin, from sealing. */
 const HEAD_LIFE_SECONDS = 300
+const RANK_LABEL = utf8('cocoon client rank\0')
 const PER_MILLION = 1_000_000n
 
 /**
@@ -82,7 +83,7 @@ async function choose(
 ): Promise<VerifiedRunner> {
   const { model, affinity, constraints } = ask
   const rank = (name: string): number =>
-    new DataView(cacheSecret.mac(utf8(`${affinity}\0${name}`)).buffer).getUint32(0)
+    new DataView(cacheSecret.mac(RANK_LABEL, utf8(`${affinity}\0${name}`)).buffer).getUint32(0)
   try {
     return await pool.choose({
       model,
