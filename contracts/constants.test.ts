@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readSource } from './compile.ts'
-import { REGISTRY_EXIT, REGISTRY_KIND, REGISTRY_OP } from './registry-messages.ts'
+import { REGISTRY_KIND } from './registry-entries.ts'
+import { REGISTRY_EXIT, REGISTRY_OP } from './registry-messages.ts'
 import * as constants from './till-constants.ts'
 import { TILL_OP } from './till-messages.ts'
 

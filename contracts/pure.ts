@@ -2,8 +2,17 @@
 export * from './account-id.ts'
 export * from './address.ts'
 export { type BitCell, bitCellHash, type Sha256, webSha256 } from './bit-cell.ts'
+export { type ReadCell, readBoc, readCellHash } from './boc.ts'
 export * from './errors.ts'
 export * from './keys-cell.ts'
+export {
+  isActive,
+  REGISTRY_KIND,
+  type RegistryEntry,
+  type RegistryKind,
+  type RegistrySnapshot,
+  readRegistryData,
+} from './registry-entries.ts'
 export * from './signed-cells.ts'
 export * from './small-order.ts'
 export * from './till-constants.ts'

@@ -1,5 +1,6 @@
 import { Address, type Builder, beginCell, type Cell } from '@ton/core'
 import type { Bytes } from '#base/bytes.ts'
+import { REGISTRY_KIND, type RegistryKind } from './registry-entries.ts'
 
 /** Operation codes of the Registry's messages. @see registry/schema.tolk */
 export const REGISTRY_OP = {
@@ -13,17 +14,6 @@ export const REGISTRY_OP = {
   setUri: 0x3e6a7108,
   topUp: 0xd372158c,
 } as const
-
-/** Kinds of entries; the README says what each kind's hash is taken over. */
-export const REGISTRY_KIND = {
-  image: 0,
-  model: 1,
-  meterKey: 2,
-  till: 3,
-  platform: 4,
-} as const
-
-export type RegistryKind = keyof typeof REGISTRY_KIND
 
 /** Exit codes of the compute phase, as in registry/schema.tolk (a test compares them). */
 export const REGISTRY_EXIT = {

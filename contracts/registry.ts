@@ -13,7 +13,14 @@ import {
 import { type Bytes, hex } from '#base/bytes.ts'
 import type { Nano } from '#base/nano.ts'
 import build from './build/registry.json' with { type: 'json' }
-import { REGISTRY_KIND, type RegistryKind, registryTopUpBody } from './registry-messages.ts'
+import {
+  entriesByKind,
+  REGISTRY_KIND,
+  type RegistryEntry,
+  type RegistryKind,
+  type RegistrySnapshot,
+} from './registry-entries.ts'
+import { registryTopUpBody } from './registry-messages.ts'
 
 /** SHA-256 representation hash of the Registry's code, lower-case hex: what clients pin. */
 export const REGISTRY_CODE_HASH: string = build.codeHash
@@ -27,33 +34,11 @@ export interface RegistryConfig {
   readonly delay: number
 }
 
-export interface RegistryEntry {
-  /** Unix seconds; 0 for an entry that was denied without ever having been added. */
-  readonly activeFrom: number
-  /** Unix seconds; 0 while it is not revoked. */
-  readonly revokedAt: number
-  /** 32 bytes, lower-case hex. */
-  readonly meta: string
-}
-
-/** The whole allowlist as read at one moment. */
-export interface RegistrySnapshot {
-  /** Grows with every change: a reader refuses a lower one than it has seen. */
-  readonly version: number
-  /** By kind and lower-case hex hash. */
-  readonly entries: Readonly<Record<RegistryKind, ReadonlyMap<string, RegistryEntry>>>
-}
-
 export interface RegistryRoles {
   readonly owner: string
   readonly guardian: string | null
   readonly nextOwner: { readonly to: string; readonly at: number } | null
   readonly nextGuardian: { readonly to: string; readonly at: number } | null
-}
-
-/** Judged by the reader's own clock, never by the chain's answer. */
-export function isActive(entry: RegistryEntry | undefined, now: number): boolean {
-  return entry !== undefined && entry.revokedAt === 0 && entry.activeFrom <= now
 }
 
 const ENTRY: DictionaryValue<RegistryEntry> = {
@@ -68,7 +53,6 @@ const ENTRY: DictionaryValue<RegistryEntry> = {
 }
 
 const KEY = Dictionary.Keys.BigUint(8 + 256)
-const HASH_MASK = (1n << 256n) - 1n
 
 export class Registry implements Contract {
   readonly address: Address
@@ -154,19 +138,7 @@ export function registryCode(): Cell {
 
 function readEntries(root: Cell | null): RegistrySnapshot['entries'] {
   const all = root === null ? [] : [...Dictionary.loadDirect(KEY, ENTRY, root)]
-  const ofKind = (kind: RegistryKind) =>
-    new Map(
-      all
-        .filter(([key]) => key >> 256n === BigInt(REGISTRY_KIND[kind]))
-        .map(([key, entry]) => [(key & HASH_MASK).toString(16).padStart(64, '0'), entry] as const),
-    )
-  return {
-    image: ofKind('image'),
-    model: ofKind('model'),
-    meterKey: ofKind('meterKey'),
-    till: ofKind('till'),
-    platform: ofKind('platform'),
-  }
+  return entriesByKind(all)
 }
 
 function readProposal(cell: Cell | null): { to: string; at: number } | null {

@@ -41,7 +41,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   client: {
     folders: ['base', 'protocol', 'attestation', 'contracts'],
-    packages: ['@ton/core'],
+    packages: [],
     node: ['client/proxy/'],
     why: 'a client that trusts nobody must not contain the gateway',
   },

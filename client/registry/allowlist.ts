@@ -3,7 +3,7 @@ import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/bran
 import { ClientError } from '../errors.ts'
 import { getJson, type HttpDeps, member, textMember } from '../http.ts'
 import { agreedReading } from './agree.ts'
-import type { RegistryPin, RegistryReadingAt } from './read-registry.ts'
+import { type RegistryPin, type RegistryReadingAt, readRegistry } from './read-registry.ts'
 
 /** Where the allowlist comes from: the chain, by endpoints of one's own, or the gateway's word. */
 export type AllowlistSettings =
@@ -107,8 +107,6 @@ async function readAll(
   deps: HttpDeps,
   { endpoints, pin }: Extract<AllowlistSettings, { kind: 'registry' }>,
 ): Promise<RegistryReadingAt[]> {
-  // Cells need a library that a page which asks the gateway does not: it is loaded only here.
-  const { readRegistry } = await import('./read-registry.ts')
   const read = () => Promise.all(endpoints.map((url) => readRegistry(deps, url, pin)))
   const readings = await read()
   const agree = new Set(readings.map(({ version }) => version)).size <= 1

@@ -1,13 +1,11 @@
 import { beginCell } from '@ton/core'
 import { expect } from 'vitest'
 import { hex } from '#base/bytes.ts'
-import { isActive } from '../../registry.ts'
+import { isActive, REGISTRY_KIND, type RegistryKind } from '../../registry-entries.ts'
 import {
   addBody,
   proposeBody,
   REGISTRY_EXIT,
-  REGISTRY_KIND,
-  type RegistryKind,
   registryTopUpBody,
   revokeBody,
   roleBody,
