@@ -1,4 +1,4 @@
-import type { Claims } from '#attestation'
+import type { Check, Claims } from '#attestation'
 import type { AllowlistStatement } from './registry/allowlist.ts'
 import { hostsAmong } from './verify/hosts.ts'
 import { type Pool, type Refusal, WANTED_HOSTS } from './verify/pool.ts'
@@ -32,7 +32,12 @@ export interface RunnerStatement {
   readonly suite: string
   readonly sessionId: string
   readonly claims: Claims
-  readonly checks: { readonly passed: number; readonly skipped: readonly string[] }
+  readonly checks: {
+    readonly passed: number
+    readonly skipped: readonly string[]
+    /** Every check by name, for whoever wants to read them. */
+    readonly all: readonly Check[]
+  }
   /** Unix seconds. */
   readonly validUntil: number
 }
@@ -73,7 +78,11 @@ function statementOf(runner: VerifiedRunner): RunnerStatement {
     suite: runner.suite,
     sessionId: runner.sessionId,
     claims: runner.claims,
-    checks: { passed: checks.filter(({ status }) => status === 'pass').length, skipped },
+    checks: {
+      passed: checks.filter(({ status }) => status === 'pass').length,
+      skipped,
+      all: checks,
+    },
     validUntil: runner.validUntil,
   }
 }

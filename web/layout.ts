@@ -81,6 +81,7 @@ function integrity(assets: Assets, file: string): string {
 /** Inside a script element only `<` could end it. */
 function dataOf(site: Site, origin: string): string {
   const data: PageSite = {
+    page: site.assets.hash,
     origin,
     ticker: site.ticker,
     registry: site.registry,

@@ -4,11 +4,15 @@ import { ASSET_PATH, type Asset } from './assets.ts'
 import { pageHeaders, SAFE } from './headers.ts'
 import { layout } from './layout.ts'
 import type { DrawPage, Page, View } from './page.ts'
+import { chatPage } from './pages/chat.ts'
 import { homePage } from './pages/home.ts'
 import { lostPage } from './pages/lost.ts'
 import { SIMULATION_PATH, type Site } from './site.ts'
 
-const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [[/^\/()$/, homePage]]
+const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [
+  [/^\/()$/, homePage],
+  [/^\/chat()$/, chatPage],
+]
 
 const NONCE_BYTES = 18
 const YEAR = 'public, max-age=31536000, immutable'

@@ -18,6 +18,8 @@ export interface Site {
 
 /** What the interactive parts read of it, as JSON inside each page. */
 export interface PageSite {
+  /** Hash of the page's files. */
+  readonly page: string
   readonly origin: string
   readonly ticker: string
   readonly registry: string

@@ -44,6 +44,10 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (request.method === 'OPTIONS') {
+    response.writeHead(204, CORS).end()
+    return
+  }
   let id: unknown = '1'
   try {
     const call = await readCall(request)
@@ -103,12 +107,14 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Browsers call the chain: pages read the Registry themselves, as they do at toncenter. */
+const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-headers': 'content-type, accept, x-api-key',
+}
+
 function reply(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    // Wallet pages of the development world call the chain from a browser.
-    'access-control-allow-origin': '*',
-  })
+  response.writeHead(status, { ...CORS, 'content-type': 'application/json' })
   response.end(JSON.stringify(body))
 }
 

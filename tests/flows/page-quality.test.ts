@@ -15,7 +15,7 @@ import {
 import { openWorld, WORLD_START_MS } from '../support/open-world.ts'
 
 /** What every page owes its reader, whatever it shows: measured in a real Chromium. */
-const PAGES = ['/']
+const PAGES = ['/', '/chat']
 const MAX_FIRST_LOAD_BYTES = 100 * 1024
 const SLOWER = 4
 const MAX_READY_MS = 2_000
@@ -58,18 +58,23 @@ describe.each(PAGES)('%s', (path) => {
 
   test('loads little, answers soon on a slow processor, and stays where it is', async () => {
     const { page, context } = await visit(browser, at())
-    const sizes: Promise<number>[] = []
-    page.on('response', (response) => {
-      if (response.request().isNavigationRequest() || /\/assets\//.test(response.url())) {
-        sizes.push(response.body().then((body) => gzipSync(body).length))
-      }
-    })
+    const sizes = new Map<string, Promise<number>>()
+    page.on('response', (response) =>
+      sizes.set(
+        response.url(),
+        response.body().then((body) => gzipSync(body).length),
+      ),
+    )
     const session = await context.newCDPSession(page)
     await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWER })
     await page.addInitScript(noteShifts)
     await open(page, path)
     const readyMs = await page.evaluate(() => performance.getEntriesByName('ready')[0]?.startTime)
-    const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+    const first = await page.evaluate(loadedBeforeReady)
+    const bytes = (await Promise.all(first.map((url) => sizes.get(url)))).reduce<number>(
+      (sum, size) => sum + (size ?? 0),
+      0,
+    )
     const shift = await page.evaluate(() => Number(document.documentElement.dataset['shift'] ?? 0))
     process.stdout.write(
       `  ${path}: ${(bytes / 1024).toFixed(1)} KiB, ready after ${readyMs?.toFixed(0)} ms at ${SLOWER}x, shift ${shift.toFixed(3)}\n`,
@@ -116,6 +121,14 @@ test('a person who is lost gets a page, a program gets JSON', async () => {
 
 function at() {
   return { origin: world.info.webUrl, allowed }
+}
+
+/** The document and everything that was asked for before the page answered its reader. */
+function loadedBeforeReady(): string[] {
+  const ready = performance.getEntriesByName('ready')[0]?.startTime ?? 0
+  const resources = performance.getEntriesByType('resource')
+  const early = resources.filter(({ startTime }) => startTime <= ready).map(({ name }) => name)
+  return [location.href, ...early]
 }
 
 /** Adds up how far things moved that the reader did not move. */

@@ -12,12 +12,3 @@ export function badge(status: string): Html {
   const known = Object.hasOwn(WORDS, status) ? status : 'unknown'
   return html`<span class="badge ${known}">${WORDS[known] ?? 'Not verified'}</span>`
 }
-
-const TECHNOLOGIES: Readonly<Record<string, string>> = {
-  'sev-snp': 'AMD SEV-SNP',
-  tdx: 'Intel TDX',
-}
-
-export function technologyName(technology: string): string {
-  return TECHNOLOGIES[technology] ?? technology
-}

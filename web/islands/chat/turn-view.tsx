@@ -1,0 +1,84 @@
+import { nano } from '#base/nano.ts'
+import { grouped } from '../../format.ts'
+import { Amount } from '../parts/amount.tsx'
+import { Id } from '../parts/check-list.tsx'
+import type { Turn } from './turn.ts'
+
+export function TurnView({ turn }: { readonly turn: Turn }) {
+  const { question, answer, state, problem } = turn
+  return (
+    <article class="turn">
+      <p class="question">{question}</p>
+      {state === 'waiting' && (
+        <p class="answer waiting" role="status">
+          Sealed and sent…
+        </p>
+      )}
+      {answer !== '' && <div class="answer">{answer}</div>}
+      {state === 'stopped' && (
+        <p class="facts-line">Stopped. What was produced is billed by its receipt.</p>
+      )}
+      {state === 'failed' && (
+        <div class="notice bad" role="alert">
+          <p>{problem}</p>
+          <Remedy code={turn.code ?? ''} />
+        </div>
+      )}
+      <ReceiptLine turn={turn} />
+    </article>
+  )
+}
+
+function Remedy({ code }: { readonly code: string }) {
+  if (code === 'insufficient_credits') {
+    return (
+      <p>
+        <a href="/top-up">Top up</a>
+      </p>
+    )
+  }
+  if (code === 'invalid_api_key') {
+    return (
+      <p>
+        <a href="/dashboard">Sign in with another key</a>
+      </p>
+    )
+  }
+  return null
+}
+
+const LABELS: ReadonlyMap<string, string> = new Map([
+  ['verified', 'Verified'],
+  ['simulated', 'Simulated'],
+])
+
+/** What it cost and who answered, by the receipt that ended the sealed answer. */
+function ReceiptLine({ turn }: { readonly turn: Turn }) {
+  const { receipt, label = '' } = turn
+  if (receipt === undefined) return null
+  const { usage, cost, id, runner, sessionId } = receipt
+  return (
+    <p class="facts-line">
+      <span class={`badge ${LABELS.has(label) ? label : 'unknown'}`}>
+        {LABELS.get(label) ?? 'Not verified'}
+      </span>{' '}
+      <span>
+        <Amount value={nano(cost)} />, {grouped(usage.prompt_tokens)} +{' '}
+        {grouped(usage.completion_tokens)} tokens
+      </span>{' '}
+      <span>
+        sealed to{' '}
+        <a href={`/trust/sessions/${sessionId}`}>
+          <Id value={runner} />
+        </a>
+      </span>{' '}
+      <span>
+        receipt{' '}
+        <a href={`/trust?receipt=${id}#receipt`}>
+          <Id value={id} />
+        </a>{' '}
+        checked
+      </span>
+    </p>
+  )
+}
