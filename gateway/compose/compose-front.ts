@@ -9,10 +9,12 @@ import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { createWaitingRoom } from '../inference/waiting-room.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
+import { createProofs } from '../receipts/proofs.ts'
 import { createRecentReceipts } from '../receipts/recent.ts'
 import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
+import { noteFailure } from '../runners/score.ts'
 import { deriveSecret, type Platform } from './platform.ts'
 
 /** What the front needs beside the platform: where runners are known, and how they are reached. */
@@ -36,7 +38,14 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
   const { directory, catalog, pending, upstream, watchdog } = parts
   const keys = { ledger, hashes, secret: deriveSecret(platform, 'api keys'), clock }
   const authenticator = createAuthenticator(keys)
-  const settle = { ledger, verifier, recent: createRecentReceipts(), clock, metrics }
+  const settle = {
+    ledger,
+    verifier,
+    recent: createRecentReceipts(),
+    proofs: createProofs(),
+    clock,
+    metrics,
+  }
   const refs = createAccountRefs(provider, deriveSecret(platform, 'references'))
   return {
     inference: {
@@ -63,6 +72,10 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       pending,
       log,
       keysetOf: parts.keysetOf,
+      noteLie: (runner) => {
+        const load = directory.find(runner)?.load
+        if (load !== undefined) load.score = noteFailure(load.score, 'lied', clock())
+      },
       signer: platform.meter,
       gatewayName: publicUrl,
     },

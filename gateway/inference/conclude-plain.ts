@@ -9,7 +9,7 @@ import {
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import { codeOf } from '../log.ts'
 import { type ReceiptRefusal, settleReceipt } from '../receipts/settle-receipt.ts'
-import type { Failure } from '../relay/plain-outcome.ts'
+import type { Failure, PlainOutcome } from '../relay/plain-outcome.ts'
 import { sendWhole } from '../relay/send-whole.ts'
 import { noteFailure, noteThroughput } from '../runners/score.ts'
 import type { InferenceDeps } from './deps.ts'
@@ -37,11 +37,26 @@ export async function concludePlain(
     const [code, message] = FAILURES[outcome.kind === 'failed' ? outcome.how : 'refused']
     throw new ApiError(code, message)
   }
-  if (outcome.kind === 'gone' && !outcome.sent) await giveBack(deps, request, sent)
-  if (sent.transcript.receiptFrame !== undefined) {
-    deps.pending.track(request.identity.account, settleAnswer(deps, request, sent))
-  }
+  if (isUnproven(outcome)) await giveBack(deps, request, sent)
+  else if (sent.transcript.receiptFrame === undefined) noteProven(deps, request, sent)
+  else deps.pending.track(request.identity.account, settleAnswer(deps, request, sent))
   return outcome.kind
+}
+
+/** Nothing of it is charged, whatever receipt comes: nobody was asked, or the runner broke the protocol. */
+function isUnproven(outcome: PlainOutcome): boolean {
+  if (outcome.kind === 'gone') return !outcome.sent
+  return outcome.kind === 'lost' && (outcome.how === 'unauthentic' || outcome.how === 'endless')
+}
+
+/** Its receipt comes by the outbox, if at all: each token that the client got was a byte at least. */
+function noteProven(deps: InferenceDeps, request: InferenceRequest, sent: SentTry): void {
+  const { bound, outcome, number } = sent
+  const seen = 'bytes' in outcome ? outcome.bytes : bound.completionTokens
+  deps.proofs.note(receiptId(request.id, number), {
+    promptTokens: bound.promptTokens,
+    completionTokens: Math.min(bound.completionTokens, seen),
+  })
 }
 
 const UNREACHABLE = ['runner_unreachable', 'No runner of this model took the request'] as const
@@ -50,6 +65,7 @@ const FAILURES = {
   broken: UNREACHABLE,
   unsafe: UNREACHABLE,
   unauthentic: ['runner_misbehaved', 'The runner’s answer was not authentic; nothing was charged'],
+  endless: ['runner_misbehaved', 'The runner’s answer did not end; nothing was charged'],
   timeout: ['runner_timeout', 'The runner did not answer in time'],
 } as const satisfies Record<Failure, readonly [ApiErrorCode, string]>
 
@@ -115,6 +131,8 @@ function checkUsage(usage: MeteredUsage, request: InferenceRequest, sent: SentTr
     usage.price.input === price.input &&
     usage.price.cached === price.cached &&
     usage.price.output === price.output &&
+    usage.prompt_tokens <= sent.bound.promptTokens &&
+    usage.completion_tokens <= sent.bound.completionTokens &&
     usage.cost <= sent.bound.cost
   if (!same) throw new ProtocolError('receipt_mismatch', 'receipt is not for this attempt')
 }

@@ -12,6 +12,8 @@ export const ATTESTATION_PATH = '/v1/aci/attestation'
 const NONCE = /^[0-9a-f]{64}$/
 /** Quotes cost a runner's hardware time: so many at once may be asked of one through this gateway (M7). */
 const MAX_AT_ONCE = 16
+/** Evidence with eight GPUs has about 3 MB. */
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 
 /** Whether a runner's own address answers this path to anybody. */
 export function isRelayedGet(path: string): boolean {
@@ -43,6 +45,7 @@ export function createRelayGet(
       const { kind } = await runSealedAttempt(deps, {
         client,
         headers,
+        maxBytes: MAX_DOCUMENT_BYTES,
         request: {
           target: runner.lease.target,
           method: 'GET',

@@ -1,5 +1,4 @@
 import { toSeconds } from '#base/brand.ts'
-import { utf8 } from '#base/bytes.ts'
 import {
   ACI_HEADER,
   type BodyDigests,
@@ -9,13 +8,14 @@ import {
   type SessionRequest,
   Transcript,
 } from '#protocol'
-import { ApiError, errorObject } from '../errors.ts'
 import { runPlainAttempt } from '../relay/plain-attempt.ts'
 import type { PlainOutcome } from '../relay/plain-outcome.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { noteFailure, noteFirstByte, noteSuccess } from '../runners/score.ts'
+import { answerBytes } from './answer-bytes.ts'
 import type { Place } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
+import { lostEvent } from './lost-event.ts'
 import { ALLOWANCE_SECONDS, makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
 import type { Bound } from './terms.ts'
@@ -61,7 +61,8 @@ export async function sendPlain(
     client: request.client,
     transcript,
     headers,
-    lostEvent: LOST_EVENT,
+    lostEvent: (how) => lostEvent(request.path, how),
+    maxBytes: answerBytes(request.path, attempt.bound),
     opener: (nonce) => sealed.opener(nonce, transcript),
     onFirstByte: () => {
       firstByteAt = deps.clock()
@@ -152,13 +153,9 @@ function noteOutcome(deps: InferenceDeps, { id, load }: LiveRunner, outcome: Pla
     return
   }
   const how = 'how' in outcome ? outcome.how : undefined
-  const fault = how === 'refused' ? 'absent' : how === 'unauthentic' ? 'lied' : 'failed'
+  const fault =
+    how === 'refused' ? 'absent' : how === 'unauthentic' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)
   const code = how ?? (('code' in outcome && outcome.code) || outcome.kind)
   deps.log('warn', 'runner failed a request', { runner: id, code })
 }
-
-/** A lost runner: an error event that every SDK raises, never a bare end that looks like an answer. */
-const LOST_EVENT = utf8(
-  `data: ${JSON.stringify(errorObject(new ApiError('runner_lost', 'The runner was lost in the middle of its answer')))}\n\n`,
-)

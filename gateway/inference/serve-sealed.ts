@@ -19,6 +19,7 @@ import { isTrusted } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { takePlace } from '../runners/load.ts'
 import { noteFailure, noteSuccess } from '../runners/score.ts'
+import { answerBytes } from './answer-bytes.ts'
 import type { InferenceDeps } from './deps.ts'
 import { makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
@@ -100,7 +101,16 @@ async function serveThere(
   }
   // An answer outside the seal means that the runner opened nothing and will sign no receipt.
   const unopened = outcome.kind === 'answered' && !outcome.sealed
-  if (unopened || (outcome.kind === 'gone' && !outcome.sent)) await release(deps, hold)
+  const isUnproven = outcome.kind === 'lost' && outcome.how === 'endless'
+  if (unopened || isUnproven || (outcome.kind === 'gone' && !outcome.sent)) {
+    await release(deps, hold)
+  } else {
+    // Its receipt comes by the outbox: it cannot claim more tokens than there were bytes.
+    const seen = 'bytes' in outcome ? outcome.bytes : bound.completionTokens
+    const { promptTokens } = bound
+    const completionTokens = Math.min(bound.completionTokens, seen)
+    deps.proofs.note(receiptId(request.id, ATTEMPT), { promptTokens, completionTokens })
+  }
   return outcome.kind
 }
 
@@ -191,6 +201,7 @@ function send(
   })
   return runSealedAttempt(deps, {
     client,
+    maxBytes: answerBytes(request.path, bound),
     headers: {
       ...request.headers,
       'x-receipt-id': receiptId(id, ATTEMPT),
@@ -230,7 +241,8 @@ function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOut
     return
   }
   const { how } = outcome
-  const fault = how === 'refused' ? 'absent' : how === 'misbehaved' ? 'lied' : 'failed'
+  const fault =
+    how === 'refused' ? 'absent' : how === 'misbehaved' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)
   deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: how })
 }
@@ -244,5 +256,6 @@ const FAILURES = {
   broken: UNREACHABLE,
   unsafe: UNREACHABLE,
   timeout: ['runner_timeout', 'The runner did not answer in time'],
+  endless: ['runner_misbehaved', 'The runner’s answer did not end'],
   misbehaved: ['runner_misbehaved', 'The runner’s answer was not one to pass on'],
 } as const satisfies Record<SealedFailure, readonly [ApiErrorCode, string]>

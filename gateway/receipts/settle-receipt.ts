@@ -11,6 +11,7 @@ import {
 import { type AccountId, type RunnerId, requestId, tonAddress } from '../db/ids.ts'
 import type { Ledger, SettleRefusal, SettleResult } from '../ledger/port.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Proofs } from './proofs.ts'
 import type { RecentReceipts } from './recent.ts'
 
 export interface SettleDeps {
@@ -18,6 +19,7 @@ export interface SettleDeps {
   /** Checks Ed25519 off the event loop. */
   readonly verifier: Pick<Provider, 'verify'>
   readonly recent: RecentReceipts
+  readonly proofs: Proofs
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'settled' | 'refusedReceipt'>
 }
@@ -43,7 +45,7 @@ export type SettleOutcome =
 
 /**
  * Settles one receipt, once however often it comes.
- * 1. its signature and sums  2. whatever else the caller knows  3. the ledger, at the reservation's price
+ * 1. its signature and sums  2. whatever else the caller knows, and what was seen of the attempt  3. the ledger, at the reservation's price
  * @param check throws ProtocolError when the receipt contradicts what the caller saw
  */
 export async function settleReceipt(
@@ -56,6 +58,9 @@ export async function settleReceipt(
   try {
     usage = await verifyReceipt(receipt, claimed.keyset, deps.verifier)
     check(usage)
+    if (!deps.proofs.covers(receipt.receipt_id, usage)) {
+      throw new ProtocolError('receipt_mismatch', 'receipt claims more than was served')
+    }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     const code = error.code === 'signature_invalid' ? error.code : 'receipt_mismatch'

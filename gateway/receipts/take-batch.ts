@@ -21,6 +21,8 @@ export interface DeliverDeps extends SettleDeps {
   readonly refs: AccountRefs
   readonly keysetOf: KeysetOf
   readonly pending: PendingSettlements
+  /** A runner signed what is not true. */
+  readonly noteLie: (runner: RunnerId) => void
   /** Signs refusals (H20); undefined while this gateway has no meter key. */
   readonly signer: Signer | undefined
   readonly gatewayName: string
@@ -87,11 +89,25 @@ async function takeOne(
     }
     // It may be paid for after the next deposit: the runner keeps it.
     if (settled.code === 'late_insufficient') return undefined
+    if (settled.code === 'receipt_mismatch') await voidLie(deps, { receipt, account, runner })
     return refuse(deps, runner, id, settled.code)
   } catch (error) {
     deps.log('error', 'receipt not settled', { receipt: id, runner, code: codeOf(error) })
     return undefined
   }
+}
+
+/** A receipt with a good signature and false contents: nothing else will be believed of that attempt. */
+async function voidLie(
+  deps: DeliverDeps,
+  { receipt, account, runner }: { receipt: Receipt; account: AccountId; runner: RunnerId },
+): Promise<void> {
+  deps.noteLie(runner)
+  const usage = receiptEvent(receipt, 'usage.metered')
+  if (usage === undefined) return
+  const { attempt } = usage
+  const request = requestId(usage.request)
+  await deps.ledger.commit([{ op: 'release', account, request, attempt, at: deps.clock() }])
 }
 
 function accountOf({ refs }: DeliverDeps, receipt: Receipt, ref: string): AccountId | undefined {

@@ -13,17 +13,27 @@ import type { Watch, Watchdog } from './watchdog.ts'
 export type Unanswered<How> =
   /** No usable answer; the client has got nothing. */
   | { readonly kind: 'failed'; readonly how: How }
-  /** The runner was lost in the middle; the client can tell. */
-  | { readonly kind: 'lost'; readonly how: How }
+  /** The runner was lost in the middle; the client can tell. `bytes`: what the client has got. */
+  | { readonly kind: 'lost'; readonly how: How; readonly bytes: number }
   /** The client left. `sent`: the runner had been asked, so that a receipt may come. */
   | { readonly kind: 'gone'; readonly sent: boolean }
 
-export type Failure = Breakage | 'timeout'
+/** `timeout`: silent. `endless`: longer than any answer within its allowance can be, in bytes or in time. */
+export type Failure = Breakage | 'timeout' | 'endless'
 
 /** A runner that queues and then thinks without streaming may take as long as OpenAI's clients wait. */
 const FIRST_BYTE_SECONDS = 600
 /** A client that takes nothing for this long has left. */
 const STALLED_CLIENT_SECONDS = 120
+/** The longest answer: a runner that keeps a connection alive with nothing in it holds a place and money. */
+const ANSWER_SECONDS = 3_600
+
+export interface AttemptLimits {
+  /** Most time between two chunks of an answer that has begun. */
+  readonly silenceSeconds: number
+  /** Most bytes of the answer on the wire. */
+  readonly bytes: number
+}
 
 /**
  * One request to one runner whose answer one client is to get: asks, watches, holds the runner back while the
@@ -32,16 +42,19 @@ const STALLED_CLIENT_SECONDS = 120
 export abstract class Attempt<Answered, How> implements Incoming {
   protected readonly client: Client
   readonly #watch: Watch
-  readonly #silenceSeconds: number
+  readonly #whole: Watch
+  readonly #limits: AttemptLimits
   readonly #ended = Promise.withResolvers<Answered | Unanswered<How | Failure>>()
   #call: Call | undefined
   #headSent = false
   #done = false
+  #received = 0
+  #passed = 0
 
-  /** @param silenceSeconds most time between two chunks of an answer that has begun */
-  constructor(watchdog: Watchdog, client: Client, silenceSeconds: number) {
+  constructor(watchdog: Watchdog, client: Client, limits: AttemptLimits) {
     this.client = client
-    this.#silenceSeconds = silenceSeconds
+    this.#limits = limits
+    this.#whole = watchdog.watch(ANSWER_SECONDS, () => this.fail('endless'))
     this.#watch = watchdog.watch(FIRST_BYTE_SECONDS, () => this.fail('timeout'))
   }
 
@@ -64,12 +77,14 @@ export abstract class Attempt<Answered, How> implements Incoming {
   /** The answer is complete, as far as the connection tells. */
   protected abstract complete(): void
   /** Tells a client that has begun to read that the rest will not come. */
-  protected abstract breakOff(): void
+  protected abstract breakOff(how: How | Failure): void
 
   data(chunk: Uint8Array): void {
     if (this.#done) return
     this.#watch.alive()
-    this.take(chunk)
+    this.#received += chunk.length
+    if (this.#received > this.#limits.bytes) this.fail('endless')
+    else this.take(chunk)
   }
 
   end(): void {
@@ -80,13 +95,18 @@ export abstract class Attempt<Answered, How> implements Incoming {
     this.fail(how)
   }
 
+  /** What the client has got. */
+  protected get passed(): number {
+    return this.#passed
+  }
+
   protected get isDone(): boolean {
     return this.#done
   }
 
   /** The runner works on it: from now on silence is short. */
   protected begun(): void {
-    this.#watch.expect(this.#silenceSeconds)
+    this.#watch.expect(this.#limits.silenceSeconds)
   }
 
   protected sendHead(status: number, headers: Readonly<Record<string, string>>): void {
@@ -97,6 +117,7 @@ export abstract class Attempt<Answered, How> implements Incoming {
 
   /** Passes bytes on as fast as the client takes them. */
   protected write(bytes: Uint8Array): void {
+    this.#passed += bytes.length
     if (this.client.write(bytes)) return
     this.#call?.pause()
     this.#watch.expect(STALLED_CLIENT_SECONDS)
@@ -105,13 +126,16 @@ export abstract class Attempt<Answered, How> implements Incoming {
   protected fail(how: How | Failure): void {
     if (this.#done) return
     this.#call?.abort()
-    if (this.#headSent) this.breakOff()
-    this.finish({ kind: this.#headSent ? 'lost' : 'failed', how })
+    if (this.#headSent) this.breakOff(how)
+    this.finish(
+      this.#headSent ? { kind: 'lost', how, bytes: this.#passed } : { kind: 'failed', how },
+    )
   }
 
   protected finish(outcome: Answered | Unanswered<How | Failure>): void {
     this.#done = true
     this.#watch.stop()
+    this.#whole.stop()
     this.#ended.resolve(outcome)
   }
 

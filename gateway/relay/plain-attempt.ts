@@ -10,7 +10,7 @@ import { Attempt } from './attempt.ts'
 import type { Failure, PlainAnswer, PlainOutcome } from './plain-outcome.ts'
 import type { Client, OutgoingRequest, ReadHeader, Upstream } from './ports.ts'
 import { JSON_HEADERS, SSE_HEADERS, sendWhole } from './send-whole.ts'
-import type { Watchdog } from './watchdog.ts'
+import type { Watch, Watchdog } from './watchdog.ts'
 
 /** One sealed request to one runner, whose answer a plain client is to get. */
 export interface PlainAttempt {
@@ -23,18 +23,26 @@ export interface PlainAttempt {
   /** Headers of the answer to the client, without content type and length. */
   readonly headers: Readonly<Record<string, string>>
   /** What a stream ends with when its runner is lost in the middle. */
-  readonly lostEvent: Uint8Array
+  readonly lostEvent: (how: Failure) => Uint8Array
+  /** Most bytes of the answer on the wire. */
+  readonly maxBytes: number
   /** The runner's answer has begun to open. */
   readonly onFirstByte: () => void
 }
 
 /** Runners send a comment every 15 s of silence. */
 const SILENCE_SECONDS = 60
+/** Comments alone are a sign of life, but no work: a first token may take as long as OpenAI's clients wait. */
+const IDLE_SECONDS = 600
 /** A refusal outside the seal is one small object. */
 const MAX_REFUSAL_BYTES = 16 * 1024
 /** A whole answer up to this size is held until it is known to be complete. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024
 const EVENT_STREAM = 'text/event-stream'
+const COLON = 0x3a
+const LINE_FEED = 0x0a
+/** Ends an event that was cut in the middle, so that the error event after it is one. */
+const EVENT_END = new Uint8Array([LINE_FEED, LINE_FEED])
 
 /** Sends one attempt and passes its answer on, byte by byte unchanged, as it opens. */
 export function runPlainAttempt(
@@ -54,10 +62,14 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
   #passesOn = false
   #held: Uint8Array[] = []
   #heldBytes = 0
+  /** Whether what the client has got ends with a whole line. */
+  #isLineEnd = true
+  readonly #progress: Watch
 
   constructor(watchdog: Watchdog, attempt: PlainAttempt) {
-    super(watchdog, attempt.client, SILENCE_SECONDS)
+    super(watchdog, attempt.client, { silenceSeconds: SILENCE_SECONDS, bytes: attempt.maxBytes })
     this.#attempt = attempt
+    this.#progress = watchdog.watch(IDLE_SECONDS, () => this.fail('endless'))
   }
 
   head(status: number, header: ReadHeader): void {
@@ -102,6 +114,8 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
       return
     }
     this.#beginAnswer()
+    if (plaintext[0] !== COLON) this.#progress.alive()
+    this.#isLineEnd = plaintext.at(-1) === LINE_FEED
     this.write(plaintext)
   }
 
@@ -136,7 +150,8 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
     try {
       opener.end()
     } catch {
-      this.fail('unauthentic')
+      // What came was authentic, but the rest is missing: somebody on the way cut it.
+      this.fail('broken')
       return
     }
     if (this.#passesOn) this.client.end()
@@ -148,13 +163,22 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
       }
       sendWhole(this.client, status, this.#attempt.headers, body)
     }
-    this.finish({ kind: 'answered', status })
+    this.finish({ kind: 'answered', status, bytes: this.passed + this.#heldBytes })
+  }
+
+  protected override finish(outcome: PlainOutcome): void {
+    this.#progress.stop()
+    super.finish(outcome)
   }
 
   /** A stream says so in its own language; a body of JSON can only be broken off. */
-  protected breakOff(): void {
-    if (this.#isEventStream) this.client.end(this.#attempt.lostEvent)
-    else this.client.fail()
+  protected breakOff(how: Failure): void {
+    if (!this.#isEventStream) {
+      this.client.fail()
+      return
+    }
+    if (!this.#isLineEnd) this.client.write(EVENT_END)
+    this.client.end(this.#attempt.lostEvent(how))
   }
 
   #problem(): ProtocolErrorCode | undefined {

@@ -10,6 +10,8 @@ export interface SealedAttempt {
   readonly client: Client
   /** The gateway's own headers of the answer. */
   readonly headers: Readonly<Record<string, string>>
+  /** Most bytes of the answer. */
+  readonly maxBytes: number
 }
 
 export type SealedOutcome = Answered | Unanswered<SealedFailure>
@@ -19,6 +21,7 @@ interface Answered {
   readonly kind: 'answered'
   readonly status: number
   readonly sealed: boolean
+  readonly bytes: number
 }
 
 export type SealedFailure = Failure | 'misbehaved'
@@ -38,8 +41,8 @@ class SealedRelay extends Attempt<Answered, SealedFailure> {
   #status = 0
   #sealed = false
 
-  constructor(watchdog: Watchdog, { client, headers }: SealedAttempt) {
-    super(watchdog, client, SILENCE_SECONDS)
+  constructor(watchdog: Watchdog, { client, headers, maxBytes }: SealedAttempt) {
+    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes: maxBytes })
     this.#headers = headers
   }
 
@@ -61,7 +64,8 @@ class SealedRelay extends Attempt<Answered, SealedFailure> {
 
   protected complete(): void {
     this.client.end()
-    this.finish({ kind: 'answered', status: this.#status, sealed: this.#sealed })
+    const status = this.#status
+    this.finish({ kind: 'answered', status, sealed: this.#sealed, bytes: this.passed })
   }
 
   protected breakOff(): void {
