@@ -103,7 +103,6 @@ describe('the npm package', () => {
       return names.flatMap((name) => (name.startsWith('./') ? imported(name.slice(2)) : [name]))
     }
     const names = imported('client.js')
-    expect(seen.size).toBeGreaterThan(1)
     expect(names).toContain('hpke')
     expect(names.filter((name) => name.startsWith('node:') || isBuiltin(name))).toEqual([])
   })
