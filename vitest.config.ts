@@ -1,6 +1,15 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
+/** A gateway of nobody: no chain answers it. */
+const TEST_SETTINGS = {
+  GATEWAY_ENV: 'development',
+  PUBLIC_URL: 'http://127.0.0.1:8787',
+  GATEWAY_SECRET: '5e'.repeat(32),
+  TON_ENDPOINT: 'http://127.0.0.1:9/',
+  REGISTRY_ADDRESS: `0:${'11'.repeat(32)}`,
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,8 +26,23 @@ export default defineConfig({
         },
       },
       {
+        // The same flows, with the gateway on workerd.
+        test: {
+          name: 'workerd',
+          include: ['tests/flows/{main-job,sealed,money}.test.ts'],
+          env: { COCOON_PLATFORM: 'workerd' },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
         // The same rules inside workerd, over a Durable Object's SQLite.
-        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: { bindings: TEST_SETTINGS },
+          }),
+        ],
         test: {
           name: 'worker',
           include: ['**/*.worker.test.ts'],

@@ -6,7 +6,7 @@ export type Sha256 = (bytes: Bytes) => Promise<Bytes> | Bytes
 
 /** WebCrypto's SHA-256, where the runtime has it. */
 export const webSha256: Sha256 = async (bytes) =>
-  new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes))
+  new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
 
 /** The bits of a TON cell without references: enough for everything that people sign here, without @ton/core. */
 export interface BitCell {

@@ -126,7 +126,7 @@ export type Verify = (publicKey: Bytes, hash: Bytes, signature: Bytes) => Promis
 
 /** WebCrypto's Ed25519 verification. A key that does not decode verifies nothing. */
 export const webVerify: Verify = async (publicKey, hash, signature) => {
-  const { subtle } = globalThis.crypto
+  const { subtle } = crypto
   try {
     const key = await subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify'])
     return await subtle.verify('Ed25519', key, signature, hash)

@@ -39,6 +39,16 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   return open(deps, routes, deps.pages)
 }
 
+/** The same at a place without tables, which asks elsewhere for what it has no routes for. */
+export function createFrontApp(
+  deps: FrontDeps,
+  elsewhere: (request: Request) => Promise<Response>,
+): Hono<AppEnv> {
+  const others = new Hono<AppEnv>()
+  others.all('*', (context) => elsewhere(context.req.raw))
+  return open(deps, [...frontRoutes(deps), others], undefined)
+}
+
 /** The routes that any number of places can serve. */
 function frontRoutes(deps: FrontDeps): readonly Hono<AppEnv>[] {
   return [accountRoutes(deps), chequeRoutes(deps), receiptRoutes(deps)]
@@ -60,7 +70,8 @@ function open(
       return new Response(null, { status: 204, headers: preflightHeaders(asked) })
     }
     await next()
-    context.header('x-request-id', id)
+    // Whoever answered elsewhere has logged its own id.
+    if (!context.res.headers.has('x-request-id')) context.header('x-request-id', id)
     for (const [name, value] of Object.entries(COMMON_HEADERS)) context.header(name, value)
     return undefined
   })

@@ -23,7 +23,7 @@ export interface JobsDeps {
   readonly clock: Clock
 }
 
-/** Every job, once, for Node's timers and for a Worker's schedule. */
+/** Every job of a gateway in one process. */
 export function createJobs(deps: JobsDeps): readonly Job[] {
   const { ledger, runners, clock } = deps
   return [
@@ -35,6 +35,17 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
       },
     },
     { name: 'checkpoint', everyMs: 5_000, run: async () => deps.checkpoint() },
+    ...createRunnerJobs(runners, deps.collateral),
+    ...deps.money,
+  ]
+}
+
+/** What keeps verdicts of runners young. */
+export function createRunnerJobs(
+  runners: RunnersDeps,
+  collateral: CollateralSource,
+): readonly Job[] {
+  return [
     {
       // A revocation bites within a minute; the policy accepts readings of ten.
       name: 'registry',
@@ -50,9 +61,8 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
       name: 'collateral',
       everyMs: 300_000,
       run: async () => {
-        await deps.collateral.refreshDue()
+        await collateral.refreshDue()
       },
     },
-    ...deps.money,
   ]
 }

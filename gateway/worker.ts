@@ -1,31 +1,61 @@
+import { waitUntil } from 'cloudflare:workers'
 import { unixMs } from '#base/brand.ts'
-import type { Ledger } from './ledger/port.ts'
-import { type LedgerRpc, ledgerObject } from './worker/ledger-object.ts'
+import openapi from '#openapi'
+import { ConfigError } from './config.ts'
+import { cashierObject } from './worker/cashier-object.ts'
+import { chainObject } from './worker/chain-object.ts'
+import type { WorkerHost } from './worker/host.ts'
+import { ledgerObject } from './worker/ledger-object.ts'
+import { marketObject } from './worker/market-object.ts'
 import { MIGRATIONS } from './worker/migrations.ts'
-import { routeLedger } from './worker/route-ledger.ts'
+import { objectsOf } from './worker/objects.ts'
+import { type Front, openFront } from './worker/open-front.ts'
+import { routeObject } from './worker/route-object.ts'
+import { serveRequest } from './worker/serve-request.ts'
 
-function ledgerOf(env: Cloudflare.Env): Ledger {
-  return routeLedger((name) => {
-    // Sound: the binding's class is LedgerObject below.
-    return env.LEDGER.getByName(name) as unknown as LedgerRpc
-  })
+const host: WorkerHost = {
+  clock: () => unixMs(Date.now()),
+  random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  chance: Math.random,
+  fetch: (input, init) => fetch(input, init),
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  // biome-ignore lint/suspicious/noConsole: the one place that a Worker's log lines leave by
+  write: (line) => console.log(line),
+  migrations: MIGRATIONS,
+  openapi,
 }
 
+export { IndexObject } from './worker/index-object.ts'
 /** The ledger of one account or one host. */
-export class LedgerObject extends ledgerObject({
-  clock: () => unixMs(Date.now()),
-  migrations: MIGRATIONS,
-  ledger: ledgerOf,
-}) {}
+export class LedgerObject extends ledgerObject(host) {}
+export class MarketObject extends marketObject(host) {}
+export class RouteObject extends routeObject(host) {}
+export class ChainObject extends chainObject(host) {}
+export class CashierObject extends cashierObject(host) {}
+
+let front: Front | undefined
+
+/** Alarms keep themselves going; this starts the first ones, and is repeated by the schedule. */
+async function wake(env: Cloudflare.Env): Promise<void> {
+  const objects = objectsOf(env)
+  await Promise.all([objects.market().wake(), objects.chain().wake(), objects.cashier().wake()])
+}
 
 export default {
-  fetch(): Response {
-    const error = {
-      message: 'this Worker keeps ledgers; the API runs on Node',
-      type: 'invalid_request_error',
-      param: null,
-      code: 'not_found',
+  fetch(request, env): Promise<Response> {
+    try {
+      if (front === undefined) {
+        front = openFront(host, env)
+        waitUntil(wake(env))
+      }
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      host.write(JSON.stringify({ level: 'error', msg: error.message }))
+      return Promise.resolve(new Response('the gateway is not configured', { status: 503 }))
     }
-    return Response.json({ error }, { status: 404 })
+    return serveRequest(front, request, waitUntil)
+  },
+  scheduled(_, env): Promise<void> {
+    return wake(env)
   },
 } satisfies ExportedHandler<Cloudflare.Env>

@@ -52,7 +52,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     why: 'the trusted base inside the enclave stays small and knows no gateway code',
   },
   gateway: {
-    folders: ['base', 'protocol', 'attestation', 'contracts', 'migrations'],
+    folders: ['base', 'protocol', 'attestation', 'contracts', 'migrations', 'openapi'],
     packages: [
       'hono',
       '@hono/node-server',

@@ -43,6 +43,8 @@ export interface WorldOptions {
   readonly capacity?: number
   /** Charge on chain from this much on, in TON; absent: at once, however little it is. */
   readonly minChargeTon?: string
+  /** Where the gateway runs; absent: Node. */
+  readonly platform?: 'node' | 'workerd'
   /** Told of each step, for people. */
   readonly progress?: (step: string) => void
 }
@@ -136,8 +138,6 @@ export async function planWorld(
     adminKey,
     metricsToken: undefined,
     maxBodyBytes: 32 * 1024 * 1024,
-    accountConcurrency: 10_000,
-    accountsPerHour: 0,
     queue: { requests: 1_000, seconds: 30 },
     logLevel: 'warn',
   }

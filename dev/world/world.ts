@@ -8,6 +8,7 @@ import { planWorld, type WorldOptions } from './plan-world.ts'
 import { requireFreePorts } from './ports.ts'
 import type { RunnerReady, RunnerSettings } from './runner-process.ts'
 import type { SimulatedTee } from './simulated-tee.ts'
+import type { WorkerSettings } from './worker-process.ts'
 
 /** What `.cocoon/dev.json` holds. */
 export interface WorldInfo {
@@ -55,9 +56,13 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   await rm(options.folder, { recursive: true, force: true })
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
   const parts: Part<unknown>[] = []
-  const begin = async <Settings, Ready>(name: string, settings: Settings): Promise<Part<Ready>> => {
+  const begin = async <Settings, Ready>(
+    name: string,
+    settings: Settings,
+    file = name,
+  ): Promise<Part<Ready>> => {
     progress(`starting the ${name}`)
-    const module = join(import.meta.dirname, `${name}-process.ts`)
+    const module = join(import.meta.dirname, `${file}-process.ts`)
     const part = await startPart<Settings, Ready>({ name, module, settings })
     parts.push(part)
     return part
@@ -73,7 +78,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   try {
     const chain = await begin<ChainSettings, ChainReady>('chain', { port: options.ports.chain })
     const plan = await planWorld(options, chain.ready.endpoint, progress)
-    let gateway = await begin<GatewaySettings, GatewayReady>('gateway', plan.gateway)
+    const beginGateway = (): Promise<Part<GatewayReady>> =>
+      options.platform === 'workerd'
+        ? begin<WorkerSettings, GatewayReady>(
+            'gateway',
+            { ...plan.gateway, folder: join(options.folder, 'workerd') },
+            'worker',
+          )
+        : begin<GatewaySettings, GatewayReady>('gateway', plan.gateway)
+    let gateway = await beginGateway()
     const [first, second] = plan.runners
     let runner = await begin<RunnerSettings | undefined, RunnerReady>('runner', first)
     const secondRunner =
@@ -111,7 +124,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       secondRunner,
       restartGateway: async () => {
         await gateway.kill()
-        gateway = await begin('gateway', plan.gateway)
+        gateway = await beginGateway()
         return gateway
       },
       restartRunner: async () => {

@@ -1,7 +1,6 @@
 import type { UnixMs } from '#base/brand.ts'
 import type { Identity } from '../accounts/authenticator.ts'
 import type { RequestId } from '../db/ids.ts'
-import type { Admission } from '../limits/limiter.ts'
 import type { Client } from '../relay/ports.ts'
 import type { InferencePath } from './endpoints.ts'
 
@@ -14,7 +13,6 @@ export interface InferenceRequest {
   readonly id: RequestId
   readonly body: Uint8Array
   readonly at: UnixMs
-  readonly admission: Admission
   /** Headers of every answer: request id, CORS. */
   readonly headers: Readonly<Record<string, string>>
 }

@@ -10,7 +10,6 @@ import type {
   SpentBudget,
   Terms,
 } from '../ledger/port.ts'
-import type { Limiter } from '../limits/limiter.ts'
 
 /** A hold lasts until its receipt, or this long (H20). */
 export const HOLD_SECONDS = 6 * 3600
@@ -57,11 +56,10 @@ export async function reserve(
 
 /** Gives a hold back because nothing of the attempt reached the client. */
 export async function release(
-  { ledger, limiter }: { readonly ledger: Ledger; readonly limiter: Pick<Limiter, 'used'> },
+  { ledger }: { readonly ledger: Ledger },
   attempt: Pick<Reservation, 'account' | 'request' | 'attempt' | 'at'>,
 ): Promise<void> {
   const { account, request, at } = attempt
-  limiter.used(request, 0)
   await ledger.commit([{ op: 'release', account, request, attempt: attempt.attempt, at }])
 }
 

@@ -19,7 +19,6 @@ import { isTrusted } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { takePlace } from '../runners/load.ts'
 import { noteFailure, noteSuccess } from '../runners/score.ts'
-import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
 import type { InferenceDeps } from './deps.ts'
 import { makeAllowance } from './make-allowance.ts'
@@ -85,14 +84,11 @@ async function serveThere(
 ): Promise<string> {
   const { terms, bound } = boundSealed(deps, request, envelope)
   const { account, key } = request.identity
-  assertModel(request.identity, request.runner.model)
-  assertPrice(request.identity, terms.price)
-  request.admission.takeTokens(request.id, bound.promptTokens + bound.completionTokens)
   const hold = { account, key, request: request.id, attempt: ATTEMPT, terms, at: deps.clock() }
-  const available = await reserve(deps, { ...hold, amount: bound.cost }, undefined)
+  await reserve(deps, { ...hold, amount: bound.cost }, undefined)
   let outcome: SealedOutcome
   try {
-    outcome = await send(deps, request, { envelope, terms, bound, available })
+    outcome = await send(deps, request, { envelope, terms, bound })
   } catch (error) {
     await release(deps, hold)
     throw error
@@ -190,12 +186,7 @@ function readMaxTokens(value: ReturnType<HeaderReader>): number | undefined {
 function send(
   deps: InferenceDeps,
   request: SealedRequest,
-  {
-    envelope,
-    terms,
-    bound,
-    available,
-  }: { envelope: ClientEnvelope; terms: Terms; bound: Bound; available: Nano },
+  { envelope, terms, bound }: { envelope: ClientEnvelope; terms: Terms; bound: Bound },
 ): Promise<SealedOutcome> {
   const { runner, client, id } = request
   const { lease } = runner
@@ -213,8 +204,6 @@ function send(
     maxBytes: answerBytes(request.path, bound),
     headers: {
       ...request.headers,
-      ...request.admission.headers(),
-      'x-cocoon-balance': available.toString(),
       'x-receipt-id': receiptId(id, ATTEMPT),
       'x-cocoon-confidentiality': CONFIDENTIALITY[envelope.kind],
       'x-cocoon-attestation': runner.standing.status,

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { type Nano, nano } from '#base/nano.ts'
 import type { Db } from '../db/db.ts'
 import { type Books, CLEARING, FEES } from './books.ts'
+import { SENT } from './outbox.ts'
 import type { AuditResult } from './port.ts'
 
 /** At most this many broken ids are named; one is reason enough to stop. */
@@ -137,6 +138,8 @@ export function prepareAudit(books: Books): () => AuditResult {
       clearing: posted(db, CLEARING),
       hosts: sum(db, sql`SELECT SUM(earned - redeemed) AS sum FROM hosts`),
       fees: posted(db, FEES),
+      sent: posted(db, SENT),
+      next: null,
       broken,
     }
   }

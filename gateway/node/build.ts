@@ -5,6 +5,8 @@ import {
 } from '#attestation'
 import { type Clock, type Random, toSeconds } from '#base/brand.ts'
 import { nodeProvider, signerFromSeed } from '#protocol/node'
+import { createNonceMemory } from '../accounts/nonce-memory.ts'
+import { STATEMENT_SECONDS } from '../accounts/open-account.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket, type SimulationTrust } from '../compose/compose-market.ts'
 import type { Platform } from '../compose/platform.ts'
@@ -14,7 +16,6 @@ import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
-import { createMetrics } from '../metrics.ts'
 import type { Chain } from '../money/chain.ts'
 import type { ServePages } from '../pages.ts'
 import { createKeysetOf } from '../receipts/keyset-of.ts'
@@ -27,6 +28,7 @@ import { createLatestVoucher } from '../runners/latest-voucher.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { diskStore } from './disk-store.ts'
 import type { SqliteStore } from './open-sqlite.ts'
+import { createPromMetrics } from './prom-metrics.ts'
 import type { NodeUpstream } from './upstream.ts'
 import { createVerifier } from './verifier.ts'
 
@@ -64,6 +66,7 @@ export function build(input: BuildInput): Built {
     directory,
     catalog,
     keysetOf: createKeysetOf(directory, runnerStore),
+    nonces: createNonceMemory(clock, 2 * STATEMENT_SECONDS),
     pending: createPendingSettlements(),
     upstream,
     watchdog: createWatchdog(),
@@ -108,7 +111,7 @@ function openPlatform(input: BuildInput): Platform {
     verifier: createVerifier(),
     ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate),
     meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
-    metrics: createMetrics(),
+    metrics: createPromMetrics(),
     closing,
     clock,
     random,

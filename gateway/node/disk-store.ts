@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CollateralEntry, type CollateralStore, encodeBundle, parseBundle } from '#attestation'
+import type { CollateralEntry, CollateralStore } from '#attestation'
 import { type Clock, toSeconds } from '#base/brand.ts'
 import { fromUtf8 } from '#base/bytes.ts'
+import { collateralOfText, collateralText } from '../runners/collateral-text.ts'
 
 const MAX_FILES = 1_024
 /** A body of 1 MiB, the most that is accepted, in base64 and with its headers. */
@@ -34,20 +35,14 @@ async function readEntry(
   try {
     const { size } = await file.stat()
     if (size > MAX_FILE_BYTES) return undefined
-    const json: unknown = JSON.parse(fromUtf8(await file.readFile()))
-    const limits = { now: toSeconds(clock()), maxAgeSeconds: Number.MAX_SAFE_INTEGER }
-    // By its name: a file that somebody renamed is not what was asked for.
-    return parseBundle(json, limits).collateral.get(name)
+    return collateralOfText(fromUtf8(await file.readFile()), name, toSeconds(clock()))
   } finally {
     await file.close()
   }
 }
 
 async function writeEntry(folder: string, path: string, entry: CollateralEntry): Promise<void> {
-  const { name, fetchedAt } = entry
-  const text = JSON.stringify(
-    encodeBundle({ created: fetchedAt, collateral: new Map([[name, entry]]) }),
-  )
+  const text = collateralText(entry)
   if (text.length > MAX_FILE_BYTES) return
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await makeRoom(folder)

@@ -55,7 +55,10 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
   })
 
   app.get('/admin/audit', async (context) => {
-    const [report] = await ledger.commit([{ op: 'audit' }])
+    const after = context.req.query('after')
+    const [report] = await ledger.commit([
+      { op: 'audit', ...(after === undefined ? {} : { after }) },
+    ])
     return context.json({
       accounts: report.accounts,
       available: report.available.toString(),
@@ -63,6 +66,8 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
       clearing: report.clearing.toString(),
       hosts: report.hosts.toString(),
       fees: report.fees.toString(),
+      sent: report.sent.toString(),
+      next: report.next,
       broken: report.broken,
     })
   })

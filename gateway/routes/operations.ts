@@ -33,8 +33,8 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
     const eligible = known.filter((runner) => isTrusted(runner, toSeconds(clock()))).length
     metrics.runners({ eligible, known: known.length })
     metrics.queue(deps.inference.waiting.size)
-    const { registry } = metrics
-    return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
+    const { text, contentType } = await metrics.exposition()
+    return context.body(text, 200, { 'content-type': contentType })
   })
 
   app.get('/openapi.yaml', (context) =>

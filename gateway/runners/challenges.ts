@@ -15,32 +15,59 @@ const CHALLENGE_BYTES = 32
 const LIFE_SECONDS = 300
 const MAX_OPEN = 10_000
 
-export function createChallenges(random: Random): Challenges {
-  const open = new Map<string, UnixSeconds>()
+/** Where open challenges are kept. */
+export interface ChallengeMemory {
+  /** Drops what has expired. @returns how many are left */
+  sweep(now: UnixSeconds): number
+  add(challenge: string, expires: UnixSeconds): void
+  /** Forgets the challenge. @returns when it expires, if it was open */
+  take(challenge: string): UnixSeconds | undefined
+}
+
+export function createChallenges(
+  random: Random,
+  memory: ChallengeMemory = createChallengeMemory(),
+): Challenges {
   return {
     issue(now) {
-      for (const [challenge, expires] of open) {
-        // Oldest first: the first one alive ends the sweep.
-        if (expires > now) break
-        open.delete(challenge)
-      }
-      if (open.size >= MAX_OPEN) {
+      if (memory.sweep(now) >= MAX_OPEN) {
         throw new ApiError('rate_limit_exceeded', 'Too many registrations are under way')
       }
       const challenge = hex(random(CHALLENGE_BYTES))
       const expiresAt = unixSeconds(now + LIFE_SECONDS)
-      open.set(challenge, expiresAt)
+      memory.add(challenge, expiresAt)
       return { challenge, expiresAt }
     },
     take(challenge, now) {
-      const expires = open.get(challenge)
-      open.delete(challenge)
+      const expires = memory.take(challenge)
       if (expires === undefined || expires <= now) {
         throw new ApiError(
           'invalid_challenge',
           'The challenge is unknown, used or expired: ask anew',
         )
       }
+    },
+  }
+}
+
+function createChallengeMemory(): ChallengeMemory {
+  const open = new Map<string, UnixSeconds>()
+  return {
+    sweep(now) {
+      for (const [challenge, expires] of open) {
+        // Oldest first: the first one alive ends the sweep.
+        if (expires > now) break
+        open.delete(challenge)
+      }
+      return open.size
+    },
+    add: (challenge, expires) => {
+      open.set(challenge, expires)
+    },
+    take(challenge) {
+      const expires = open.get(challenge)
+      open.delete(challenge)
+      return expires
     },
   }
 }

@@ -19,6 +19,8 @@ export interface RunnerStore {
   register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): void
   /** Every runner with a lease and the session that it is under. */
   leased(): readonly { runner: RunnerRow; lease: LeaseRow; session: SessionRow }[]
+  /** Runners of a model with their leases. */
+  leasesOf(model: string): readonly { runner: RunnerRow; lease: LeaseRow }[]
   /** @returns false when the sequence was used: a replay */
   advance(id: RunnerId, sequence: number, seen: UnixMs): boolean
   setState(id: RunnerId, state: RunnerState): boolean
@@ -71,6 +73,13 @@ export function createRunnerStore(store: Store): RunnerStore {
         .innerJoin(runners, eq(runners.id, leases.runner))
         .innerJoin(sessions, eq(sessions.id, leases.session))
         .where(isNull(sessions.cut))
+        .all(),
+    leasesOf: (model) =>
+      db
+        .select({ runner: runners, lease: leases })
+        .from(leases)
+        .innerJoin(runners, eq(runners.id, leases.runner))
+        .where(eq(runners.model, model))
         .all(),
     advance(id, sequence, seen) {
       const row = db.select().from(runners).where(eq(runners.id, id)).get()

@@ -2,5 +2,12 @@
 declare namespace Cloudflare {
   interface Env {
     readonly LEDGER: DurableObjectNamespace
+    readonly INDEX: DurableObjectNamespace
+    readonly MARKET: DurableObjectNamespace
+    readonly ROUTE: DurableObjectNamespace
+    readonly CHAIN: DurableObjectNamespace
+    readonly CASHIER: DurableObjectNamespace
+    /** Development only (H17): roots and collateral of simulated hardware. */
+    readonly SIMULATION?: string
   }
 }

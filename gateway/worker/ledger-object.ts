@@ -1,11 +1,23 @@
 import { DurableObject } from 'cloudflare:workers'
-import { type Clock, toSeconds } from '#base/brand.ts'
+import { toSeconds } from '#base/brand.ts'
+import type { Store } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
-import { type Migration, migrate } from '../db/migrate.ts'
+import { migrate } from '../db/migrate.ts'
+import { applyCall } from '../ledger/apply-call.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { HostEntry } from '../ledger/host-side.ts'
 import type { Ledger, Op, Result, ResultsOf } from '../ledger/port.ts'
+import type { Voucher } from '../runners/deps.ts'
+import { createLatestVoucher } from '../runners/latest-voucher.ts'
+import { createDueReporter, type DueReporter } from './due-reporter.ts'
+import { emptyAnswer } from './empty-answer.ts'
+import type { WorkerHost } from './host.ts'
+import { indexOf } from './index-object.ts'
+import { ledgerOf } from './ledger-of.ts'
+import { openNonces } from './object-nonces.ts'
 import { objectStore } from './object-store.ts'
+import { type LedgerRpc, type Objects, objectsOf } from './objects.ts'
+import { storeOf } from './route-ledger.ts'
 
 /** Outbox entries a delivery takes along. */
 const DELIVERY_ENTRIES = 500
@@ -14,75 +26,108 @@ const DELIVERY_DELAY_MS = 500
 /** From a failed delivery to the next try. */
 const RETRY_DELAY_MS = 10_000
 
-export interface LedgerObjectOptions {
-  readonly clock: Clock
-  readonly migrations: readonly Migration[]
-  /** The port to all objects, for what one tells another. */
-  readonly ledger: (env: Cloudflare.Env) => Ledger
-}
-
-/** What a Worker sees of a ledger object. */
-export interface LedgerRpc {
-  commit(ops: readonly Op[]): readonly Result[]
+interface Opened {
+  readonly store: Store
+  readonly core: LedgerCore
+  readonly due: DueReporter
 }
 
 /**
- * One account's, or one host's, ledger in its own Durable Object. The alarm lapses overdue holds and delivers shares to
- * the hosts' objects until they are acknowledged.
+ * One account's, or one host's, ledger in its own Durable Object. Its tables are made when something is first written,
+ * after its name stands in the index: asking for an account that nobody opened leaves nothing behind (M17). The alarm
+ * lapses overdue holds, delivers shares to the hosts' objects until they are acknowledged, and tells the cashier.
  */
-export function ledgerObject(options: LedgerObjectOptions) {
+export function ledgerObject(host: WorkerHost) {
   return class LedgerObject extends DurableObject<Cloudflare.Env> implements LedgerRpc {
-    readonly #core: LedgerCore
+    readonly #objects: Objects
+    #opened: Opened | undefined
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env)
-      const store = objectStore(state.storage)
-      migrate(store, options.migrations)
-      this.#core = createCore(store, { hosts: 'outbox' })
+      this.#objects = objectsOf(env)
+      if (hasTables(state.storage)) this.#opened = this.#open()
     }
 
-    commit(ops: readonly Op[]): readonly Result[] {
-      const results = this.#apply(ops)
-      if (ops.some(({ op }) => WAKING.has(op))) this.#wake(DELIVERY_DELAY_MS)
-      return results
+    async commit(ops: readonly Op[]): Promise<readonly Result[]> {
+      const opened = this.#opened
+      if (opened === undefined) {
+        const answers = ops.map(emptyAnswer)
+        if (answers.every((answer) => answer !== undefined)) return answers
+        await this.#register(ops)
+      }
+      // First, so that nothing is written whose consequences no alarm would see to.
+      if (ops.some(({ op }) => WAKING.has(op))) await this.#wakeBy(DELIVERY_DELAY_MS)
+      return this.#apply(ops)
+    }
+
+    async latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined> {
+      if (this.#opened === undefined) return undefined
+      return createLatestVoucher(this.#opened.store.db, till)(payee)
+    }
+
+    async useNonce(nonce: string): Promise<boolean> {
+      return openNonces(this.ctx.storage.kv, host.clock).use(nonce)
+    }
+
+    async #register(ops: readonly Op[]): Promise<void> {
+      const name = ops.map(storeOf)[0] ?? ''
+      await this.#objects.index(indexOf(name)).add(name)
+    }
+
+    #open(): Opened {
+      const store = objectStore(this.ctx.storage)
+      migrate(store, host.migrations)
+      const core = createCore(store, { hosts: 'outbox' })
+      return { store, core, due: createDueReporter(store) }
     }
 
     #apply<const Ops extends readonly Op[]>(ops: Ops): ResultsOf<Ops> {
-      const [outcome] = this.#core.apply([ops])
-      if (!outcome?.ok) throw outcome?.error ?? new RangeError('a call without an outcome')
-      // Sound: the core answers each operation with its own kind of result, in order.
-      return outcome.results as ResultsOf<Ops>
+      this.#opened ??= this.#open()
+      return applyCall(this.#opened.core, ops)
     }
 
-    #wake(delay: number): void {
-      // Lost only with the object itself, whose next commit sets it again.
-      this.ctx.waitUntil(this.#setEarlierAlarm(options.clock() + delay))
-    }
-
-    async #setEarlierAlarm(time: number): Promise<void> {
+    async #wakeBy(delay: number): Promise<void> {
+      const time = host.clock() + delay
       const set = await this.ctx.storage.getAlarm()
       if (set === null || set > time) await this.ctx.storage.setAlarm(time)
     }
 
     override async alarm(): Promise<void> {
-      const now = toSeconds(options.clock())
+      // Set before anything leaves: a failure leaves it as the retry.
+      const retry = host.clock() + RETRY_DELAY_MS
+      await this.ctx.storage.setAlarm(retry)
       const [{ next }, { entries }] = this.#apply([
-        { op: 'maintain', now },
+        { op: 'maintain', now: toSeconds(host.clock()) },
         { op: 'read_outbox', limit: DELIVERY_ENTRIES },
       ])
-      if (next !== null) await this.#setEarlierAlarm(next * 1000)
-      if (entries.length === 0) return
-      // Set before delivering: a failure leaves it as the retry.
-      await this.#setEarlierAlarm(options.clock() + RETRY_DELAY_MS)
-      await deliver(options.ledger(this.env), entries)
-      this.#apply([{ op: 'ack_outbox', keys: entries.map(({ key }) => key) }])
-      if (entries.length === DELIVERY_ENTRIES) await this.#setEarlierAlarm(options.clock())
+      if (entries.length > 0) {
+        await deliver(ledgerOf(this.#objects), entries)
+        this.#apply([{ op: 'ack_outbox', keys: entries.map(({ key }) => key) }])
+      }
+      await this.#opened?.due.report(this.#objects.cashier())
+      // What was committed meanwhile has set an earlier one.
+      if ((await this.ctx.storage.getAlarm()) !== retry) return
+      if (entries.length === DELIVERY_ENTRIES) await this.ctx.storage.setAlarm(host.clock())
+      else if (next === null) await this.ctx.storage.deleteAlarm()
+      else await this.ctx.storage.setAlarm(next * 1000)
     }
   }
 }
 
 /** Operations after which the object has something to do later. */
-const WAKING: ReadonlySet<Op['op']> = new Set(['reserve', 'settle', 'mirror_account'])
+const WAKING: ReadonlySet<Op['op']> = new Set([
+  'reserve',
+  'settle',
+  'mirror_account',
+  'accept_cheque',
+  'apply_outbox',
+  'record_voucher',
+  'mirror_host',
+])
+
+function hasTables({ sql }: DurableObjectStorage): boolean {
+  return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").toArray().length > 0
+}
 
 async function deliver(ledger: Ledger, entries: readonly HostEntry[]): Promise<void> {
   const payees = new Set<TonAddress>(entries.map(({ payee }) => payee))

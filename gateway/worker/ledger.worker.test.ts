@@ -7,9 +7,9 @@ import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
 import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeKeys } from '../ledger/testing/key-conformance.ts'
-import type { LedgerRpc } from './ledger-object.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { objectStore } from './object-store.ts'
+import { objectsOf } from './objects.ts'
 import { routeLedger } from './route-ledger.ts'
 
 let objects = 0
@@ -41,9 +41,7 @@ describeLedger('a Durable Object', open)
 describeKeys('a Durable Object', open)
 
 test("an account's object delivers shares to the host's object by its alarm, once", async () => {
-  // Sound: the binding's class is LedgerObject of worker.ts.
-  const stubOf = (name: string) => env.LEDGER.getByName(name) as unknown as LedgerRpc
-  const ledger = routeLedger(stubOf)
+  const ledger = routeLedger(objectsOf(env).ledger)
   await ledger.commit([mirror(ALICE, 1_000n)])
   await ledger.commit([reserve(1, 100n)])
   await ledger.commit([settle(1, 10)])

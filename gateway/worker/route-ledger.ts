@@ -1,12 +1,19 @@
 import { LedgerError } from '../ledger/errors.ts'
 import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
-import type { LedgerRpc } from './ledger-object.ts'
+
+/** What a ledger object, or its stub, answers. */
+export interface CommitRpc {
+  commit(ops: readonly Op[]): Promise<unknown>
+}
+
+/** Where the history of the Till is. */
+export const CHAIN_STORE = 'chain'
 
 /**
  * The port over one Durable Object per account and one per host: the operations themselves say where they belong, so
  * nothing global is on the way.
  */
-export function routeLedger(stub: (name: string) => LedgerRpc | AsyncRpc): Ledger {
+export function routeLedger(stub: (name: string) => CommitRpc): Ledger {
   return {
     async commit<const Ops extends readonly Op[]>(ops: Ops): Promise<ResultsOf<Ops>> {
       const names = new Set(ops.map(storeOf))
@@ -20,14 +27,11 @@ export function routeLedger(stub: (name: string) => LedgerRpc | AsyncRpc): Ledge
   }
 }
 
-interface AsyncRpc {
-  commit(ops: readonly Op[]): Promise<unknown>
-}
-
 /** The name of the object that holds what an operation is about. */
 export function storeOf(op: Op): string {
   if ('account' in op) return `acct:${op.account}`
   if ('payee' in op) return `host:${op.payee}`
+  if (op.op === 'list_events') return CHAIN_STORE
   const [entry] = op.op === 'apply_outbox' ? op.entries : []
   if (entry !== undefined) return `host:${entry.payee}`
   throw new LedgerError('misrouted', `${op.op} belongs to a whole store`)

@@ -140,7 +140,12 @@ describe('the host', () => {
     }
     const share = costs.reduce((sum, cost) => sum + hostShare(cost, COMMISSION_BPS), 0n)
     const whole = costs.reduce((sum, cost) => sum + cost, 0n)
-    const { earned } = await readHost(world.info.webUrl, world.payee)
+    // Across objects a share follows its settlement, by an outbox.
+    const { earned } = await until(
+      'the share',
+      () => readHost(world.info.webUrl, world.payee),
+      (host) => host.earned - before.earned >= share,
+    )
     expect(earned - before.earned).toBe(share)
     expect((await payer.read()).settled - settledBefore).toBe(whole)
 

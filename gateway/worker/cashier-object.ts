@@ -1,0 +1,59 @@
+import { DurableObject } from 'cloudflare:workers'
+import { signerFromSeed } from '#protocol/workerd'
+import type { Store } from '../db/db.ts'
+import { migrate } from '../db/migrate.ts'
+import { createCore } from '../ledger/core.ts'
+import type { AccountRow, HostRow } from '../money/due-rows.ts'
+import { createCashierJobs } from '../money/money-jobs.ts'
+import { openChain } from '../money/open-chain.ts'
+import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
+import { cashierLedger, noteAccountRow, noteHostRow } from './cashier-ledger.ts'
+import type { WorkerHost } from './host.ts'
+import { objectStore } from './object-store.ts'
+import type { CashierRpc } from './objects.ts'
+import { openWorkerPlatform } from './worker-platform.ts'
+
+/**
+ * The one cashier. Ledgers send it copies of their rows when something is due; charges that it signed are kept here,
+ * vouchers in the host's own ledger and here.
+ */
+export function cashierObject(host: WorkerHost) {
+  return class CashierObject extends DurableObject<Cloudflare.Env> implements CashierRpc {
+    readonly #store: Store
+    readonly #jobs: AlarmJobs
+
+    constructor(state: DurableObjectState, env: Cloudflare.Env) {
+      super(state, env)
+      const { config, ledger, clock, log } = openWorkerPlatform(host, env)
+      const store = objectStore(state.storage)
+      migrate(store, host.migrations)
+      const { endpoint, apiKey } = config.chain
+      const jobs = createCashierJobs({
+        config,
+        chain: openChain(host, endpoint, apiKey),
+        ledger: cashierLedger(createCore(store, { hosts: 'here' }), ledger),
+        store,
+        signerFromSeed,
+        clock,
+      })
+      this.#store = store
+      this.#jobs = createAlarmJobs(state.storage, jobs, { clock, log })
+    }
+
+    async noteAccount(row: AccountRow): Promise<void> {
+      noteAccountRow(this.#store, row)
+    }
+
+    async noteHost(row: HostRow): Promise<void> {
+      noteHostRow(this.#store, row)
+    }
+
+    wake(): Promise<void> {
+      return this.#jobs.wake()
+    }
+
+    override alarm(): Promise<void> {
+      return this.#jobs.run()
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { DurableObject } from 'cloudflare:workers'
+import { createCollateralSource, defaultCollateralSettings } from '#attestation'
+import { toSeconds } from '#base/brand.ts'
+import { createApp } from '../app.ts'
+import { composeFront } from '../compose/compose-front.ts'
+import { composeMarket } from '../compose/compose-market.ts'
+import { runnerId } from '../db/ids.ts'
+import { migrate } from '../db/migrate.ts'
+import type { Catalog } from '../inference/catalog.ts'
+import { storedCatalog } from '../inference/stored-catalog.ts'
+import { createRunnerJobs } from '../jobs.ts'
+import { openChain } from '../money/open-chain.ts'
+import { createPendingSettlements } from '../receipts/pending.ts'
+import { createWatchdog } from '../relay/watchdog.ts'
+import { createChallenges } from '../runners/challenges.ts'
+import type { RunnersDeps } from '../runners/deps.ts'
+import { createDirectory } from '../runners/directory.ts'
+import { restoreLeases } from '../runners/restore-leases.ts'
+import { createRunnerStore } from '../runners/runner-store.ts'
+import { accountNonces } from './account-nonces.ts'
+import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
+import { fetchUpstream } from './fetch-upstream.ts'
+import type { WorkerHost } from './host.ts'
+import { objectChallenges } from './object-challenges.ts'
+import { objectCollateral } from './object-collateral.ts'
+import { type ObjectOrigins, objectOrigins } from './object-origins.ts'
+import { objectStore } from './object-store.ts'
+import { type MarketRpc, type MarketView, objectsOf } from './objects.ts'
+import { openWorkerPlatform } from './worker-platform.ts'
+
+/**
+ * Registration, evidence, leases, offers and the operator's routes: everything that is asked seldom and must be one,
+ * since a machine is one machine whatever models it serves (H7). Requests of developers never come here.
+ */
+export function marketObject(host: WorkerHost) {
+  return class MarketObject extends DurableObject<Cloudflare.Env> implements MarketRpc {
+    readonly #runners: RunnersDeps
+    readonly #catalog: Catalog
+    readonly #origins: ObjectOrigins
+    readonly #jobs: AlarmJobs
+    readonly #app: ReturnType<typeof createApp>
+
+    constructor(state: DurableObjectState, env: Cloudflare.Env) {
+      super(state, env)
+      const { storage } = state
+      const platform = openWorkerPlatform(host, env)
+      const { config, clock, random, log, settings } = platform
+      const objects = objectsOf(env)
+      const db = objectStore(storage)
+      migrate(db, host.migrations)
+      const store = createRunnerStore(db)
+      const directory = createDirectory()
+      this.#catalog = storedCatalog(db.db, config.models, toSeconds(clock()))
+      this.#origins = objectOrigins(config, storage.kv)
+      const collateral = createCollateralSource(defaultCollateralSettings(random), {
+        fetch: host.fetch,
+        clock,
+        store: objectCollateral(storage.kv, clock),
+        background: (work) => state.waitUntil(work),
+      })
+      const { till, endpoint, apiKey, registry } = config.chain
+      this.#runners = composeMarket(platform, {
+        directory,
+        store,
+        challenges: createChallenges(random, objectChallenges(storage.kv)),
+        latestVoucher: async (payee) =>
+          till === undefined
+            ? undefined
+            : objects.ledger(`host:${payee}`).latestVoucher(till, payee),
+        collateral,
+        chain: openChain(host, endpoint, apiKey),
+        origins: this.#origins,
+        simulation: settings.simulation,
+      })
+      const front = composeFront(platform, {
+        directory,
+        catalog: this.#catalog,
+        keysetOf: () => undefined,
+        nonces: accountNonces(objects),
+        pending: createPendingSettlements(),
+        upstream: fetchUpstream(host.fetch),
+        watchdog: createWatchdog(),
+      })
+      this.#app = createApp({
+        ...front,
+        runners: this.#runners,
+        catalog: this.#catalog,
+        registryAddress: registry,
+        registry: () => this.#runners.allowlist.snapshot(),
+        pages: undefined,
+        openapi: host.openapi,
+        adminKey: config.adminKey,
+        metricsToken: config.metricsToken,
+      })
+      this.#jobs = createAlarmJobs(storage, createRunnerJobs(this.#runners, collateral), {
+        clock,
+        log,
+      })
+      // Nothing is answered before the leases of before are judged anew.
+      void state.blockConcurrencyWhile(() => restoreLeases(this.#runners))
+    }
+
+    override async fetch(request: Request): Promise<Response> {
+      return this.#app.fetch(request)
+    }
+
+    async models(): Promise<readonly string[]> {
+      return this.#catalog.all().map(({ id }) => id)
+    }
+
+    async view(model: string): Promise<MarketView> {
+      const { directory, store } = this.#runners
+      const runners = store.leasesOf(model).flatMap((leased) => {
+        const live = directory.find(leased.runner.id)
+        if (live === undefined) return []
+        return [{ ...leased, standing: live.standing, seen: live.load.seen }]
+      })
+      return { offer: this.#catalog.find(model), runners }
+    }
+
+    async modelOf(runner: string): Promise<string | undefined> {
+      return this.#runners.directory.find(runner)?.model
+    }
+
+    async keyset(runner: string, digest: string): Promise<string | undefined> {
+      return this.#runners.store.findKeyset(runnerId(runner), digest)
+    }
+
+    async runnerAt(port: number): Promise<string | undefined> {
+      return this.#origins.runnerAt(port)
+    }
+
+    wake(): Promise<void> {
+      return this.#jobs.wake()
+    }
+
+    override alarm(): Promise<void> {
+      return this.#jobs.run()
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import type { TonAddress } from '../db/ids.ts'
+import type { ModelOffer } from '../inference/catalog.ts'
+import type { Op, Result } from '../ledger/port.ts'
+import type { AccountRow, HostRow } from '../money/due-rows.ts'
+import type { Voucher } from '../runners/deps.ts'
+import type { LeasedRunner } from '../runners/runner-view.ts'
+
+/** What Workers and objects ask of each other. Arguments and answers are structured clones. */
+
+/** The ledger of one account or one host. */
+export interface LedgerRpc {
+  commit(ops: readonly Op[]): Promise<readonly Result[]>
+  latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined>
+  /** Remembers an account's signed statement. False when it was used before. */
+  useNonce(nonce: string): Promise<boolean>
+}
+
+/** Which ledgers exist: what has no name here was never written. */
+export interface IndexRpc {
+  add(name: string): Promise<void>
+  /** Names in order, after `after`. */
+  list(after: string, limit: number): Promise<readonly string[]>
+}
+
+/** Registration, evidence, leases and offers. */
+export interface MarketRpc {
+  fetch(request: Request): Promise<Response>
+  /** Ids of the models on sale. */
+  models(): Promise<readonly string[]>
+  view(model: string): Promise<MarketView>
+  modelOf(runner: string): Promise<string | undefined>
+  /** Document of an attested session whose keyset has this digest. */
+  keyset(runner: string, digest: string): Promise<string | undefined>
+  /** Development: the runner whose own origin has this port. */
+  runnerAt(port: number): Promise<string | undefined>
+  wake(): Promise<void>
+}
+
+/** A model's offer and the runners that serve it. */
+export interface MarketView {
+  readonly offer: ModelOffer | undefined
+  readonly runners: readonly LeasedRunner[]
+}
+
+/** One model's routing: what all places that serve it know together. */
+export interface RouteRpc {
+  look(report: LoadReport): Promise<RouteView>
+}
+
+/** What one place has under way. */
+export interface LoadReport {
+  readonly model: string
+  /** Names the place, at random. */
+  readonly place: string
+  /** Requests by runner. */
+  readonly inFlight: Readonly<Record<string, number>>
+}
+
+export interface RouteView extends MarketView {
+  /** Requests by runner, of all other places. */
+  readonly elsewhere: Readonly<Record<string, number>>
+}
+
+/** The watcher of the Till. */
+export interface ChainRpc {
+  commit(ops: readonly Op[]): Promise<readonly Result[]>
+  wake(): Promise<void>
+}
+
+/** The cashier, and its copies of what is due. */
+export interface CashierRpc {
+  noteAccount(row: AccountRow): Promise<void>
+  noteHost(row: HostRow): Promise<void>
+  wake(): Promise<void>
+}
+
+export interface Objects {
+  ledger(name: string): LedgerRpc
+  index(name: string): IndexRpc
+  market(): MarketRpc
+  route(model: string): RouteRpc
+  chain(): ChainRpc
+  cashier(): CashierRpc
+}
+
+/** Every object by its name. A stub lives for one request: it is made anew at each call. */
+export function objectsOf(env: Cloudflare.Env): Objects {
+  // Sound: wrangler.toml binds each namespace to the class of worker.ts that answers this interface.
+  const stub = <Rpc>(space: DurableObjectNamespace, name: string): Rpc =>
+    space.getByName(name) as unknown as Rpc
+  return {
+    ledger: (name) => stub(env.LEDGER, name),
+    index: (name) => stub(env.INDEX, name),
+    market: () => stub(env.MARKET, 'market'),
+    route: (model) => stub(env.ROUTE, model),
+    chain: () => stub(env.CHAIN, 'chain'),
+    cashier: () => stub(env.CASHIER, 'cashier'),
+  }
+}

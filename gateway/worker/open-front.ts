@@ -1,0 +1,69 @@
+import { hex } from '#base/bytes.ts'
+import { parseKeyset } from '#protocol'
+import { createFrontApp } from '../app.ts'
+import { composeFront } from '../compose/compose-front.ts'
+import type { FrontDeps } from '../deps.ts'
+import type { KeysetOf } from '../receipts/keyset-of.ts'
+import { createPendingSettlements } from '../receipts/pending.ts'
+import { createWatchdog } from '../relay/watchdog.ts'
+import { accountNonces } from './account-nonces.ts'
+import { fetchUpstream } from './fetch-upstream.ts'
+import type { WorkerHost } from './host.ts'
+import { type Objects, objectsOf } from './objects.ts'
+import { createReplica, type Replica } from './replica.ts'
+import { openWorkerPlatform, type WorkerPlatform } from './worker-platform.ts'
+
+const PLACE_BYTES = 8
+/** A read of an account waits for its settlements at most this long. */
+const PENDING_MS = 2_000
+
+/** What one Worker keeps between requests: nothing that must outlive it. */
+export interface Front {
+  readonly platform: WorkerPlatform
+  readonly objects: Objects
+  readonly deps: FrontDeps
+  readonly app: ReturnType<typeof createFrontApp>
+  /** Waits for settlements, but not for ever: the request that began one may have been cut off. */
+  readonly soon: (work: Promise<unknown>) => Promise<void>
+}
+
+/** @throws ConfigError that names every bad setting */
+export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
+  const platform = openWorkerPlatform(host, env)
+  const { provider, clock, random } = platform
+  const objects = objectsOf(env)
+  const place = hex(random(PLACE_BYTES))
+  const replica = createReplica({ place, objects, clock, hashes: provider.hashes })
+  const pending = createPendingSettlements()
+  const soon = async (work: Promise<unknown>): Promise<void> => {
+    await Promise.race([work, host.wait(PENDING_MS)])
+  }
+  const composed = composeFront(platform, {
+    directory: replica,
+    catalog: replica.offers,
+    keysetOf: keysetOf(replica, objects),
+    nonces: accountNonces(objects),
+    pending,
+    upstream: fetchUpstream(host.fetch),
+    watchdog: createWatchdog(),
+  })
+  const deps = {
+    ...composed,
+    pendingOf: (account) => soon(pending.settled(account)),
+  } satisfies FrontDeps
+  const app = createFrontApp(deps, (request) => objects.market().fetch(request))
+  return { platform, objects, deps, app, soon }
+}
+
+/** Keysets that receipts cite: of a lease at hand, else the market's session documents. */
+function keysetOf(replica: Replica, objects: Objects): KeysetOf {
+  return async (runner, digest) => {
+    const lease = replica.find(runner)?.lease
+    if (lease?.keysetDigest === digest) return lease.keyset
+    const document = await objects.market().keyset(runner, digest)
+    if (document === undefined) return undefined
+    // Sound: a session document holds its keyset under this name; the parser checks it again.
+    const { workload_keyset } = JSON.parse(document) as { workload_keyset: unknown }
+    return parseKeyset(workload_keyset, 'keyset')
+  }
+}

@@ -1,0 +1,73 @@
+import { addressByHost } from '../http/runner-address.ts'
+import { type Arrival, createServeExchange } from '../inference/serve-exchange.ts'
+import { createWatchdog, TICK_MS } from '../relay/watchdog.ts'
+import { FetchClient } from './fetch-client.ts'
+import type { Front } from './open-front.ts'
+import { readRequestBody } from './read-request-body.ts'
+
+/** Serves one request: inference and runners' addresses first, everything else through Hono. */
+export async function serveRequest(
+  front: Front,
+  request: Request,
+  waitUntil: (work: Promise<unknown>) => void,
+): Promise<Response> {
+  const own = await runnerOfHost(front, request)
+  return serveExchange(front, request, { own, waitUntil }) ?? front.app.fetch(request)
+}
+
+/** The runner whose own origin the request came to. */
+async function runnerOfHost(
+  { platform, objects }: Front,
+  request: Request,
+): Promise<string | undefined> {
+  const { runnerDomain, production, runnerOriginPorts } = platform.config
+  const { host, port } = new URL(request.url)
+  if (runnerDomain !== undefined) return addressByHost(host, runnerDomain)
+  const isOwn = !production && runnerOriginPorts.includes(Number(port))
+  return isOwn ? objects.market().runnerAt(Number(port)) : undefined
+}
+
+/** @returns undefined when the request is none of the hot path's */
+function serveExchange(
+  { platform, deps, soon }: Front,
+  request: Request,
+  { own, waitUntil }: { own: string | undefined; waitUntil: (work: Promise<unknown>) => void },
+): Promise<Response> | undefined {
+  const settling: Promise<void>[] = []
+  const { pending } = deps.inference
+  // A timer belongs to the request that set it.
+  const watchdog = createWatchdog()
+  const serve = createServeExchange({
+    ...deps.inference,
+    authenticator: deps.authenticator,
+    closing: deps.closing,
+    maxBodyBytes: platform.config.maxBodyBytes,
+    watchdog,
+    pending: {
+      ...pending,
+      track(account, work) {
+        settling.push(work)
+        pending.track(account, work)
+      },
+    },
+  })
+  const url = new URL(request.url)
+  let ended: Promise<void> = Promise.resolve()
+  const settled = (): Promise<void> => soon(ended.then(() => Promise.all(settling)))
+  const client = new FetchClient(request.signal, settled)
+  const arrival: Arrival = {
+    method: request.method,
+    path: url.pathname,
+    query: () => url.searchParams,
+    header: (name) => request.headers.get(name),
+    client,
+    readBody: (maxBytes) => readRequestBody(request, maxBytes),
+  }
+  const served = serve(arrival, own)
+  if (served === undefined) return undefined
+  const tick = setInterval(() => watchdog.tick(), TICK_MS)
+  ended = served.finally(() => clearInterval(tick))
+  // Goes on when the client has left, so that nothing is held longer than it must.
+  waitUntil(ended.then(() => Promise.all(settling)))
+  return client.response
+}

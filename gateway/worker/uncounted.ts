@@ -1,0 +1,12 @@
+import type { Metrics } from '../metrics.ts'
+
+/** Workers come and go by the thousand, and a scraper meets one at random: Cloudflare's own analytics count there. */
+export const UNCOUNTED: Metrics = {
+  request: () => {},
+  firstByte: () => {},
+  settled: () => {},
+  refusedReceipt: () => {},
+  runners: () => {},
+  queue: () => {},
+  exposition: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
+}

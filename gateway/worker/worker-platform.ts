@@ -1,0 +1,39 @@
+import { toSeconds } from '#base/brand.ts'
+import { webProvider } from '#protocol'
+import { signerFromSeed, workerdProvider } from '#protocol/workerd'
+import type { Platform } from '../compose/platform.ts'
+import { createConsoleLog } from './console-log.ts'
+import type { WorkerHost } from './host.ts'
+import { ledgerOf } from './ledger-of.ts'
+import { objectsOf } from './objects.ts'
+import { readWorkerSettings, type WorkerSettings } from './settings.ts'
+import { UNCOUNTED } from './uncounted.ts'
+
+export interface WorkerPlatform extends Platform {
+  readonly settings: WorkerSettings
+}
+
+/** Cloudflare stops a Worker when it likes: nothing is told that it closes. */
+const NEVER = { aborted: false }
+
+/** What every part of the gateway gets in a Worker and in its objects. @throws ConfigError */
+export function openWorkerPlatform(host: WorkerHost, env: Cloudflare.Env): WorkerPlatform {
+  const { clock, random } = host
+  const settings = readWorkerSettings(env, toSeconds(clock()))
+  const { config, publicUrl } = settings
+  const { meterSeed } = config.chain
+  return {
+    settings,
+    config,
+    publicUrl,
+    provider: workerdProvider,
+    verifier: webProvider,
+    ledger: ledgerOf(objectsOf(env)),
+    meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
+    metrics: UNCOUNTED,
+    closing: NEVER,
+    clock,
+    random,
+    log: createConsoleLog(config.logLevel, host.write),
+  }
+}
