@@ -6,6 +6,7 @@ import type { PlaintextRule } from './inference/deps.ts'
 import type { LogLevel } from './log.ts'
 import type { ModelSeed } from './model-seed.ts'
 import { SETTINGS, type Settings, type SettingValues } from './settings.ts'
+import type { TracesConfig } from './telemetry/export-spans.ts'
 
 /** Everything that a gateway is told from outside. Plain data: it crosses process borders as it is. */
 export interface GatewayConfig {
@@ -51,6 +52,8 @@ export interface GatewayConfig {
   /** Requests that wait while every runner of their model is busy. */
   readonly queue: { readonly requests: number; readonly seconds: number }
   readonly logLevel: LogLevel
+  /** Undefined exports none. */
+  readonly traces: TracesConfig | undefined
 }
 
 /** `invalid`: the message names every bad setting; fix them. */
@@ -109,6 +112,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     maxBodyBytes: values.MAX_BODY_BYTES,
     queue: { requests: values.MAX_QUEUED, seconds: values.QUEUE_SECONDS },
     logLevel: values.LOG_LEVEL,
+    traces: tracesOf(values),
   }
 }
 
@@ -124,6 +128,21 @@ function readSettings(env: Settings, problems: string[]): SettingValues | undefi
   }
   // Sound: without problems every name of the table was parsed by its own parser.
   return problems.length === 0 ? (values as SettingValues) : undefined
+}
+
+/** By OpenTelemetry's rules: the signal's own endpoint as it is, the common one with the signal's path. */
+function tracesOf(values: SettingValues): TracesConfig | undefined {
+  const common = values.OTEL_EXPORTER_OTLP_ENDPOINT
+  const url =
+    values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ??
+    (common === undefined ? undefined : `${common.replace(/\/$/, '')}/v1/traces`)
+  if (url === undefined || values.OTEL_SDK_DISABLED === 'true') return undefined
+  return {
+    url,
+    headers: values.OTEL_EXPORTER_OTLP_HEADERS,
+    service: values.OTEL_SERVICE_NAME,
+    ratio: values.OTEL_TRACES_SAMPLER_ARG,
+  }
 }
 
 /** Rules over several settings; production refuses what only a developer's machine may do. */

@@ -18,8 +18,8 @@ export interface JobsDeps {
   readonly collateral: CollateralSource
   /** Moves the write-ahead log into the file. */
   readonly checkpoint: () => void
-  /** Jobs of the money side, when this gateway has a Till. */
-  readonly money: readonly Job[]
+  /** Jobs of the money side, when this gateway has a Till, and those of its platform. */
+  readonly others: readonly Job[]
   readonly clock: Clock
 }
 
@@ -36,7 +36,7 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
     },
     { name: 'checkpoint', everyMs: 5_000, run: async () => deps.checkpoint() },
     ...createRunnerJobs(runners, deps.collateral),
-    ...deps.money,
+    ...deps.others,
   ]
 }
 

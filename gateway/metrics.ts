@@ -1,14 +1,43 @@
 import type { MeteredUsage } from '#protocol'
 
-/** What this gateway counts. Labels come from configured lists only (M17). */
+/**
+ * What this gateway counts. Labels come from closed lists in its own code, or from the operator's: never from what a
+ * client or a runner sent (M17).
+ */
 export interface Metrics {
-  /** One inference request ended. @param outcome of a closed list */
-  request(path: string, confidentiality: string, outcome: string, seconds: number): void
+  /** One inference request ended. @param outcome a kind of outcome, or the code of the refusal */
+  request(path: string, confidentiality: 'plain' | 'sealed', outcome: string, seconds: number): void
+  /** From asking a runner to the first byte of its answer. */
   firstByte(seconds: number): void
-  settled(usage: Pick<MeteredUsage, 'prompt_tokens' | 'completion_tokens'>, cost: bigint): void
+  /** What the gateway itself took before it asked the first runner. */
+  overhead(seconds: number): void
+  /** A wait for a busy runner ended. */
+  queued(seconds: number): void
+  runnerFailed(how: string): void
+  settled(usage: Tokens, cost: bigint): void
   refusedReceipt(code: string): void
-  runners(counts: { readonly eligible: number; readonly known: number }): void
-  queue(requests: number): void
+  /** One durable transaction. */
+  commit(operations: number, seconds: number): void
+  /** A job ran. @param name one of `jobs.ts` */
+  job(name: string, result: 'ok' | 'failed', atSeconds: number): void
+  spansDropped(count: number): void
+  /** How things stand, read when the metrics are. */
+  state(now: State): void
   /** Everything counted, as a scraper reads it. */
   exposition(): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+export type Tokens = Pick<
+  MeteredUsage,
+  'prompt_tokens' | 'cached_tokens' | 'completion_tokens' | 'reasoning_tokens'
+>
+
+export type RunnerCondition = 'free' | 'full' | 'resting' | 'drained' | 'silent' | 'untrusted'
+
+export interface State {
+  readonly runners: Readonly<Record<RunnerCondition, number>>
+  readonly inFlight: number
+  readonly queue: number
+  /** Seconds since the Registry was read; undefined: never. */
+  readonly registryAge: number | undefined
 }

@@ -14,10 +14,11 @@ export { SETTINGS } from './settings.ts'
 /** What this process itself gives to a gateway: its clock, randomness and network. */
 export function processDeps(): Pick<
   GatewayDeps,
-  'clock' | 'random' | 'chance' | 'everyTick' | 'fetch'
+  'clock' | 'timer' | 'random' | 'chance' | 'everyTick' | 'fetch'
 > {
   return {
     clock: () => unixMs(Date.now()),
+    timer: () => performance.now(),
     random: createRandom(),
     chance: Math.random,
     everyTick: (periodMs, tick) => {

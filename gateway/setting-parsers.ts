@@ -100,3 +100,32 @@ export function models(text: string | undefined): readonly ModelSeed[] {
   if (!Array.isArray(list)) throw new RangeError('must be a JSON array')
   return list.map((entry: unknown) => modelSeed(entry))
 }
+
+/** `name=value,other=value`, values percent-encoded, as OpenTelemetry writes them. */
+export function headerList(text: string | undefined): Readonly<Record<string, string>> {
+  const entries = (text ?? '').split(',').filter((part) => part.trim() !== '')
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const [, name, value] =
+        /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*([\x21-\x7e]*)\s*$/.exec(entry) ?? []
+      if (name === undefined || value === undefined)
+        throw new RangeError('must be name=value pairs')
+      return [name.toLowerCase(), decoded(value)]
+    }),
+  )
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    throw new RangeError('must be percent-encoded')
+  }
+}
+
+/** A share from 0 to 1. */
+export function ratio(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new RangeError('must be from 0 to 1')
+  return value
+}

@@ -1,6 +1,7 @@
 import type { PlaintextRule } from './inference/deps.ts'
 import {
   hashes,
+  headerList,
   integer,
   matching,
   models,
@@ -8,6 +9,7 @@ import {
   optional,
   origin,
   ports,
+  ratio,
   required,
   secretBytes,
   tons,
@@ -199,6 +201,36 @@ export const SETTINGS = {
     help: 'debug, info, warn or error',
     fallback: 'info',
     parse: oneOf('debug', 'info', 'warn', 'error'),
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting({
+    help: 'OpenTelemetry collector (OTLP over HTTP with JSON): traces go to /v1/traces there; unset exports none',
+    fallback: undefined,
+    parse: optional(url),
+  }),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: setting({
+    help: 'the same for traces alone, as a whole URL',
+    fallback: undefined,
+    parse: optional(url),
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: setting({
+    help: 'headers for the collector: name=value, separated by commas, percent-encoded',
+    fallback: '',
+    parse: headerList,
+  }),
+  OTEL_SERVICE_NAME: setting({
+    help: 'name of this gateway in traces',
+    fallback: 'cocoon-gateway',
+    parse: required((text) => text),
+  }),
+  OTEL_TRACES_SAMPLER_ARG: setting({
+    help: 'share of requests to trace, 0 to 1; what callers ask for in traceparent does not count',
+    fallback: '1',
+    parse: required(ratio),
+  }),
+  OTEL_SDK_DISABLED: setting({
+    help: 'true exports no traces, whatever else is set',
+    fallback: 'false',
+    parse: oneOf('true', 'false'),
   }),
 } as const
 

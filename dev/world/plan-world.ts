@@ -140,6 +140,7 @@ export async function planWorld(
     maxBodyBytes: 32 * 1024 * 1024,
     queue: { requests: 1_000, seconds: 30 },
     logLevel: 'warn',
+    traces: undefined,
   }
   return {
     tee,

@@ -33,7 +33,8 @@ const MAX_WAITING_BYTES = 256 * 1024 * 1024
 
 /** Puts accounts, inference and receipts together: what serves developers, wherever it runs. */
 export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
-  const { config, publicUrl, ledger, provider, verifier, metrics, clock, random, log } = platform
+  const { config, publicUrl, ledger, provider, verifier, metrics, clock, timer, random, log } =
+    platform
   const { hashes } = provider
   const { directory, catalog, pending, upstream, watchdog } = parts
   const keys = { ledger, hashes, secret: deriveSecret(platform, 'api keys'), clock }
@@ -63,6 +64,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       topUpUrl: (account) => `${publicUrl}/top-up?account=${account}`,
       affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
       plaintext: config.plaintext,
+      timer,
       random,
       log,
     },

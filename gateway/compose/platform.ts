@@ -3,6 +3,7 @@ import type { Bytes } from '#base/bytes.ts'
 import { utf8 } from '#base/bytes.ts'
 import type { CryptoMode, Provider, Signer } from '#protocol'
 import type { GatewayConfig } from '../config.ts'
+import type { Timer } from '../inference/journey.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -22,6 +23,7 @@ export interface Platform {
   /** Ends when the gateway is told to stop. */
   readonly closing: Pick<AbortSignal, 'aborted'>
   readonly clock: Clock
+  readonly timer: Timer
   readonly random: Random
   readonly log: Log
 }

@@ -9,6 +9,11 @@ const EXPOSED = [
   'x-receipt-id',
   'x-should-retry',
   'retry-after',
+  'openai-processing-ms',
+  'server-timing',
+  ...['limit', 'remaining', 'reset'].flatMap((what) =>
+    ['requests', 'tokens'].map((of) => `x-ratelimit-${what}-${of}`),
+  ),
   ACI_HEADER.version,
   ACI_HEADER.keysetDigest,
   'ehbp-response-nonce',

@@ -4,6 +4,7 @@ import { ApiError, type ApiErrorCode } from '../errors.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { takePlace } from '../runners/load.ts'
 import type { InferenceDeps } from './deps.ts'
+import type { Journey } from './journey.ts'
 import { type Candidate, type Picked, type PickFailure, pick } from './pick.ts'
 import type { Ask } from './read-ask.ts'
 import type { InferenceRequest } from './request.ts'
@@ -38,10 +39,26 @@ export async function findPlace(
   if (chosen.ok) return chosen.place
   if (chosen.reason !== 'busy') throw failure(chosen, ask)
   const guest = { models: ask.models, account, client: request.client, bytes: request.body.length }
-  return deps.waiting.wait(guest, () => {
+  const place = deps.waiting.wait(guest, () => {
     const later = takeNow(deps, ask, account, NOBODY)
     return later.ok ? later.place : undefined
   })
+  return queued(deps, request.journey, place)
+}
+
+/** Notes how long a request waited, served or not. */
+export async function queued<T>(
+  { timer, metrics }: Pick<InferenceDeps, 'timer' | 'metrics'>,
+  journey: Journey,
+  place: Promise<T>,
+): Promise<T> {
+  const began = timer()
+  try {
+    return await place
+  } finally {
+    journey.queuedMs = timer() - began
+    metrics.queued(journey.queuedMs / 1000)
+  }
 }
 
 /** A place at a runner not tried yet, if there is one now: for another attempt. */

@@ -10,6 +10,7 @@ import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
 import type { AccountRefs } from './account-ref.ts'
 import type { Offers } from './catalog.ts'
+import type { Timer } from './journey.ts'
 import type { QuoteTerms } from './quote-terms.ts'
 import type { TopUpUrl } from './reserve.ts'
 import type { RunnerSessions } from './runner-sessions.ts'
@@ -36,6 +37,7 @@ export interface InferenceDeps extends SettleDeps {
   readonly affinity: MacKey
   readonly plaintext: PlaintextRule
   readonly clock: Clock
+  readonly timer: Timer
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics

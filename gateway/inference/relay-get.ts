@@ -46,6 +46,7 @@ export function createRelayGet(
         client,
         headers,
         maxBytes: MAX_DOCUMENT_BYTES,
+        timing: () => ({}),
         request: {
           target: runner.lease.target,
           method: 'GET',

@@ -3,6 +3,7 @@ import type { Identity } from '../accounts/authenticator.ts'
 import type { RequestId } from '../db/ids.ts'
 import type { Client } from '../relay/ports.ts'
 import type { InferencePath } from './endpoints.ts'
+import type { Journey } from './journey.ts'
 
 /** An authenticated inference request, its body read whole. */
 export interface InferenceRequest {
@@ -13,6 +14,7 @@ export interface InferenceRequest {
   readonly id: RequestId
   readonly body: Uint8Array
   readonly at: UnixMs
+  readonly journey: Journey
   /** Headers of every answer: request id, CORS. */
   readonly headers: Readonly<Record<string, string>>
 }

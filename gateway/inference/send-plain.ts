@@ -15,6 +15,7 @@ import { noteFailure, noteFirstByte, noteSuccess } from '../runners/score.ts'
 import { answerBytes } from './answer-bytes.ts'
 import type { Place } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
+import { newLeg, overheadMs, timingHeaders } from './journey.ts'
 import { lostEvent } from './lost-event.ts'
 import { ALLOWANCE_SECONDS, makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
@@ -55,19 +56,22 @@ export async function sendPlain(
   const wire = sealed.sealBody(request.body)
   const headers = clientHeaders(deps, request, attempt, sealed)
   const transcript = new Transcript(provider.hashes, sealed.commitmentKey)
-  const sentAt = deps.clock()
-  let firstByteAt = sentAt
+  const { journey } = request
+  journey.model = runner.model
+  const leg = newLeg(journey, { runner: runner.id, number: attempt.number, sent: deps.timer() })
+  if (attempt.number === 1) deps.metrics.overhead(overheadMs(journey, leg.sent) / 1000)
   const outcome = await runPlainAttempt(deps, {
     client: request.client,
     transcript,
     headers,
     lostEvent: (how) => lostEvent(request.path, how),
     maxBytes: answerBytes(request.path, attempt.bound),
+    timing: () => timingHeaders(journey, deps.timer()),
     opener: (nonce) => sealed.opener(nonce, transcript),
     onFirstByte: () => {
-      firstByteAt = deps.clock()
-      const ms = firstByteAt - sentAt
-      load.score = noteFirstByte(load.score, ms, firstByteAt)
+      leg.firstByte = deps.timer()
+      const ms = leg.firstByte - leg.sent
+      load.score = noteFirstByte(load.score, ms, deps.clock())
       deps.metrics.firstByte(ms / 1000)
     },
     request: {
@@ -78,11 +82,13 @@ export async function sendPlain(
       body: wire,
     },
   })
+  leg.ended = deps.timer()
+  leg.outcome = outcome.kind
   noteOutcome(deps, runner, outcome)
   const { commitmentKey } = sealed
   const plaintext = new Uint8Array(request.body)
   const digests = requestDigests(provider.hashes, { wire, plaintext, commitmentKey })
-  const answerMs = deps.clock() - firstByteAt
+  const answerMs = leg.ended - (leg.firstByte ?? leg.sent)
   return { ...attempt, outcome, headers, digests, transcript, answerMs }
 }
 
@@ -156,6 +162,7 @@ function noteOutcome(deps: InferenceDeps, { id, load }: LiveRunner, outcome: Pla
   const fault =
     how === 'refused' ? 'absent' : how === 'unauthentic' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)
+  deps.metrics.runnerFailed(how ?? outcome.kind)
   const code = how ?? (('code' in outcome && outcome.code) || outcome.kind)
   deps.log('warn', 'runner failed a request', { runner: id, code })
 }

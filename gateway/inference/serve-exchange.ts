@@ -11,8 +11,10 @@ import { addressByPath, type RunnerAddress } from '../http/runner-address.ts'
 import { codeOf } from '../log.ts'
 import type { Client } from '../relay/ports.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import type { Trace } from '../telemetry/spans.ts'
 import type { InferenceDeps } from './deps.ts'
 import { type InferencePath, inferencePath } from './endpoints.ts'
+import { type Journey, newJourney, timingHeaders } from './journey.ts'
 import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
 import { servePlain } from './serve-plain.ts'
 import { serveSealed } from './serve-sealed.ts'
@@ -20,6 +22,8 @@ import { serveSealed } from './serve-sealed.ts'
 export interface ExchangeDeps extends InferenceDeps {
   readonly authenticator: Authenticator
   readonly maxBodyBytes: number
+  /** Takes what became of a request, when traces are exported. */
+  readonly trace: Trace | undefined
   /** Ends when the gateway is told to stop: nothing new is taken then. */
   readonly closing: Pick<AbortSignal, 'aborted'>
 }
@@ -49,6 +53,7 @@ export type ServeExchange = (arrival: Arrival, own: string | undefined) => Promi
 
 interface Exchange extends Arrival {
   readonly id: RequestId
+  readonly journey: Journey
   readonly at: UnixMs
   readonly headers: Readonly<Record<string, string>>
 }
@@ -78,7 +83,8 @@ async function run(
 ): Promise<void> {
   const id = requestId(newRequestId(deps.random))
   const headers = { ...COMMON_HEADERS, 'x-request-id': id }
-  const exchange = { ...arrival, id, at: deps.clock(), headers }
+  const journey = newJourney(deps.timer())
+  const exchange = { ...arrival, id, at: deps.clock(), journey, headers }
   try {
     await serve(exchange)
   } catch (error) {
@@ -86,7 +92,8 @@ async function run(
   }
 }
 
-function answerError(deps: ExchangeDeps, { client, id, headers }: Exchange, error: unknown): void {
+function answerError(deps: ExchangeDeps, exchange: Exchange, error: unknown): void {
+  const { client, id, headers, journey } = exchange
   const answer = anyErrorAnswer(error)
   if (answer.status >= 500) {
     const cause = error instanceof ApiError ? (error.cause ?? error) : error
@@ -97,7 +104,8 @@ function answerError(deps: ExchangeDeps, { client, id, headers }: Exchange, erro
     client.fail()
     return
   }
-  client.head(answer.status, { ...answer.headers, ...headers })
+  const timing = timingHeaders(journey, deps.timer())
+  client.head(answer.status, { ...answer.headers, ...headers, ...timing })
   client.end(utf8(answer.body))
 }
 
@@ -148,10 +156,11 @@ function shown(path: string): string {
 /** Authenticates, reads the body and serves it, sealed to `runner` or plain. */
 async function serveBody(
   deps: ExchangeDeps,
-  { client, id, at, headers, header, readBody }: Exchange,
+  exchange: Exchange,
   path: InferencePath,
   runner: LiveRunner | undefined,
 ): Promise<void> {
+  const { client, id, at, journey, headers, header, readBody } = exchange
   const kind = runner === undefined ? 'plain' : 'sealed'
   let outcome = 'refused'
   try {
@@ -163,7 +172,7 @@ async function serveBody(
     const key = readKey(textOf(header('authorization')), textOf(header('x-api-key')))
     const identity = await authenticate(deps.authenticator, key)
     const body = await readBody(deps.maxBodyBytes)
-    const asked = { client, path, identity, id, body, at, headers }
+    const asked = { client, path, identity, id, body, at, journey, headers }
     outcome =
       runner === undefined
         ? await servePlain(deps, asked)
@@ -172,7 +181,17 @@ async function serveBody(
     outcome = error instanceof ApiError ? error.code : 'refused'
     throw error
   } finally {
-    deps.metrics.request(path, kind, outcome, (deps.clock() - at) / 1000)
+    const ended = deps.timer()
+    deps.metrics.request(path, kind, outcome, (ended - journey.arrived) / 1000)
+    deps.trace?.({
+      request: id,
+      path,
+      kind,
+      outcome,
+      journey,
+      ended,
+      parent: textOf(header('traceparent')),
+    })
   }
 }
 

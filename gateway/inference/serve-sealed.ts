@@ -20,7 +20,9 @@ import type { LiveRunner } from '../runners/live-runner.ts'
 import { takePlace } from '../runners/load.ts'
 import { noteFailure, noteSuccess } from '../runners/score.ts'
 import { answerBytes } from './answer-bytes.ts'
+import { queued } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
+import { newLeg, overheadMs, timingHeaders } from './journey.ts'
 import { makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
 import { release, reserve } from './reserve.ts'
@@ -74,7 +76,7 @@ function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() =>
   if (place !== undefined) return Promise.resolve(place)
   const { client, identity, body } = request
   const guest = { models: [model], account: identity.account, client, bytes: body.length } as const
-  return deps.waiting.wait(guest, take)
+  return queued(deps, request.journey, deps.waiting.wait(guest, take))
 }
 
 async function serveThere(
@@ -88,7 +90,13 @@ async function serveThere(
   await reserve(deps, { ...hold, amount: bound.cost }, undefined)
   let outcome: SealedOutcome
   try {
+    const { journey, runner } = request
+    journey.model = runner.model
+    const leg = newLeg(journey, { runner: runner.id, number: ATTEMPT, sent: deps.timer() })
+    deps.metrics.overhead(overheadMs(journey, leg.sent) / 1000)
     outcome = await send(deps, request, { envelope, terms, bound })
+    leg.ended = deps.timer()
+    leg.outcome = outcome.kind
   } catch (error) {
     await release(deps, hold)
     throw error
@@ -202,6 +210,7 @@ function send(
   return runSealedAttempt(deps, {
     client,
     maxBytes: answerBytes(request.path, bound),
+    timing: () => timingHeaders(request.journey, deps.timer()),
     headers: {
       ...request.headers,
       'x-receipt-id': receiptId(id, ATTEMPT),
@@ -244,6 +253,7 @@ function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOut
   const fault =
     how === 'refused' ? 'absent' : how === 'misbehaved' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)
+  deps.metrics.runnerFailed(how)
   deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: how })
 }
 

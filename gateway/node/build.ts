@@ -12,6 +12,7 @@ import { composeMarket, type SimulationTrust } from '../compose/compose-market.t
 import type { Platform } from '../compose/platform.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
+import type { Timer } from '../inference/journey.ts'
 import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
@@ -45,6 +46,7 @@ export interface BuildInput {
   readonly openapi: string
   readonly closing: AbortSignal
   readonly clock: Clock
+  readonly timer: Timer
   readonly random: Random
   readonly fetch: typeof fetch
   readonly log: Log
@@ -102,18 +104,24 @@ export function build(input: BuildInput): Built {
 }
 
 function openPlatform(input: BuildInput): Platform {
-  const { config, publicUrl, store, closing, clock, random, log } = input
+  const { config, publicUrl, store, closing, clock, timer, random, log } = input
   const { meterSeed } = config.chain
+  const metrics = createPromMetrics()
+  const observe = (calls: number) => {
+    const began = timer()
+    return () => metrics.commit(calls, (timer() - began) / 1000)
+  }
   return {
     config,
     publicUrl,
     provider: nodeProvider,
     verifier: createVerifier(),
-    ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate),
+    ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate, observe),
     meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
-    metrics: createPromMetrics(),
+    metrics,
     closing,
     clock,
+    timer,
     random,
     log,
   }

@@ -1,11 +1,26 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Metrics } from '../metrics.ts'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Metrics, State, Tokens } from '../metrics.ts'
 
 const SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300]
+const SHORT_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
+const OPERATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1_024]
 
-/** Counts for Prometheus. */
-export function createPromMetrics(): Metrics {
-  const registry = new Registry()
+/** Counts for Prometheus. @param registry of its own, or the one that a test reads */
+export function createPromMetrics(registry = new Registry()): Metrics {
+  collectDefaultMetrics({ register: registry })
+  return {
+    ...flow(registry),
+    ...books(registry),
+    ...operations(registry),
+    exposition: async () => ({
+      contentType: registry.contentType,
+      text: await registry.metrics(),
+    }),
+  }
+}
+
+/** Requests on their way. */
+function flow(registry: Registry) {
   const registers = [registry]
   const requests = new Histogram({
     name: 'cocoon_request_seconds',
@@ -16,13 +31,44 @@ export function createPromMetrics(): Metrics {
   })
   const firstByte = new Histogram({
     name: 'cocoon_first_byte_seconds',
-    help: 'Time to the first byte of an answer',
+    help: 'Time from asking a runner to the first byte of its answer',
     buckets: SECONDS,
     registers,
   })
+  const overhead = new Histogram({
+    name: 'cocoon_overhead_seconds',
+    help: 'Time that the gateway itself took before it asked a runner',
+    buckets: SHORT_SECONDS,
+    registers,
+  })
+  const queued = new Histogram({
+    name: 'cocoon_queue_seconds',
+    help: 'Waits because every runner of a model was busy',
+    buckets: SECONDS,
+    registers,
+  })
+  const failures = new Counter({
+    name: 'cocoon_runner_failures_total',
+    help: 'Attempts that a runner failed, by how',
+    labelNames: ['how'],
+    registers,
+  })
+  return {
+    request: (path: string, confidentiality: string, outcome: string, seconds: number) =>
+      requests.labels(path, confidentiality, outcome).observe(seconds),
+    firstByte: (seconds: number) => firstByte.observe(seconds),
+    overhead: (seconds: number) => overhead.observe(seconds),
+    queued: (seconds: number) => queued.observe(seconds),
+    runnerFailed: (how: string) => failures.labels(how).inc(),
+  }
+}
+
+/** Money and the ledger that holds it. */
+function books(registry: Registry) {
+  const registers = [registry]
   const tokens = new Counter({
     name: 'cocoon_tokens_total',
-    help: 'Settled tokens',
+    help: 'Settled tokens; prompt includes cached ones, completion includes reasoning',
     labelNames: ['kind'],
     registers,
   })
@@ -37,35 +83,70 @@ export function createPromMetrics(): Metrics {
     labelNames: ['code'],
     registers,
   })
-  const runners = new Gauge({
-    name: 'cocoon_runners',
-    help: 'Runners with a lease, and those of them that may get work',
-    labelNames: ['state'],
+  const commits = new Histogram({
+    name: 'cocoon_ledger_commit_seconds',
+    help: 'Durable transactions of the ledger',
+    buckets: SHORT_SECONDS,
     registers,
   })
-  const queue = new Gauge({
-    name: 'cocoon_queue_requests',
-    help: 'Requests that wait because every runner of their model is busy',
+  const batch = new Histogram({
+    name: 'cocoon_ledger_commit_operations',
+    help: 'Operations that shared one durable transaction',
+    buckets: OPERATIONS,
     registers,
   })
   return {
-    exposition: async () => ({
-      contentType: registry.contentType,
-      text: await registry.metrics(),
-    }),
-    request: (path, confidentiality, outcome, seconds) =>
-      requests.labels(path, confidentiality, outcome).observe(seconds),
-    firstByte: (seconds) => firstByte.observe(seconds),
-    settled: (usage, nano) => {
+    settled: (usage: Tokens, nano: bigint) => {
       tokens.labels('prompt').inc(usage.prompt_tokens)
+      tokens.labels('cached').inc(usage.cached_tokens)
       tokens.labels('completion').inc(usage.completion_tokens)
+      tokens.labels('reasoning').inc(usage.reasoning_tokens)
       cost.inc(Number(nano))
     },
-    queue: (requests) => queue.set(requests),
-    refusedReceipt: (code) => refused.labels(code).inc(),
-    runners: ({ eligible, known }) => {
-      runners.labels('eligible').set(eligible)
-      runners.labels('known').set(known)
+    refusedReceipt: (code: string) => refused.labels(code).inc(),
+    commit: (count: number, seconds: number) => {
+      commits.observe(seconds)
+      batch.observe(count)
+    },
+  }
+}
+
+/** How the gateway and what it depends on are doing. */
+function operations(registry: Registry) {
+  const registers = [registry]
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name, help, labelNames, registers })
+  const jobs = new Counter({
+    name: 'cocoon_job_runs_total',
+    help: 'Runs of jobs, by result',
+    labelNames: ['job', 'result'],
+    registers,
+  })
+  const dropped = new Counter({
+    name: 'cocoon_spans_dropped_total',
+    help: 'Spans that the collector of traces did not take',
+    registers,
+  })
+  const lastOk = gauge(
+    'cocoon_job_success_timestamp_seconds',
+    'When a job last succeeded; deposits: how far the chain is known',
+    ['job'],
+  )
+  const runners = gauge('cocoon_runners', 'Runners with a lease, by condition', ['state'])
+  const inFlight = gauge('cocoon_requests_in_flight', 'Requests at runners now')
+  const queue = gauge('cocoon_queue_requests', 'Requests that wait for a busy runner now')
+  const age = gauge('cocoon_registry_age_seconds', 'Age of the Registry as it was last read')
+  return {
+    job: (name: string, result: 'ok' | 'failed', atSeconds: number) => {
+      jobs.labels(name, result).inc()
+      if (result === 'ok') lastOk.labels(name).set(atSeconds)
+    },
+    spansDropped: (count: number) => dropped.inc(count),
+    state: (now: State) => {
+      for (const [state, count] of Object.entries(now.runners)) runners.labels(state).set(count)
+      inFlight.set(now.inFlight)
+      queue.set(now.queue)
+      if (now.registryAge !== undefined) age.set(now.registryAge)
     },
   }
 }

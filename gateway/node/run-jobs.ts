@@ -6,15 +6,24 @@ export interface RunningJobs {
   close(): Promise<void>
 }
 
+export type NoteRun = (job: string, result: 'ok' | 'failed') => void
+
 /** Runs every job at its period: never twice at once, and a failure ends nothing. */
-export function runJobs(jobs: readonly Job[], log: Log): RunningJobs {
+export function runJobs(
+  jobs: readonly Job[],
+  { log, noteRun }: { readonly log: Log; readonly noteRun: NoteRun },
+): RunningJobs {
   const timers: NodeJS.Timeout[] = []
   const running = new Map<string, Promise<void>>()
   for (const { name, everyMs, run } of jobs) {
     const timer = setInterval(() => {
       if (running.has(name)) return
       const work = run()
-        .catch((error: unknown) => log('warn', 'job failed', { job: name, code: codeOf(error) }))
+        .then(() => noteRun(name, 'ok'))
+        .catch((error: unknown) => {
+          noteRun(name, 'failed')
+          log('warn', 'job failed', { job: name, code: codeOf(error) })
+        })
         .finally(() => running.delete(name))
       running.set(name, work)
     }, everyMs)

@@ -40,6 +40,7 @@ const config: GatewayConfig = {
   maxBodyBytes: 1_024,
   queue: { requests: 1_000, seconds: 30 },
   logLevel: 'info',
+  traces: undefined,
 }
 
 const start = (changes: Partial<GatewayConfig>): Promise<unknown> =>

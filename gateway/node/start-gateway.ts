@@ -9,6 +9,8 @@ import { type GatewayConfig, isLoopback } from '../config.ts'
 import type { RunnerId } from '../db/ids.ts'
 import { type Migration, migrate } from '../db/migrate.ts'
 import { addressByHost } from '../http/runner-address.ts'
+import type { Timer } from '../inference/journey.ts'
+import type { ExchangeDeps } from '../inference/serve-exchange.ts'
 import { createJobs, type Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { createMoneyJobs } from '../money/money-jobs.ts'
@@ -17,16 +19,18 @@ import type { ServePages } from '../pages.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { saveScores } from '../runners/save-scores.ts'
+import { createSpanExporter, type SpanExporter } from '../telemetry/export-spans.ts'
 import { type Built, build } from './build.ts'
 import { type HttpServer, openHttpServer, type RequestHandler } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
 import { openSqlite, type SqliteStore } from './open-sqlite.ts'
-import { type RunningJobs, runJobs } from './run-jobs.ts'
+import { type NoteRun, type RunningJobs, runJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
 import { createUpstream, type NodeUpstream } from './upstream.ts'
 
 export interface GatewayDeps {
   readonly clock: Clock
+  readonly timer: Timer
   readonly random: Random
   /** 0 to 1, for jitter. */
   readonly chance: () => number
@@ -89,7 +93,11 @@ export async function startGateway(options: {
     pages: deps.pages,
     closing: closing.signal,
   })
-  listener = openListener(config, built, closing.signal)
+  const spans =
+    config.traces === undefined
+      ? undefined
+      : createSpanExporter(config.traces, { ...deps, metrics: built.app.inference.metrics })
+  listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace })
   handle = mainHandler(config, built, listener)
   await restoreLeases(built.app.runners)
   const { ledger } = built.app.runners
@@ -102,7 +110,7 @@ export async function startGateway(options: {
     signerFromSeed,
     clock: deps.clock,
   })
-  const jobs = startJobs(built, { store, money }, deps)
+  const jobs = startJobs(built, { store, money, spans }, deps)
   const gateway = { built, server, origins, jobs, upstream, store, closing }
   return {
     origin: config.publicUrl ?? server.origin,
@@ -127,10 +135,14 @@ function openOrigins(config: GatewayConfig, listener: () => Listener | undefined
   })
 }
 
-function openListener(config: GatewayConfig, { app }: Built, closing: AbortSignal): Listener {
+function openListener(
+  config: GatewayConfig,
+  { app }: Built,
+  given: Pick<ExchangeDeps, 'closing' | 'trace'>,
+): Listener {
   const { maxBodyBytes } = config
   const { authenticator, inference } = app
-  return createInferenceListener({ ...inference, authenticator, maxBodyBytes, closing })
+  return createInferenceListener({ ...inference, authenticator, maxBodyBytes, ...given })
 }
 
 /** Inference and runners' addresses first, everything else through Hono. */
@@ -154,7 +166,15 @@ function mainHandler(
 
 function startJobs(
   { app, collateral }: Built,
-  { store, money }: { readonly store: SqliteStore; readonly money: readonly Job[] },
+  {
+    store,
+    money,
+    spans,
+  }: {
+    readonly store: SqliteStore
+    readonly money: readonly Job[]
+    readonly spans: SpanExporter | undefined
+  },
   deps: GatewayDeps,
 ): RunningJobs {
   const { watchdog, waiting } = app.inference
@@ -167,17 +187,26 @@ function startJobs(
     runners: app.runners,
     collateral,
     checkpoint: () => store.checkpoint(),
-    money,
+    others: spans === undefined ? money : [...money, tracesJob(spans)],
     clock: deps.clock,
   })
-  const running = runJobs(jobs, deps.log)
+  const { metrics } = app.inference
+  const noteRun: NoteRun = (job, result) => metrics.job(job, result, deps.clock() / 1000)
+  const running = runJobs(jobs, { log: deps.log, noteRun })
   return {
     close: async () => {
       stopTicks()
       await running.close()
+      await spans?.flush()
     },
   }
 }
+
+function tracesJob({ flush }: SpanExporter): Job {
+  return { name: 'traces', everyMs: TRACES_MS, run: flush }
+}
+
+const TRACES_MS = 5_000
 
 interface Parts {
   readonly built: Built

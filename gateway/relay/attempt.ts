@@ -28,11 +28,13 @@ const STALLED_CLIENT_SECONDS = 120
 /** The longest answer: a runner that keeps a connection alive with nothing in it holds a place and money. */
 const ANSWER_SECONDS = 3_600
 
-export interface AttemptLimits {
+export interface AttemptTerms {
   /** Most time between two chunks of an answer that has begun. */
   readonly silenceSeconds: number
   /** Most bytes of the answer on the wire. */
   readonly bytes: number
+  /** Headers that say how long what took, when the head is sent. */
+  readonly timing: () => Readonly<Record<string, string>>
 }
 
 /**
@@ -43,7 +45,7 @@ export abstract class Attempt<Answered, How> implements Incoming {
   protected readonly client: Client
   readonly #watch: Watch
   readonly #whole: Watch
-  readonly #limits: AttemptLimits
+  readonly #terms: AttemptTerms
   readonly #ended = Promise.withResolvers<Answered | Unanswered<How | Failure>>()
   #call: Call | undefined
   #headSent = false
@@ -51,9 +53,9 @@ export abstract class Attempt<Answered, How> implements Incoming {
   #received = 0
   #passed = 0
 
-  constructor(watchdog: Watchdog, client: Client, limits: AttemptLimits) {
+  constructor(watchdog: Watchdog, client: Client, terms: AttemptTerms) {
     this.client = client
-    this.#limits = limits
+    this.#terms = terms
     this.#whole = watchdog.watch(ANSWER_SECONDS, () => this.fail('endless'))
     this.#watch = watchdog.watch(FIRST_BYTE_SECONDS, () => this.fail('timeout'))
   }
@@ -83,7 +85,7 @@ export abstract class Attempt<Answered, How> implements Incoming {
     if (this.#done) return
     this.#watch.alive()
     this.#received += chunk.length
-    if (this.#received > this.#limits.bytes) this.fail('endless')
+    if (this.#received > this.#terms.bytes) this.fail('endless')
     else this.take(chunk)
   }
 
@@ -106,13 +108,13 @@ export abstract class Attempt<Answered, How> implements Incoming {
 
   /** The runner works on it: from now on silence is short. */
   protected begun(): void {
-    this.#watch.expect(this.#limits.silenceSeconds)
+    this.#watch.expect(this.#terms.silenceSeconds)
   }
 
   protected sendHead(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.#headSent) return
     this.#headSent = true
-    this.client.head(status, headers)
+    this.client.head(status, { ...headers, ...this.#terms.timing() })
   }
 
   /** Passes bytes on as fast as the client takes them. */

@@ -26,6 +26,7 @@ export interface PlainAttempt {
   readonly lostEvent: (how: Failure) => Uint8Array
   /** Most bytes of the answer on the wire. */
   readonly maxBytes: number
+  readonly timing: () => Readonly<Record<string, string>>
   /** The runner's answer has begun to open. */
   readonly onFirstByte: () => void
 }
@@ -67,7 +68,8 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
   readonly #progress: Watch
 
   constructor(watchdog: Watchdog, attempt: PlainAttempt) {
-    super(watchdog, attempt.client, { silenceSeconds: SILENCE_SECONDS, bytes: attempt.maxBytes })
+    const { client, maxBytes: bytes, timing } = attempt
+    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes, timing })
     this.#attempt = attempt
     this.#progress = watchdog.watch(IDLE_SECONDS, () => this.fail('endless'))
   }
@@ -161,7 +163,8 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
         this.finish({ kind: 'failed_sealed', status, body })
         return
       }
-      sendWhole(this.client, status, this.#attempt.headers, body)
+      const { headers, timing } = this.#attempt
+      sendWhole(this.client, status, { ...headers, ...timing() }, body)
     }
     this.finish({ kind: 'answered', status, bytes: this.passed + this.#heldBytes })
   }

@@ -12,6 +12,7 @@ export interface SealedAttempt {
   readonly headers: Readonly<Record<string, string>>
   /** Most bytes of the answer. */
   readonly maxBytes: number
+  readonly timing: () => Readonly<Record<string, string>>
 }
 
 export type SealedOutcome = Answered | Unanswered<SealedFailure>
@@ -41,8 +42,8 @@ class SealedRelay extends Attempt<Answered, SealedFailure> {
   #status = 0
   #sealed = false
 
-  constructor(watchdog: Watchdog, { client, headers, maxBytes }: SealedAttempt) {
-    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes: maxBytes })
+  constructor(watchdog: Watchdog, { client, headers, maxBytes, timing }: SealedAttempt) {
+    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes: maxBytes, timing })
     this.#headers = headers
   }
 

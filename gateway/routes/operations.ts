@@ -5,6 +5,7 @@ import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { isTrusted } from '../runners/directory.ts'
+import { readState } from '../telemetry/read-state.ts'
 
 const YAML = 'application/yaml; charset=utf-8'
 
@@ -29,10 +30,7 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
         : equalBytes(utf8(sent), utf8(`Bearer ${metricsToken}`))
     // Not even its existence is anybody else's business (M17).
     if (!allowed) throw new ApiError('not_found', 'Invalid URL (GET /metrics)')
-    const known = directory.all()
-    const eligible = known.filter((runner) => isTrusted(runner, toSeconds(clock()))).length
-    metrics.runners({ eligible, known: known.length })
-    metrics.queue(deps.inference.waiting.size)
+    metrics.state(readState(deps))
     const { text, contentType } = await metrics.exposition()
     return context.body(text, 200, { 'content-type': contentType })
   })

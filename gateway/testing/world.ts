@@ -102,6 +102,7 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     maxBodyBytes: 4 * 1024 * 1024,
     queue: { requests: 100, seconds: 30 },
     logLevel: 'info',
+    traces: undefined,
     ...changes,
   }
   const logged: string[] = []

@@ -1,5 +1,6 @@
 import { addressByHost } from '../http/runner-address.ts'
 import { type Arrival, createServeExchange } from '../inference/serve-exchange.ts'
+import { createWaitingRoom } from '../inference/waiting-room.ts'
 import { createWatchdog, TICK_MS } from '../relay/watchdog.ts'
 import { FetchClient } from './fetch-client.ts'
 import type { Front } from './open-front.ts'
@@ -37,12 +38,17 @@ function serveExchange(
   const { pending } = deps.inference
   // A timer belongs to the request that set it.
   const watchdog = createWatchdog()
+  const { config, clock } = platform
+  // So does a place in a queue: here a request asks again each second, and turns are those of chance.
+  const waiting = createWaitingRoom({ ...config.queue, bytes: config.maxBodyBytes }, clock)
   const serve = createServeExchange({
     ...deps.inference,
     authenticator: deps.authenticator,
     closing: deps.closing,
     maxBodyBytes: platform.config.maxBodyBytes,
     watchdog,
+    waiting,
+    trace: undefined,
     pending: {
       ...pending,
       track(account, work) {
@@ -65,7 +71,10 @@ function serveExchange(
   }
   const served = serve(arrival, own)
   if (served === undefined) return undefined
-  const tick = setInterval(() => watchdog.tick(), TICK_MS)
+  const tick = setInterval(() => {
+    watchdog.tick()
+    waiting.tick()
+  }, TICK_MS)
   ended = served.finally(() => clearInterval(tick))
   // Goes on when the client has left, so that nothing is held longer than it must.
   waitUntil(ended.then(() => Promise.all(settling)))

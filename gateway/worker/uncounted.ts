@@ -4,9 +4,14 @@ import type { Metrics } from '../metrics.ts'
 export const UNCOUNTED: Metrics = {
   request: () => {},
   firstByte: () => {},
+  overhead: () => {},
+  queued: () => {},
+  runnerFailed: () => {},
   settled: () => {},
   refusedReceipt: () => {},
-  runners: () => {},
-  queue: () => {},
+  commit: () => {},
+  job: () => {},
+  spansDropped: () => {},
+  state: () => {},
   exposition: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
 }

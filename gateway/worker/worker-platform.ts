@@ -33,6 +33,8 @@ export function openWorkerPlatform(host: WorkerHost, env: Cloudflare.Env): Worke
     metrics: UNCOUNTED,
     closing: NEVER,
     clock,
+    // Workers have no finer clock than this one, and none that runs while they compute.
+    timer: clock,
     random,
     log: createConsoleLog(config.logLevel, host.write),
   }

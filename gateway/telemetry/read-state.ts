@@ -1,0 +1,40 @@
+import { toSeconds, type UnixMs } from '#base/brand.ts'
+import type { AppDeps } from '../deps.ts'
+import type { RunnerCondition, State } from '../metrics.ts'
+import { admits } from '../runners/breaker.ts'
+import { isTrusted, mayWork } from '../runners/directory.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+
+/** How runners, queue and the view of the chain stand at this moment. */
+export function readState({ inference, registry }: AppDeps): State {
+  const now = inference.clock()
+  const runners: Record<RunnerCondition, number> = {
+    free: 0,
+    full: 0,
+    resting: 0,
+    drained: 0,
+    silent: 0,
+    untrusted: 0,
+  }
+  let inFlight = 0
+  for (const runner of inference.directory.all()) {
+    runners[conditionOf(runner, now)]++
+    inFlight += runner.load.inFlight
+  }
+  const readAt = registry()?.readAt
+  return {
+    runners,
+    inFlight,
+    queue: inference.waiting.size,
+    registryAge: readAt === undefined ? undefined : toSeconds(now) - readAt,
+  }
+}
+
+function conditionOf(runner: LiveRunner, now: UnixMs): RunnerCondition {
+  const seconds = toSeconds(now)
+  if (!isTrusted(runner, seconds)) return 'untrusted'
+  if (runner.state === 'drained') return 'drained'
+  if (!mayWork(runner, now, seconds)) return 'silent'
+  if (!admits(runner.load.score.breaker, now)) return 'resting'
+  return runner.load.inFlight >= runner.lease.capacity ? 'full' : 'free'
+}
