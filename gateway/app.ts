@@ -15,6 +15,7 @@ import { aciRoutes } from './routes/aci.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { chequeRoutes } from './routes/cheques.ts'
+import { exitRoutes } from './routes/exit.ts'
 import { modelRoutes } from './routes/models.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { receiptRoutes } from './routes/receipts.ts'
@@ -34,6 +35,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     runnerRoutes(deps),
     aciRoutes(deps),
     chainRoutes(deps),
+    exitRoutes(deps),
     adminRoutes(deps),
   ]
   return open(deps, routes, deps.pages)

@@ -5,6 +5,8 @@ import type { OpenAccountDeps } from './accounts/open-account.ts'
 import type { AccountId } from './db/ids.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
+import type { Reserves } from './money/reserves.ts'
+import type { TillViews } from './money/till-views.ts'
 import type { ServePages } from './pages.ts'
 import type { DeliverDeps } from './receipts/take-batch.ts'
 import type { RunnersDeps } from './runners/deps.ts'
@@ -36,6 +38,10 @@ export interface FrontDeps {
 export interface AppDeps extends FrontDeps {
   readonly runners: RunnersDeps
   readonly catalog: Catalog
+  readonly network: 'mainnet' | 'testnet'
+  /** The Till as the chain shows it; undefined without one. */
+  readonly tillViews: TillViews | undefined
+  readonly reserves: Reserves
   readonly registryAddress: string
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }

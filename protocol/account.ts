@@ -63,3 +63,32 @@ export const parseChequeRequest = exact({
   signature: hexOf(64),
 })
 export type ChequeRequest = Parsed<typeof parseChequeRequest>
+
+/**
+ * `POST /v1/account/exit`: the owner's order, signed over the Till's order cell (contracts/ makes and checks that hash).
+ * Without an order: the owner has ordered on chain, and asks for the meter key's word.
+ * @see SPEC.md section 10.4
+ */
+export const parseExitRequest = exact({
+  till: tonAddress,
+  account: accountId,
+  order: optional(
+    exact({
+      /** Where the money goes. */
+      to: tonAddress,
+      /** The account's nonce at the Till. */
+      nonce: integer(0, 0xffff_ffff),
+      signature: hexOf(64),
+    }),
+  ),
+})
+export type ExitRequest = Parsed<typeof parseExitRequest>
+
+/** `DELETE /v1/account/exit`: the owner calls it off. */
+export const parseExitCancel = exact({
+  till: tonAddress,
+  account: accountId,
+  nonce: integer(0, 0xffff_ffff),
+  signature: hexOf(64),
+})
+export type ExitCancel = Parsed<typeof parseExitCancel>

@@ -8,8 +8,12 @@ export {
   accountId,
   accountStatement,
   type ChequeRequest,
+  type ExitCancel,
+  type ExitRequest,
   parseAccountRequest,
   parseChequeRequest,
+  parseExitCancel,
+  parseExitRequest,
 } from './account.ts'
 export { type Allowance, MAX_ATTEMPT, openAllowance, sealAllowance } from './allowance.ts'
 export { allowanceKeyFromEnc, openAllowanceContext } from './allowance-key.ts'
@@ -139,6 +143,15 @@ export {
   verifyRegistration,
 } from './registration.ts'
 export { ReplayGuard } from './replay.ts'
+export {
+  parseReservesProof,
+  type ReservesLeaf,
+  type ReservesProof,
+  reservesLeaf,
+  reservesNode,
+  type SumNode,
+  verifyReservesProof,
+} from './reserves.ts'
 export { RESPONSE_NONCE_BYTES } from './response.ts'
 export { openerFromToken, type SealedRequest, sealRequest } from './seal-request.ts'
 export {

@@ -457,3 +457,36 @@ export const models = sqliteTable('models', {
   withdrawn: integer({ mode: 'boolean' }).notNull(),
   created: secondsColumn().notNull(),
 })
+
+// --- exits, wallets of hosts
+
+/** Owners' orders to leave: an account serves nothing while its row is here. */
+export const exits = sqliteTable('exits', {
+  account: text().$type<AccountId>().primaryKey(),
+  till: text().$type<TonAddress>().notNull(),
+  /** Null when the owner ordered on chain and only wants the meter key's word. */
+  destination: text().$type<TonAddress>(),
+  /** The account's nonce at the Till that the order names. */
+  nonce: integer().notNull(),
+  signature: text(),
+  cancel_nonce: integer(),
+  cancel_signature: text(),
+  /** The final debit that the meter key signed: stored before it leaves. */
+  fast_nonce: integer(),
+  fast_debit: nanoColumn(),
+  fast_signature: text(),
+  at: millisColumn().notNull(),
+})
+
+/** Wallets whose owners showed that they control them (H2). */
+export const payeeProofs = sqliteTable('payee_proofs', {
+  payee: text().$type<TonAddress>().primaryKey(),
+  at: millisColumn().notNull(),
+})
+
+/** Machines that want to be paid elsewhere, and since when. */
+export const payeeChanges = sqliteTable('payee_changes', {
+  runner: text().$type<RunnerId>().primaryKey(),
+  payee: text().$type<TonAddress>().notNull(),
+  since: millisColumn().notNull(),
+})

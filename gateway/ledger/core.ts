@@ -5,6 +5,13 @@ import { prepareRecordCharge } from './charge.ts'
 import { prepareAcceptCheque } from './cheque.ts'
 import { prepareAdvanceCursor, prepareListEvents } from './cursor.ts'
 import { LedgerError } from './errors.ts'
+import {
+  prepareCancelExit,
+  prepareCloseExit,
+  prepareOrderExit,
+  prepareReadExit,
+  prepareSignFinal,
+} from './exits.ts'
 import { prepareExpireAccounts } from './expire-accounts.ts'
 import { localHostSide, outboxHostSide } from './host-side.ts'
 import { prepareMirrorHost, prepareReadHost, prepareRecordVoucher } from './hosts.ts'
@@ -45,7 +52,6 @@ function prepareHandlers(books: Books): Handlers {
     claim_once: prepareClaimOnce(books),
     drop_claim: prepareDropClaim(books),
     usage_report: prepareUsageReport(books),
-    list_movements: prepareListMovements(books),
     set_webhook: prepareSetWebhook(books),
     read_webhook: prepareReadWebhook(books),
     due_webhooks: prepareDueWebhooks(books),
@@ -64,6 +70,12 @@ function prepareHandlers(books: Books): Handlers {
     record_voucher: prepareRecordVoucher(books),
     advance_cursor: prepareAdvanceCursor(books),
     list_events: prepareListEvents(books),
+    order_exit: prepareOrderExit(books),
+    cancel_exit: prepareCancelExit(books),
+    read_exit: prepareReadExit(books),
+    sign_final: prepareSignFinal(books),
+    close_exit: prepareCloseExit(books),
+    list_movements: prepareListMovements(books),
     read_outbox: prepareReadOutbox(books),
     apply_outbox: prepareApplyOutbox(books),
     ack_outbox: prepareAckOutbox(books),

@@ -23,6 +23,17 @@ import type {
 } from './ops/chain.ts'
 import type { Ok } from './ops/common.ts'
 import type {
+  CancelExit,
+  CancelExitResult,
+  CloseExit,
+  OrderExit,
+  OrderExitResult,
+  ReadExit,
+  ReadExitResult,
+  SignFinal,
+  SignFinalResult,
+} from './ops/exits.ts'
+import type {
   AckOutbox,
   ApplyOutbox,
   ApplyOutboxResult,
@@ -80,6 +91,7 @@ export type * from './ops/accounts.ts'
 export type * from './ops/audit.ts'
 export type * from './ops/chain.ts'
 export type * from './ops/common.ts'
+export type * from './ops/exits.ts'
 export type * from './ops/hosts.ts'
 export type * from './ops/keys.ts'
 export type * from './ops/once.ts'
@@ -109,7 +121,6 @@ interface Outcomes {
   claim_once: [ClaimOnce, ClaimOnceResult]
   drop_claim: [DropClaim, Ok]
   usage_report: [UsageReport, UsageReportResult]
-  list_movements: [ListMovements, ListMovementsResult]
   set_webhook: [SetWebhook, SetWebhookResult]
   read_webhook: [ReadWebhook, ReadWebhookResult]
   due_webhooks: [DueWebhooks, DueWebhooksResult]
@@ -128,6 +139,12 @@ interface Outcomes {
   record_voucher: [RecordVoucher, RecordVoucherResult]
   advance_cursor: [AdvanceCursor, AdvanceCursorResult]
   list_events: [ListEvents, ListEventsResult]
+  order_exit: [OrderExit, OrderExitResult]
+  cancel_exit: [CancelExit, CancelExitResult]
+  read_exit: [ReadExit, ReadExitResult]
+  sign_final: [SignFinal, SignFinalResult]
+  close_exit: [CloseExit, Ok]
+  list_movements: [ListMovements, ListMovementsResult]
   read_outbox: [ReadOutbox, ReadOutboxResult]
   apply_outbox: [ApplyOutbox, ApplyOutboxResult]
   ack_outbox: [AckOutbox, Ok]

@@ -12,6 +12,7 @@ import type { Reserve, ReserveRefusal, ReserveResult } from './port.ts'
  */
 const TAKE = `UPDATE accounts SET available = available - ?, held = held + ?
   WHERE no = ? AND available >= ? AND exit_at IS NULL AND collected <= settled
+    AND NOT EXISTS (SELECT 1 FROM exits WHERE exits.account = accounts.id)
     AND CASE mode
       WHEN 'managed' THEN cap_left IS NULL
         OR (CASE WHEN cap_resets <= ? THEN cap_daily ELSE cap_left END) - (settled - collected) - held >= ?
@@ -66,7 +67,8 @@ function prepareRefusal({
     'SELECT account, state, amount, terms FROM holds WHERE request = ? AND attempt = ?',
   )
   const read = store.prepare(
-    `SELECT available, mode, exit_at IS NULL AND collected <= settled FROM accounts WHERE no = ?`,
+    `SELECT available, mode, exit_at IS NULL AND collected <= settled
+       AND NOT EXISTS (SELECT 1 FROM exits WHERE exits.account = accounts.id) FROM accounts WHERE no = ?`,
   )
   return (op, account) => {
     const same = existing.get(op.request, op.attempt)

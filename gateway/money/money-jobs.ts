@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/port.ts'
 import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import { createCashier } from './run-cashier.ts'
+import { createExits } from './run-exits.ts'
 import { createWatcher } from './watch-deposits.ts'
 
 /**
@@ -73,9 +74,10 @@ export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'witnesses'>): reado
   const { till, meterSeed, gasSeed, network, endpoint, minCharge, minRedeem } = config.chain
   if (till === undefined || meterSeed === undefined || gasSeed === undefined) return []
   const meter = signerFromSeed('meter', meterSeed)
-  const cashier = createCashier({
+  const shared = {
     till,
     chain,
+    // One wallet, and one message of it at a time, whoever pays with it.
     wallet: openGasWallet({
       chain,
       // Seed and public key, as TON's wallets take them.
@@ -84,17 +86,21 @@ export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'witnesses'>): reado
     }),
     ledger,
     store,
-    sign: async (hash) => meter.sign(hash),
+    sign: async (hash: Bytes) => meter.sign(hash),
     sha256: webSha256,
     feeBps: config.commissionBps,
-    policy: { minCharge, urgent: URGENT, minRedeem },
     clock,
-  })
+  }
+  const cashier = createCashier({ ...shared, policy: { minCharge, urgent: URGENT, minRedeem } })
+  const exits = createExits(shared)
+  const everyMs = isLocalUrl(endpoint) ? CASHIER_MS.local : CASHIER_MS.remote
   return [
     {
+      // One after the other: they share the wallet.
       name: 'cashier',
-      everyMs: isLocalUrl(endpoint) ? CASHIER_MS.local : CASHIER_MS.remote,
+      everyMs,
       run: async () => {
+        await exits.tick()
         await cashier.tick()
       },
     },

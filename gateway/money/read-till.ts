@@ -1,6 +1,12 @@
 import { Address, type ContractProvider } from '@ton/core'
 import type { Nano } from '#base/nano.ts'
-import { Till, type TillAccount, type TillTotals } from '#contracts'
+import {
+  Till,
+  type TillAccount,
+  type TillMeterKey,
+  type TillStatus,
+  type TillTotals,
+} from '#contracts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
 import { getProvider } from './get-provider.ts'
@@ -16,6 +22,10 @@ export interface TillReader {
   account(account: AccountId): Promise<Seen<TillAccount>>
   payeePaid(payee: TonAddress): Promise<Nano>
   totals(): Promise<TillTotals>
+  meterKey(): Promise<TillMeterKey>
+  status(): Promise<TillStatus>
+  /** Where an armed exit goes, raw; null when there is none. */
+  exitTo(account: AccountId): Promise<string | null>
   dailyCap(): Promise<Nano>
 }
 
@@ -36,6 +46,9 @@ export function readTill(chain: Chain, address: TonAddress): TillReader {
     account: (account) => seen((provider) => till.getAccount(provider, account)),
     payeePaid: async (payee) => (await seen((p) => till.getPayeePaid(p, payee))).value,
     totals: async () => (await seen((provider) => till.getTotals(provider))).value,
+    meterKey: async () => (await seen((provider) => till.getMeterKey(provider))).value,
+    status: async () => (await seen((provider) => till.getStatus(provider))).value,
+    exitTo: async (account) => (await seen((p) => till.getExitTo(p, account))).value,
     dailyCap: async () => (await seen((provider) => till.getConfig(provider))).value.dailyCap,
   }
 }

@@ -1,9 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { unixSeconds } from '#base/brand.ts'
-import { nano, nanoPerMillion } from '#base/nano.ts'
+import { nano } from '#base/nano.ts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
-import { type AccountId, requestId, runnerId, sessionId, type TonAddress } from '../db/ids.ts'
-import type { Terms } from '../ledger/port.ts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import { readTill } from './read-till.ts'
 import { type Cashier, createCashier } from './run-cashier.ts'
@@ -21,6 +19,7 @@ import {
   testKey,
   tillAccount,
   ton,
+  useOnce,
   type World,
 } from './testing/money-world.ts'
 import type { Watcher } from './watch-deposits.ts'
@@ -33,7 +32,6 @@ let watcher: Watcher
 let cashier: Cashier
 let alice: AccountId
 let host: TonAddress
-let requests = 0
 
 beforeEach(async () => {
   world = await openWorld()
@@ -74,46 +72,8 @@ function start(): void {
   })
 }
 
-/** A request that costs exactly `cost`. */
-async function use(cost: bigint, account = alice): Promise<void> {
-  const request = requestId(`req_${(requests++).toString(16).padStart(32, '0')}`)
-  const terms: Terms = {
-    model: 'cocoon/demo',
-    runner: runnerId('run_one'),
-    session: sessionId('sha256:one'),
-    payee: host,
-    price: {
-      input: nanoPerMillion(cost * 1_000_000n),
-      cached: nanoPerMillion(0n),
-      output: nanoPerMillion(0n),
-    },
-    commissionBps: FEE_BPS,
-  }
-  const at = world.clock()
-  const attempt = { account, request, attempt: 1, at }
-  const deadline = unixSeconds(Math.floor(at / 1000) + 60)
-  const usage = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 0, reasoning_tokens: 0 }
-  const results = await books.ledger.commit([
-    {
-      op: 'reserve',
-      ...attempt,
-      key: null,
-      amount: nano(cost),
-      terms,
-      deadline,
-    },
-    {
-      op: 'settle',
-      ...attempt,
-      runner: terms.runner,
-      payee: host,
-      usage,
-      stop: 'normal',
-      receipt: '{}',
-    },
-  ])
-  expect(results).toMatchObject([{ ok: true }, { ok: true, cost }])
-}
+const use = (cost: bigint, account = alice) =>
+  useOnce(world, books, { account, host, cost: nano(cost) })
 
 async function hostState() {
   const [read] = await books.ledger.commit([{ op: 'read_host', payee: host }])

@@ -9,7 +9,7 @@ import { createNonceMemory } from '../accounts/nonce-memory.ts'
 import { STATEMENT_SECONDS } from '../accounts/open-account.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket, type SimulationTrust } from '../compose/compose-market.ts'
-import type { Platform } from '../compose/platform.ts'
+import { deriveSecret, type Platform } from '../compose/platform.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
 import type { Timer } from '../inference/journey.ts'
@@ -18,6 +18,8 @@ import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
+import { createReserves } from '../money/reserves.ts'
+import { createTillViews } from '../money/till-views.ts'
 import type { ServePages } from '../pages.ts'
 import { createKeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
@@ -93,6 +95,17 @@ export function build(input: BuildInput): Built {
     ...front,
     runners,
     catalog,
+    network: config.chain.network,
+    tillViews:
+      config.chain.till === undefined
+        ? undefined
+        : createTillViews(chain, config.chain.till, clock),
+    reserves: createReserves({
+      store,
+      hashes: platform.provider.hashes,
+      salts: platform.provider.hashes.macKey(deriveSecret(platform, 'reserves')),
+      clock,
+    }),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
     pages: input.pages,

@@ -17,7 +17,7 @@ import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
 import { identityOf, requireAccount } from '../http/require-account.ts'
-import type { AccountState, SettledRequest } from '../ledger/port.ts'
+import type { AccountState, ChainEvent, SettledRequest } from '../ledger/port.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const MAX_LISTED = 100
@@ -68,6 +68,39 @@ export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
       object: 'list',
       data: settlements.map(usageView),
       next_before: settlements.length < MAX_LISTED ? null : (last?.id ?? null),
+    })
+  })
+
+  app.get('/v1/account/deposits', account, async (context) => {
+    const op = {
+      op: 'list_events',
+      of: { account: identityOf(context).account },
+      before: readLt(context.req.query('before')),
+      limit: MAX_LISTED,
+    } as const
+    const [{ events }] = await ledger.commit([op])
+    return context.json({
+      object: 'list',
+      data: events.map(eventView),
+      next_before: events.length < MAX_LISTED ? null : (events.at(-1)?.lt.toString() ?? null),
+    })
+  })
+
+  app.get('/v1/account/ledger', account, async (context) => {
+    const { account } = identityOf(context)
+    const before = readBefore(context.req.query('before'))
+    const [{ movements }] = await ledger.commit([
+      { op: 'list_movements', account, before, limit: MAX_LISTED },
+    ])
+    return context.json({
+      object: 'list',
+      data: movements.map(({ id, kind, amount, at }) => ({
+        id,
+        kind,
+        amount: amount.toString(),
+        at: Math.floor(at / 1000),
+      })),
+      next_before: movements.length < MAX_LISTED ? null : (movements.at(-1)?.id ?? null),
     })
   })
 
@@ -167,6 +200,14 @@ function readBefore(text: string | undefined): number | null {
   })
 }
 
+function readLt(text: string | undefined): bigint | null {
+  if (text === undefined) return null
+  if (/^[1-9][0-9]{0,19}$/.test(text)) return BigInt(text)
+  throw new ApiError('invalid_request', 'before must be the lt of an earlier page', {
+    param: 'before',
+  })
+}
+
 function readKeyId(text: string): KeyId {
   try {
     return keyId(text)
@@ -202,6 +243,20 @@ function keyView(key: KeyView) {
     expires_at: key.expires === null ? null : Math.floor(key.expires / 1000),
     revoked_at: key.revoked === null ? null : Math.floor(key.revoked / 1000),
     created_at: Math.floor(key.created / 1000),
+  }
+}
+
+/** A transaction of the Till as the watcher read it: lt and hash find it on the chain. */
+export function eventView(event: ChainEvent) {
+  return {
+    kind: event.kind,
+    account: event.account,
+    value: event.value.toString(),
+    sender: event.sender,
+    reason: event.reason,
+    lt: event.lt.toString(),
+    hash: event.hash,
+    at: event.time,
   }
 }
 

@@ -1,21 +1,42 @@
 import { Hono } from 'hono'
+import { hex } from '#base/bytes.ts'
 import { tonAddress } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
+import { identityOf, requireAccount } from '../http/require-account.ts'
+import { MoneyError } from '../money/errors.ts'
+import { isCovered, type ReservesSnapshot } from '../money/reserves.ts'
+import type { TillState } from '../money/till-views.ts'
 
 /** What stands on chain, and what hosts have earned. */
 export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { ledger, latestVoucher } = deps.runners
 
-  app.get('/v1/till', (context) => {
+  app.get('/v1/till', async (context) => {
     const { till } = deps
     if (till === undefined) throw new ApiError('not_found', 'This gateway has no Till')
+    const [reserves, chain] = await Promise.all([deps.reserves.snapshot(), chainState(deps)])
     return context.json({
       address: till.address,
       meter_key: till.meterKey,
       commission_bps: deps.commissionBps,
+      chain: chain === undefined ? null : chainView(chain),
+      reserves: reservesView(reserves, chain),
+    })
+  })
+
+  app.get('/v1/account/reserves', requireAccount(deps), async (context) => {
+    const proof = (await deps.reserves.snapshot()).proofFor(identityOf(context).account)
+    if (proof === undefined) {
+      throw new ApiError('account_not_found', 'Not in the last snapshot yet: ask again in a minute')
+    }
+    return context.json({
+      ...proof,
+      balance: proof.balance.toString(),
+      path: proof.path.map((step) => ({ ...step, sum: step.sum.toString() })),
+      sum: proof.sum.toString(),
     })
   })
 
@@ -66,5 +87,51 @@ function readAddress(text: string) {
     throw new ApiError('invalid_request', 'takes a raw TON address (0:<64 hex digits>)', {
       param: 'address',
     })
+  }
+}
+
+/** Null in the answer while the chain cannot be read: the books' side stands all the same. */
+async function chainState({ tillViews }: AppDeps): Promise<TillState | undefined> {
+  try {
+    return await tillViews?.till()
+  } catch (error) {
+    if (error instanceof MoneyError) return undefined
+    throw error
+  }
+}
+
+function chainView({ totals, status, key, seqno }: TillState) {
+  const { owed, pool, held, fees, orphans, surplus } = totals
+  const amounts = { owed, pool, held, fees, orphans, surplus }
+  return {
+    seqno,
+    ...Object.fromEntries(
+      Object.entries(amounts).map(([name, amount]) => [name, amount.toString()]),
+    ),
+    accounts: status.accounts,
+    payees: status.payees,
+    frozen_until: status.frozenUntil,
+    meter_key: hex(key.key),
+    pending_meter_key:
+      key.pending === null ? null : { key: hex(key.pending.key), from: key.pending.at },
+  }
+}
+
+function reservesView(
+  { at, count, root, sum, liabilities }: ReservesSnapshot,
+  chain: TillState | undefined,
+) {
+  return {
+    at: Math.floor(at / 1000),
+    accounts: count,
+    root,
+    sum: sum.toString(),
+    liabilities: {
+      accounts: liabilities.accounts.toString(),
+      hosts: liabilities.hosts.toString(),
+      losses: liabilities.losses.toString(),
+    },
+    /** As told by the gateway: whoever wants to know compares with the chain. */
+    covered: chain === undefined ? null : isCovered(liabilities, chain.totals),
   }
 }

@@ -1,6 +1,7 @@
 import init from '#migrations/0000_init.sql'
 import models from '#migrations/0001_models.sql'
 import keys from '#migrations/0002_keys.sql'
+import money from '#migrations/0003_money.sql'
 import runnerScores from '#migrations/0004_runner_scores.sql'
 import type { Migration } from '../db/migrate.ts'
 
@@ -9,5 +10,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0000_init', sql: init },
   { name: '0001_models', sql: models },
   { name: '0002_keys', sql: keys },
+  { name: '0003_money', sql: money },
   { name: '0004_runner_scores', sql: runnerScores },
 ]

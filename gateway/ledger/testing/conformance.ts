@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { MAX_COLUMN_NANO, nano } from '#base/nano.ts'
-import { keyId } from '../../db/ids.ts'
+import { accountId, keyId } from '../../db/ids.ts'
 import type { CoreOptions } from '../core.ts'
 import { NO_RULES } from '../key-rules.ts'
 import { LATE_RECEIPT_S } from '../maintain.ts'
@@ -279,6 +279,68 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         const [again] = await ledger.commit([mirror(ALICE, 1_500n, { seqno: 5 })])
         expect(again).toEqual({ ok: true, credited: 0n, collected: 0n, available: 1_500n })
         await expectSound(ledger)
+      })
+
+      test('an ordered exit closes the account, and its final debit covers everything settled', async () => {
+        const { ledger } = harness
+        const order = { to: HOST, signature: 'aa' }
+        const exit = {
+          op: 'order_exit',
+          account: ALICE,
+          till: TILL,
+          order,
+          nonce: 0,
+          at: NOW,
+        } as const
+        const final = { op: 'sign_final', account: ALICE, nonce: 1, signature: 'bb' } as const
+        const stranger = accountId('C'.repeat(32))
+        const [unknown] = await ledger.commit([{ ...exit, account: stranger }])
+        expect(unknown).toEqual({ ok: false, code: 'unknown_account' })
+        await ledger.commit([mirror(ALICE, 1_000n), reserve(1, 100n)])
+        expect(await ledger.commit([exit, exit])).toEqual([{ ok: true }, { ok: true }])
+        const [other] = await ledger.commit([{ ...exit, nonce: 1 }])
+        expect(other).toEqual({ ok: false, code: 'exit_ordered' })
+        const [closed, early] = await ledger.commit([
+          reserve(2, 100n),
+          { ...final, debit: nano(0n) },
+        ])
+        expect(closed).toMatchObject({ ok: false, code: 'account_closed' })
+        expect(early).toEqual({ ok: false, code: 'unsettled' })
+        // What was under way is still charged.
+        const [settled, short, whole] = await ledger.commit([
+          settle(1, 10),
+          { ...final, debit: nano(69n) },
+          { ...final, debit: nano(70n) },
+        ])
+        expect(settled).toMatchObject({ ok: true, cost: 70n })
+        expect(short).toEqual({ ok: false, code: 'unsettled' })
+        expect(whole).toEqual({ ok: true })
+        const [{ exit: kept }] = await (await harness.restart()).commit([
+          { op: 'read_exit', account: ALICE },
+        ])
+        expect(kept?.final).toEqual({ nonce: 1, debit: 70n, signature: 'bb' })
+        await ledger.commit([{ op: 'close_exit', account: ALICE }])
+        const [open] = await ledger.commit([reserve(3, 100n)])
+        expect(open).toEqual({ ok: true })
+      })
+
+      test('an account lists its own movements, newest first, and nobody else’s', async () => {
+        const { ledger } = harness
+        await ledger.commit([mirror(ALICE, 1_000n)])
+        await ledger.commit([mirror(ALICE, 1_500n, { paidOut: nano(300n), seqno: 2 })])
+        const list = async (before: number | null, limit = 10) => {
+          const [listed] = await ledger.commit([
+            { op: 'list_movements', account: ALICE, before, limit },
+          ])
+          return listed.movements
+        }
+        const all = await list(null)
+        expect(all.map(({ kind, amount }) => [kind, amount])).toEqual([
+          ['withdrawal', -300n],
+          ['deposit', 500n],
+          ['deposit', 1_000n],
+        ])
+        expect(await list(all[0]?.id ?? 0, 1)).toEqual([all[1]])
       })
 
       test('an account with an exit is closed at once, and an older view does not open it again', async () => {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Address, toNano } from '@ton/core'
 import { keyPairFromSeed, sign } from '@ton/crypto'
-import { type Clock, unixMs } from '#base/brand.ts'
+import { expect } from 'vitest'
+import { type Clock, unixMs, unixSeconds } from '#base/brand.ts'
 import { type Bytes, fromHex, hex } from '#base/bytes.ts'
-import { MAX_COLUMN_NANO, type Nano, nano, parseNano } from '#base/nano.ts'
+import { MAX_COLUMN_NANO, type Nano, nano, nanoPerMillion, parseNano } from '#base/nano.ts'
 import {
   type AccountKeys,
   accountIdOf,
@@ -24,8 +25,15 @@ import {
 import { devRpc } from '#dev/chain/dev-rpc.ts'
 import { type DevChain, startDevChain } from '#dev/chain/start-dev-chain.ts'
 import { type DevWallet, openDevWallet } from '#dev/chain/wallet.ts'
-import { type AccountId, type TonAddress, tonAddress } from '../../db/ids.ts'
-import type { Ledger } from '../../ledger/port.ts'
+import {
+  type AccountId,
+  requestId,
+  runnerId,
+  sessionId,
+  type TonAddress,
+  tonAddress,
+} from '../../db/ids.ts'
+import type { Ledger, Terms } from '../../ledger/port.ts'
 import type { SqliteStore } from '../../node/open-sqlite.ts'
 import { openLedger } from '../../node/testing/open-ledger.ts'
 import type { Chain } from '../chain.ts'
@@ -202,3 +210,56 @@ export async function tillAccount(world: World, account: AccountId) {
 }
 
 export const rawAddress = (address: Address): TonAddress => tonAddress(address.toRawString())
+
+export interface Use {
+  readonly account: AccountId
+  readonly host: TonAddress
+  readonly cost: Nano
+  /** False leaves the request open until `settle` is called. */
+  readonly settles?: boolean
+  /** The account is closed: the request must be refused. */
+  readonly fails?: boolean
+}
+
+/** The commission of the requests that `useOnce` makes. */
+export const USE_FEE_BPS = 1_000
+let uses = 0
+
+/** A request that costs exactly `cost`, at a host of its own. */
+export async function useOnce(
+  world: World,
+  { ledger }: Books,
+  { account, host, cost, settles = true, fails = false }: Use,
+): Promise<{ settle(): Promise<void> }> {
+  const free = nanoPerMillion(0n)
+  const terms: Terms = {
+    model: 'cocoon/demo',
+    runner: runnerId('run_one'),
+    session: sessionId('sha256:one'),
+    payee: host,
+    price: { input: nanoPerMillion(cost * 1_000_000n), cached: free, output: free },
+    commissionBps: USE_FEE_BPS,
+  }
+  const at = world.clock()
+  const request = requestId(`req_${(++uses).toString(16).padStart(32, '0')}`)
+  const attempt = { account, request, attempt: 1, at }
+  const deadline = unixSeconds(Math.floor(at / 1000) + 10 ** 6)
+  const [reserved] = await ledger.commit([
+    { op: 'reserve', ...attempt, key: null, amount: cost, terms, deadline },
+  ])
+  expect(reserved.ok).toBe(!fails)
+  const settle = async (): Promise<void> => {
+    const usage = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 0, reasoning_tokens: 0 }
+    const receipt = {
+      runner: terms.runner,
+      payee: host,
+      usage,
+      stop: 'normal',
+      receipt: '{}',
+    } as const
+    const [settled] = await ledger.commit([{ op: 'settle', ...attempt, ...receipt }])
+    expect(settled).toMatchObject({ ok: true, cost })
+  }
+  if (settles && !fails) await settle()
+  return { settle }
+}

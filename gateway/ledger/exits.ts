@@ -1,0 +1,103 @@
+import { eq } from 'drizzle-orm'
+import type { Store } from '../db/db.ts'
+import type { AccountId } from '../db/ids.ts'
+import { accounts, exits } from '../db/schema.ts'
+import type { Books } from './books.ts'
+import type {
+  CancelExit,
+  CancelExitResult,
+  CloseExit,
+  Ok,
+  OrderExit,
+  OrderExitResult,
+  OrderedExit,
+  ReadExit,
+  ReadExitResult,
+  SignFinal,
+  SignFinalResult,
+} from './port.ts'
+
+/** @see OrderExit */
+export function prepareOrderExit({ store }: Books): (op: OrderExit) => OrderExitResult {
+  return ({ account, till, order, nonce, at }) => {
+    const known = store.db.select().from(accounts).where(eq(accounts.id, account)).get()
+    if (known === undefined) return { ok: false, code: 'unknown_account' }
+    const row = findExit(store, account)
+    const destination = order?.to ?? null
+    if (row !== undefined) {
+      const isSame = row.destination === destination && row.nonce === nonce
+      return isSame ? { ok: true } : { ok: false, code: 'exit_ordered' }
+    }
+    const signature = order?.signature ?? null
+    store.db.insert(exits).values({ account, till, destination, nonce, signature, at }).run()
+    return { ok: true }
+  }
+}
+
+/** @see CancelExit */
+export function prepareCancelExit({ store }: Books): (op: CancelExit) => CancelExitResult {
+  return ({ account, nonce, signature }) => {
+    if (findExit(store, account) === undefined) return { ok: false, code: 'no_exit' }
+    store.db
+      .update(exits)
+      .set({ cancel_nonce: nonce, cancel_signature: signature })
+      .where(eq(exits.account, account))
+      .run()
+    return { ok: true }
+  }
+}
+
+/** @see ReadExit */
+export function prepareReadExit({ store }: Books): (op: ReadExit) => ReadExitResult {
+  return ({ account }) => {
+    const row = findExit(store, account)
+    return { ok: true, exit: row === undefined ? null : orderedExit(row) }
+  }
+}
+
+/** @see SignFinal */
+export function prepareSignFinal({ store }: Books): (op: SignFinal) => SignFinalResult {
+  return ({ account, nonce, debit, signature }) => {
+    if (findExit(store, account) === undefined) return { ok: false, code: 'no_exit' }
+    const row = store.db.select().from(accounts).where(eq(accounts.id, account)).get()
+    if (row === undefined || row.held > 0n || row.settled > debit) {
+      return { ok: false, code: 'unsettled' }
+    }
+    store.db
+      .update(exits)
+      .set({ fast_nonce: nonce, fast_debit: debit, fast_signature: signature })
+      .where(eq(exits.account, account))
+      .run()
+    return { ok: true }
+  }
+}
+
+/** @see CloseExit */
+export function prepareCloseExit({ store }: Books): (op: CloseExit) => Ok {
+  return ({ account }) => {
+    store.db.delete(exits).where(eq(exits.account, account)).run()
+    return { ok: true }
+  }
+}
+
+function findExit({ db }: Store, account: AccountId) {
+  return db.select().from(exits).where(eq(exits.account, account)).get()
+}
+
+/** A row as the port shows it. */
+export function orderedExit(row: typeof exits.$inferSelect): OrderedExit {
+  const { account, till, destination, nonce, signature, at } = row
+  const { cancel_nonce, cancel_signature, fast_nonce, fast_debit, fast_signature } = row
+  const isCancelled = cancel_nonce !== null && cancel_signature !== null
+  const isFinal = fast_nonce !== null && fast_debit !== null && fast_signature !== null
+  return {
+    account,
+    till,
+    to: destination,
+    nonce,
+    signature,
+    cancel: isCancelled ? { nonce: cancel_nonce, signature: cancel_signature } : null,
+    final: isFinal ? { nonce: fast_nonce, debit: fast_debit, signature: fast_signature } : null,
+    at,
+  }
+}

@@ -1,0 +1,70 @@
+import type { UnixSeconds } from '#base/brand.ts'
+import type { Nano } from '#base/nano.ts'
+import type { AccountMode } from '../ledger/ops/common.ts'
+import type { OrderedExit } from '../ledger/port.ts'
+
+/** What the Till says of an account, as far as its exit is concerned. */
+export interface ExitOnChain {
+  readonly nonce: number
+  readonly debit: Nano
+  readonly capLeft: Nano
+  /** Null while no exit is armed. */
+  readonly exitAt: UnixSeconds | null
+  /** Whether the meter key's word is not taken at present. */
+  readonly frozen: boolean
+}
+
+/** What our books say of it. */
+export interface ExitInBooks {
+  readonly mode: AccountMode
+  readonly held: Nano
+  readonly settled: Nano
+}
+
+/** What keeps an exit from being paid at once. The first three pass by themselves or with the owner's help. */
+export type ExitWaits = 'requests' | 'cheque' | 'cap' | 'freeze'
+
+export type ExitCommand =
+  | { readonly do: 'request' | 'cancel' | 'finish' | 'close' }
+  | { readonly do: 'fast'; readonly debit: Nano; readonly nonce: number }
+  | { readonly do: 'wait'; readonly for: ExitWaits }
+
+/**
+ * The next step of an ordered exit. The order reaches the Till, the open requests end, then the meter key gives its word on the
+ * final debit and the money goes out at once; whatever keeps that from happening, the Till's delay ends it all the same.
+ */
+export function decideExit(
+  exit: Pick<OrderedExit, 'nonce' | 'to' | 'cancel'>,
+  chain: ExitOnChain,
+  books: ExitInBooks,
+  now: UnixSeconds,
+): ExitCommand {
+  const { cancel } = exit
+  if (cancel !== null && cancel.nonce === chain.nonce) return { do: 'cancel' }
+  if (chain.exitAt === null) {
+    // The order's nonce is used up and nothing is armed: it was paid, called off, or has lapsed.
+    const isOpen = exit.to !== null && exit.nonce === chain.nonce
+    return isOpen ? { do: 'request' } : { do: 'close' }
+  }
+  const waits = waitsFor(chain, books)
+  if (waits === undefined) {
+    return { do: 'fast', nonce: chain.nonce, debit: finalDebit(chain, books) }
+  }
+  return chain.exitAt <= now ? { do: 'finish' } : { do: 'wait', for: waits }
+}
+
+function waitsFor(
+  { debit, capLeft, frozen }: ExitOnChain,
+  { mode, held, settled }: ExitInBooks,
+): ExitWaits | undefined {
+  if (frozen) return 'freeze'
+  // A debit beyond our books means that receipts are still to come, or that these books are old (M16).
+  if (held > 0n || debit > settled) return 'requests'
+  if (mode === 'sovereign') return settled > debit ? 'cheque' : undefined
+  return settled - debit > capLeft ? 'cap' : undefined
+}
+
+/** A sovereign account's debit is what its cheques have collected; a managed one's is collected by this very order. */
+function finalDebit({ debit }: ExitOnChain, { mode, settled }: ExitInBooks): Nano {
+  return mode === 'sovereign' ? debit : settled
+}
