@@ -128,7 +128,6 @@ function requireNonce(nonce: number, state: ExitState): void {
   if (nonce === state.nonce) return
   throw new ApiError('conflict', `The account’s nonce at the Till is ${state.nonce}`, {
     param: 'nonce',
-    extra: { nonce: state.nonce },
   })
 }
 
