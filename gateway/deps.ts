@@ -41,7 +41,10 @@ export interface AppDeps extends FrontDeps {
   readonly network: 'mainnet' | 'testnet'
   /** The Till as the chain shows it; undefined without one. */
   readonly tillViews: TillViews | undefined
-  readonly reserves: Reserves
+  /** Undefined where no one place knows every account. */
+  readonly reserves: Reserves | undefined
+  /** Whether there is a cashier that carries an owner's order to the Till. */
+  readonly takesExits: boolean
   readonly registryAddress: string
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }

@@ -106,6 +106,7 @@ export function build(input: BuildInput): Built {
       salts: platform.provider.hashes.macKey(deriveSecret(platform, 'reserves')),
       clock,
     }),
+    takesExits: config.chain.meterSeed !== undefined && config.chain.gasSeed !== undefined,
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
     pages: input.pages,

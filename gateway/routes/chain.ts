@@ -17,18 +17,19 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
   app.get('/v1/till', async (context) => {
     const { till } = deps
     if (till === undefined) throw new ApiError('not_found', 'This gateway has no Till')
-    const [reserves, chain] = await Promise.all([deps.reserves.snapshot(), chainState(deps)])
+    const [reserves, chain] = await Promise.all([deps.reserves?.snapshot(), chainState(deps)])
     return context.json({
       address: till.address,
       meter_key: till.meterKey,
       commission_bps: deps.commissionBps,
       chain: chain === undefined ? null : chainView(chain),
-      reserves: reservesView(reserves, chain),
+      reserves: reserves === undefined ? null : reservesView(reserves, chain),
     })
   })
 
   app.get('/v1/account/reserves', requireAccount(deps), async (context) => {
-    const proof = (await deps.reserves.snapshot()).proofFor(identityOf(context).account)
+    const snapshot = await deps.reserves?.snapshot()
+    const proof = snapshot?.proofFor(identityOf(context).account)
     if (proof === undefined) {
       throw new ApiError('account_not_found', 'Not in the last snapshot yet: ask again in a minute')
     }

@@ -41,6 +41,7 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
   app.post('/v1/account/exit', account, async (context) => {
     const { account } = identityOf(context)
     const till = requireTill(deps)
+    if (!deps.takesExits) throw new ApiError('not_implemented', NO_CASHIER)
     const request = read(parseExitRequest, await readJson(context, MAX_BODY_BYTES))
     requireSame(request, till, account)
     const { order } = request
@@ -81,6 +82,8 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
+const NO_CASHIER =
+  'This gateway carries no orders to the Till: order the exit on chain yourself (cocoon till exit)'
 const NO_EXIT = 'No exit was ordered here; one that was ordered on chain is called off there'
 
 interface TillRoute {

@@ -10,6 +10,7 @@ import type { Catalog } from '../inference/catalog.ts'
 import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
 import { openChain } from '../money/open-chain.ts'
+import { createTillViews } from '../money/till-views.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
 import { createChallenges } from '../runners/challenges.ts'
@@ -59,6 +60,7 @@ export function marketObject(host: WorkerHost) {
         background: (work) => state.waitUntil(work),
       })
       const { till, endpoint, apiKey, registry } = config.chain
+      const chain = openChain(host, endpoint, apiKey)
       this.#runners = composeMarket(platform, {
         directory,
         store,
@@ -68,7 +70,7 @@ export function marketObject(host: WorkerHost) {
             ? undefined
             : objects.ledger(`host:${payee}`).latestVoucher(till, payee),
         collateral,
-        chain: openChain(host, endpoint, apiKey),
+        chain,
         origins: this.#origins,
         simulation: settings.simulation,
       })
@@ -85,6 +87,11 @@ export function marketObject(host: WorkerHost) {
         ...front,
         runners: this.#runners,
         catalog: this.#catalog,
+        network: config.chain.network,
+        tillViews: till === undefined ? undefined : createTillViews(chain, till, clock),
+        // Accounts live in objects of their own: nobody here sums them up, or carries their exits.
+        reserves: undefined,
+        takesExits: false,
         registryAddress: registry,
         registry: () => this.#runners.allowlist.snapshot(),
         pages: undefined,
