@@ -23,8 +23,8 @@ export interface ReservesLeaf {
 
 type Sha256 = (bytes: Bytes) => Bytes | Promise<Bytes>
 
-const LEAF = utf8('cocoon.reserves.leaf.v1\0')
-const NODE = utf8('cocoon.reserves.node.v1\0')
+const LEAF = utf8('cocoon reserves leaf\0')
+const NODE = utf8('cocoon reserves node\0')
 /** Sums stay below 2^63: none wraps, and none is negative. */
 const MAX_SUM = 2n ** 63n - 1n
 /** A Till holds 12,000 accounts: 14 levels. */

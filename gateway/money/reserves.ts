@@ -36,11 +36,11 @@ export interface ReservesSnapshot {
 }
 
 export interface Reserves {
-  /** The tree over every account, made anew when the last one is older than a minute. */
+  /** The tree over every account, made anew when the last one is older than ten seconds. */
   snapshot(): Promise<ReservesSnapshot>
 }
 
-const FRESH_MS = 60_000
+const FRESH_MS = 10_000
 const SALT_BYTES = 16
 /** What a tree of no accounts states. */
 const EMPTY: SumNode = { hash: new Uint8Array(32), sum: 0n }

@@ -31,7 +31,10 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
     const snapshot = await deps.reserves?.snapshot()
     const proof = snapshot?.proofFor(identityOf(context).account)
     if (proof === undefined) {
-      throw new ApiError('account_not_found', 'Not in the last snapshot yet: ask again in a minute')
+      throw new ApiError(
+        'account_not_found',
+        'Not in the last snapshot yet: ask again in ten seconds',
+      )
     }
     return context.json({
       ...proof,
