@@ -1,5 +1,5 @@
 /**
- * usage: npm run bench [-- --quick] [--only relay,ledger,seal,attestation,connect]
+ * usage: npm run bench [-- --quick] [--only relay,ledger,seal,hiding,bytes,attestation,connect]
  *
  * Prints every table in one run, in under three minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
@@ -11,6 +11,7 @@ import { connectSection } from './connect.ts'
 import { ledgerSection } from './ledger-section.ts'
 import { relaySection } from './relay.ts'
 import { sealSection } from './seal.ts'
+import { hidingSection, sealedRelaySection } from './sealed-bytes.ts'
 import type { Section } from './section.ts'
 import { formatTable } from './table.ts'
 
@@ -18,6 +19,8 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> =
   relay: relaySection,
   ledger: ledgerSection,
   seal: sealSection,
+  hiding: hidingSection,
+  bytes: sealedRelaySection,
   attestation: attestationSection,
   connect: connectSection,
 }

@@ -1,4 +1,4 @@
-import { type Bytes, concat } from '#base/bytes.ts'
+import type { Bytes } from '#base/bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { END_LABEL } from './labels.ts'
 
@@ -11,6 +11,7 @@ export const NONCE_BYTES = 12
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
 /** Largest plaintext of a frame. */
 export const MAX_PLAINTEXT_BYTES = MAX_FRAME_BYTES - TAG_BYTES
+const COUNT_BYTES = 8
 const FIRST_ALLOCATION_BYTES = 64 * 1024
 
 /** Writes the length prefix into the headroom in front of a ciphertext. */
@@ -33,9 +34,12 @@ export function nonceAt(base: Bytes, sequence: number): Bytes {
 
 /** AAD of the END frame: it says how many data frames came before it (M1). */
 export function endAad(frames: number): Bytes {
-  const count = new Uint8Array(8)
-  new DataView(count.buffer).setBigUint64(0, BigInt(frames))
-  return concat(END_LABEL, count)
+  const aad = new Uint8Array(END_LABEL.length + COUNT_BYTES)
+  aad.set(END_LABEL)
+  const count = new DataView(aad.buffer, END_LABEL.length)
+  count.setUint32(0, Math.floor(frames / 2 ** 32))
+  count.setUint32(4, frames >>> 0)
+  return aad
 }
 
 /**
