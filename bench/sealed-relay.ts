@@ -25,7 +25,8 @@ await openHttpServer({
       const path = request.url ?? '/'
       const asked = { target, method: 'POST', path, headers: {}, body: null } as const
       const client = new NodeClient(response)
-      const attempt = { client, headers: {}, request: asked, maxBytes: Number.MAX_SAFE_INTEGER }
+      const maxBytes = Number.MAX_SAFE_INTEGER
+      const attempt = { client, headers: {}, request: asked, maxBytes, timing: () => ({}) }
       void runSealedAttempt({ upstream, watchdog }, attempt)
     })
   },
