@@ -8,39 +8,48 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { buildAssets } from '#web/node/build-assets.ts'
+import { declareTypes } from './declare-types.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const ENTRIES = {
-  cocoon: 'cli/main.ts',
-  client: 'client/index.ts',
-  runner: 'enclave-runner/main.ts',
-} as const
+/** Run by our own Node. */
+const COMMANDS = { cocoon: 'cli/main.ts', runner: 'enclave-runner/main.ts' } as const
+/** Runs anywhere: browsers, Workers, Deno, Bun and Node. */
+const LIBRARY = { client: 'client/index.ts' } as const
 
 /** What only a checkout has; commands that need it say so. */
 const CHECKOUT_ONLY = ['#dev/*', '#bench/*']
 
-const manifest: { dependencies: Record<string, string> } = JSON.parse(
-  readFileSync(join(ROOT, 'package.json'), 'utf8'),
-)
+const manifest: {
+  dependencies: Record<string, string>
+  imports: Record<string, string>
+} = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 const outdir = process.argv[2] ?? join(ROOT, 'dist')
 rmSync(outdir, { recursive: true, force: true })
-await build({
+const packages = Object.keys(manifest.dependencies).flatMap((name) => [name, `${name}/*`])
+const shared = {
   absWorkingDir: ROOT,
-  entryPoints: ENTRIES,
   outdir,
   bundle: true,
   splitting: true,
   format: 'esm',
+  sourcemap: 'linked',
+  logLevel: 'warning',
+} as const
+await build({
+  ...shared,
+  entryPoints: COMMANDS,
   platform: 'node',
   target: 'node24',
-  sourcemap: 'linked',
-  external: [
-    ...Object.keys(manifest.dependencies).flatMap((name) => [name, `${name}/*`]),
-    ...CHECKOUT_ONLY,
-    'esbuild',
-  ],
-  logLevel: 'warning',
+  external: [...packages, ...CHECKOUT_ONLY, 'esbuild'],
+})
+await build({
+  ...shared,
+  entryPoints: LIBRARY,
+  chunkNames: 'client-[hash]',
+  platform: 'browser',
+  target: 'es2024',
+  external: packages,
 })
 
 const { manifest: page, files } = await buildAssets(ROOT)
@@ -48,3 +57,10 @@ mkdirSync(join(outdir, 'web'))
 for (const [name, bytes] of files) writeFileSync(join(outdir, 'web', name), bytes)
 const listed = { ...page, files: [...files.keys()] }
 writeFileSync(join(outdir, 'web', 'manifest.json'), JSON.stringify(listed))
+
+declareTypes({
+  root: ROOT,
+  entry: LIBRARY.client,
+  outdir: join(outdir, 'types'),
+  imports: manifest.imports,
+})

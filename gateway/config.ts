@@ -49,6 +49,10 @@ export interface GatewayConfig {
   readonly adminKey: string | undefined
   readonly metricsToken: string | undefined
   readonly maxBodyBytes: number
+  /** Requests of one account at once. */
+  readonly accountConcurrency: number
+  /** Accounts that one client address may open within an hour; 0: no limit. */
+  readonly accountsPerHour: number
   /** Requests that wait while every runner of their model is busy. */
   readonly queue: { readonly requests: number; readonly seconds: number }
   readonly logLevel: LogLevel
@@ -110,6 +114,8 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     adminKey: values.ADMIN_KEY,
     metricsToken: values.METRICS_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    accountConcurrency: values.ACCOUNT_CONCURRENCY,
+    accountsPerHour: values.ACCOUNTS_PER_HOUR,
     queue: { requests: values.MAX_QUEUED, seconds: values.QUEUE_SECONDS },
     logLevel: values.LOG_LEVEL,
     traces: tracesOf(values),

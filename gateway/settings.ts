@@ -37,6 +37,7 @@ const TOKEN = /^[\x21-\x7e]{24,256}$/
 const MAX_BPS = 9_999
 const MAX_COEFFICIENT_BPS = 1_000_000
 const MAX_BODY_BYTES = 256 * 1024 * 1024
+const MAX_CONCURRENCY = 1_000_000
 const MAX_QUEUED = 100_000
 const MAX_QUEUE_SECONDS = 600
 
@@ -196,6 +197,16 @@ export const SETTINGS = {
     help: 'how long a request may wait for a runner; below the time-outs of proxies in between',
     fallback: '30',
     parse: integer(1, MAX_QUEUE_SECONDS),
+  }),
+  ACCOUNT_CONCURRENCY: setting({
+    help: 'requests that one account may have under way at once',
+    fallback: '1000',
+    parse: integer(1, MAX_CONCURRENCY),
+  }),
+  ACCOUNTS_PER_HOUR: setting({
+    help: 'accounts that one client address may open or sign in to within an hour; 0 sets no limit',
+    fallback: '20',
+    parse: integer(0, MAX_CONCURRENCY),
   }),
   LOG_LEVEL: setting({
     help: 'debug, info, warn or error',

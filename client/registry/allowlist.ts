@@ -3,7 +3,8 @@ import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/bran
 import { ClientError } from '../errors.ts'
 import { getJson, type HttpDeps, member, textMember } from '../http.ts'
 import { agreedReading } from './agree.ts'
-import { type RegistryPin, type RegistryReadingAt, readRegistry } from './read-registry.ts'
+import type { RegistryPin } from './pinned.ts'
+import { type RegistryReadingAt, readRegistry } from './read-registry.ts'
 
 /** Where the allowlist comes from: the chain, by endpoints of one's own, or the gateway's word. */
 export type AllowlistSettings =

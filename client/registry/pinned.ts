@@ -1,3 +1,11 @@
+/** Which contract is the Registry: pinned by the release or given by the user, never by the gateway (C4). */
+export interface RegistryPin {
+  /** Raw address. */
+  readonly address: string
+  /** Lower-case hex. */
+  readonly codeHash: string
+}
+
 /**
  * The Registry of this release (C4). The address is filled in when a release is made for a network; the code hash is
  * the compiled contract's and a test compares them.

@@ -10,14 +10,7 @@ import {
 } from '#contracts/pure'
 import { ClientError } from '../errors.ts'
 import { type HttpDeps, member, postJson, textMember } from '../http.ts'
-
-/** Which contract is the Registry: pinned by the release or given by the user, never by the gateway (C4). */
-export interface RegistryPin {
-  /** Raw address. */
-  readonly address: string
-  /** Lower-case hex. */
-  readonly codeHash: string
-}
+import type { RegistryPin } from './pinned.ts'
 
 export interface RegistryReadingAt extends RegistrySnapshot {
   /** The chain's time of this state, as the endpoint tells it. */

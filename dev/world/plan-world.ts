@@ -138,6 +138,8 @@ export async function planWorld(
     adminKey,
     metricsToken: undefined,
     maxBodyBytes: 32 * 1024 * 1024,
+    accountConcurrency: 10_000,
+    accountsPerHour: 0,
     queue: { requests: 1_000, seconds: 30 },
     logLevel: 'warn',
     traces: undefined,

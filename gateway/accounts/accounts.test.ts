@@ -11,7 +11,6 @@ import { openLedger } from '../node/testing/open-ledger.ts'
 import { makeApiKey, readApiKey } from './api-key.ts'
 import { type Authenticator, createAuthenticator } from './authenticator.ts'
 import { changeKey, FIRST_KEY, issueKey, listKeys, revokeKey } from './keys.ts'
-import { createNonceMemory } from './nonce-memory.ts'
 import { type OpenAccountDeps, openAccount, STATEMENT_SECONDS } from './open-account.ts'
 
 const SECRET: Bytes = new Uint8Array(32).fill(7)
@@ -51,7 +50,6 @@ beforeEach(() => {
     forget: (account) => authenticator.forget(account),
     gateway: GATEWAY,
     verify: nodeProvider.verify,
-    nonces: createNonceMemory(clock, 2 * STATEMENT_SECONDS),
   }
 })
 

@@ -1,4 +1,4 @@
-import { toSeconds } from '#base/brand.ts'
+import { toSeconds, unixSeconds } from '#base/brand.ts'
 import { type Bytes, fromHex } from '#base/bytes.ts'
 import { accountIdOf, accountKeysFromJson } from '#contracts/pure'
 import {
@@ -10,7 +10,6 @@ import {
 import type { AccountId } from '../db/ids.ts'
 import { AccountError } from './errors.ts'
 import { FIRST_KEY, type IssuedKey, issueKey, type KeyDeps } from './keys.ts'
-import type { NonceMemory } from './nonce-memory.ts'
 
 /** How far a statement's `issued_at` may be from our clock. */
 export const STATEMENT_SECONDS = 300
@@ -19,7 +18,6 @@ export interface OpenAccountDeps extends KeyDeps {
   /** What statements are addressed to: this gateway's origin. */
   readonly gateway: string
   readonly verify: Provider['verify']
-  readonly nonces: NonceMemory
 }
 
 export interface OpenedAccount {
@@ -93,7 +91,9 @@ async function assertSigned(
   const message = accountStatement({ gateway: deps.gateway, account, issued_at, nonce })
   const valid = await deps.verify(fromHex(ownerKey), message, signatureBytes(signature))
   if (!valid) throw new AccountError('bad_signature', 'not signed by the owner key')
-  if (!(await deps.nonces.use(`${account}:${nonce}`))) {
+  const expires = unixSeconds(issued_at + STATEMENT_SECONDS + 1)
+  const [used] = await deps.ledger.commit([{ op: 'use_nonce', account, nonce, expires }])
+  if (!used.ok) {
     throw new AccountError('stale_statement', 'this statement was used before')
   }
   return true

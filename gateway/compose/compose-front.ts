@@ -1,12 +1,12 @@
 import { hex } from '#base/bytes.ts'
 import { createAuthenticator } from '../accounts/authenticator.ts'
-import type { NonceMemory } from '../accounts/nonce-memory.ts'
 import type { FrontDeps, TillView } from '../deps.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
 import type { Offers } from '../inference/catalog.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { createWaitingRoom } from '../inference/waiting-room.ts'
+import { createLimiter } from '../limits/limiter.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
 import { createProofs } from '../receipts/proofs.ts'
@@ -22,7 +22,6 @@ export interface FrontParts {
   readonly directory: Runners
   readonly catalog: Offers
   readonly keysetOf: KeysetOf
-  readonly nonces: NonceMemory
   readonly pending: PendingSettlements
   readonly upstream: Upstream
   readonly watchdog: Watchdog
@@ -39,6 +38,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
   const { directory, catalog, pending, upstream, watchdog } = parts
   const keys = { ledger, hashes, secret: deriveSecret(platform, 'api keys'), clock }
   const authenticator = createAuthenticator(keys)
+  const limiter = createLimiter({ clock, accountConcurrency: config.accountConcurrency })
   const settle = {
     ledger,
     verifier,
@@ -46,6 +46,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
     proofs: createProofs(),
     clock,
     metrics,
+    limiter,
   }
   const refs = createAccountRefs(provider, deriveSecret(platform, 'references'))
   return {
@@ -61,6 +62,8 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       upstream,
       watchdog,
       waiting: createWaitingRoom({ ...config.queue, bytes: MAX_WAITING_BYTES }, clock),
+      limiter,
+      onceKey: hashes.macKey(deriveSecret(platform, 'idempotency')),
       topUpUrl: (account) => `${publicUrl}/top-up?account=${account}`,
       affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
       plaintext: config.plaintext,
@@ -87,7 +90,6 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       forget: (account) => authenticator.forget(account),
       gateway: publicUrl,
       verify: verifier.verify,
-      nonces: parts.nonces,
     },
     authenticator,
     till: tillView(platform),

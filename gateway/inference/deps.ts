@@ -1,6 +1,7 @@
 import type { Clock, Random } from '#base/brand.ts'
 import type { MacKey, Provider } from '#protocol'
 import type { Ledger } from '../ledger/port.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
@@ -32,6 +33,9 @@ export interface InferenceDeps extends SettleDeps {
   readonly upstream: Upstream
   readonly watchdog: Watchdog
   readonly waiting: WaitingRoom
+  readonly limiter: Limiter
+  /** Hashes idempotency keys and requests (H21). */
+  readonly onceKey: MacKey
   readonly topUpUrl: TopUpUrl
   /** Keys cache affinity, so that a caller's own cache key means nothing outside. */
   readonly affinity: MacKey

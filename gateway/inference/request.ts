@@ -1,6 +1,7 @@
 import type { UnixMs } from '#base/brand.ts'
 import type { Identity } from '../accounts/authenticator.ts'
 import type { RequestId } from '../db/ids.ts'
+import type { Admission } from '../limits/limiter.ts'
 import type { Client } from '../relay/ports.ts'
 import type { InferencePath } from './endpoints.ts'
 import type { Journey } from './journey.ts'
@@ -15,6 +16,7 @@ export interface InferenceRequest {
   readonly body: Uint8Array
   readonly at: UnixMs
   readonly journey: Journey
+  readonly admission: Admission
   /** Headers of every answer: request id, CORS. */
   readonly headers: Readonly<Record<string, string>>
 }

@@ -10,6 +10,7 @@ import type {
   SpentBudget,
   Terms,
 } from '../ledger/port.ts'
+import type { Limiter } from '../limits/limiter.ts'
 
 /** A hold lasts until its receipt, or this long (H20). */
 export const HOLD_SECONDS = 6 * 3600
@@ -56,10 +57,11 @@ export async function reserve(
 
 /** Gives a hold back because nothing of the attempt reached the client. */
 export async function release(
-  { ledger }: { readonly ledger: Ledger },
+  { ledger, limiter }: { readonly ledger: Ledger; readonly limiter: Pick<Limiter, 'used'> },
   attempt: Pick<Reservation, 'account' | 'request' | 'attempt' | 'at'>,
 ): Promise<void> {
   const { account, request, at } = attempt
+  limiter.used(request, 0)
   await ledger.commit([{ op: 'release', account, request, attempt: attempt.attempt, at }])
 }
 

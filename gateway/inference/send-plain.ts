@@ -1,4 +1,5 @@
 import { toSeconds } from '#base/brand.ts'
+import type { Nano } from '#base/nano.ts'
 import {
   ACI_HEADER,
   type BodyDigests,
@@ -25,6 +26,8 @@ import type { Bound } from './terms.ts'
 export interface PlainTry extends Place {
   readonly number: number
   readonly bound: Bound
+  /** What the account has left beside this request's hold. */
+  readonly available: Nano
 }
 
 /** The attempt after it ended. */
@@ -135,11 +138,13 @@ function runnerHeaders(
 function clientHeaders(
   deps: InferenceDeps,
   request: InferenceRequest,
-  { number, runner }: PlainTry,
+  { number, runner, available }: PlainTry,
   { commitmentKey }: SessionRequest<'sync'>,
 ): Readonly<Record<string, string>> {
   return {
     ...request.headers,
+    ...request.admission.headers(),
+    'x-cocoon-balance': available.toString(),
     'x-receipt-id': receiptId(request.id, number),
     [ACI_HEADER.keysetDigest]: runner.lease.keysetDigest,
     'x-cocoon-confidentiality': 'gateway',

@@ -8,14 +8,18 @@ import { anyErrorAnswer } from '../http/any-error.ts'
 import { authenticate, readKey } from '../http/authenticate.ts'
 import { COMMON_HEADERS, preflightHeaders } from '../http/cors.ts'
 import { addressByPath, type RunnerAddress } from '../http/runner-address.ts'
+import type { Admission } from '../limits/limiter.ts'
 import { codeOf } from '../log.ts'
 import type { Client } from '../relay/ports.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import type { Trace } from '../telemetry/spans.ts'
+import { assertOrigin } from './allowed.ts'
 import type { InferenceDeps } from './deps.ts'
 import { type InferencePath, inferencePath } from './endpoints.ts'
 import { type Journey, newJourney, timingHeaders } from './journey.ts'
+import { claimOnce } from './once.ts'
 import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
+import type { InferenceRequest } from './request.ts'
 import { servePlain } from './serve-plain.ts'
 import { serveSealed } from './serve-sealed.ts'
 
@@ -163,6 +167,7 @@ async function serveBody(
   const { client, id, at, journey, headers, header, readBody } = exchange
   const kind = runner === undefined ? 'plain' : 'sealed'
   let outcome = 'refused'
+  let admission: Admission | undefined
   try {
     if (deps.closing.aborted) {
       throw new ApiError('shutting_down', 'This gateway is shutting down', {
@@ -171,16 +176,20 @@ async function serveBody(
     }
     const key = readKey(textOf(header('authorization')), textOf(header('x-api-key')))
     const identity = await authenticate(deps.authenticator, key)
+    assertOrigin(identity, textOf(header('origin')))
+    admission = deps.limiter.enter(identity)
     const body = await readBody(deps.maxBodyBytes)
-    const asked = { client, path, identity, id, body, at, journey, headers }
-    outcome =
+    const asked = { client, path, identity, id, body, at, journey, headers, admission }
+    outcome = await once(deps, header('idempotency-key'), asked, runner, () =>
       runner === undefined
-        ? await servePlain(deps, asked)
-        : await serveSealed(deps, { ...asked, runner, header })
+        ? servePlain(deps, asked)
+        : serveSealed(deps, { ...asked, runner, header }),
+    )
   } catch (error) {
     outcome = error instanceof ApiError ? error.code : 'refused'
     throw error
   } finally {
+    admission?.leave()
     const ended = deps.timer()
     deps.metrics.request(path, kind, outcome, (ended - journey.arrived) / 1000)
     deps.trace?.({
@@ -192,6 +201,33 @@ async function serveBody(
       ended,
       parent: textOf(header('traceparent')),
     })
+  }
+}
+
+/** Serves it; with an idempotency key, not a second time (H21). */
+async function once(
+  deps: ExchangeDeps,
+  key: ReturnType<HeaderReader>,
+  { identity, id, path, body }: InferenceRequest,
+  runner: LiveRunner | undefined,
+  serve: () => Promise<string>,
+): Promise<string> {
+  if (key === undefined || key === null) return serve()
+  // Sealed bodies of the same request are never equal.
+  const named = {
+    account: identity.account,
+    id,
+    path,
+    body: runner === undefined ? body : undefined,
+  }
+  const claim = await claimOnce(deps, key, named)
+  let outcome = 'refused'
+  try {
+    outcome = await serve()
+    return outcome
+  } finally {
+    // A runner's own error has a receipt over nothing: the client may try again.
+    await claim.end(outcome === 'failed_sealed')
   }
 }
 

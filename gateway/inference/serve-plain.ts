@@ -2,6 +2,7 @@ import { fromUtf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import type { PlainOutcome } from '../relay/plain-outcome.ts'
+import { allowedAsk } from './allowed.ts'
 import { anotherPlace, findPlace, NOBODY, type Place } from './choose-runner.ts'
 import { concludePlain } from './conclude-plain.ts'
 import type { InferenceDeps } from './deps.ts'
@@ -25,7 +26,8 @@ const RETRIED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503])
  */
 export async function servePlain(deps: InferenceDeps, request: InferenceRequest): Promise<string> {
   refusePlaintext(deps, request)
-  const ask = readAsk(request.path, textOf(request.body), request.body.length)
+  const asked = readAsk(request.path, textOf(request.body), request.body.length)
+  const ask = allowedAsk(request.identity, asked)
   for (const model of ask.models) await deps.directory.prepare({ model })
   const tried = new Set<string>()
   let sent: SentTry | undefined
@@ -81,9 +83,14 @@ async function begin(
     const { runner, terms } = place
     const { contextLength, maxOutputTokens } = runner.lease
     const bound = boundOf({ ...ask, contextLength, maxOutputTokens }, terms.price)
+    request.admission.takeTokens(request.id, bound.promptTokens + bound.completionTokens)
     const hold = { account, key, request: request.id, attempt: number, terms }
-    await reserve(deps, { ...hold, amount: bound.cost, at: deps.clock() }, sent?.number)
-    return { ...place, number, bound }
+    const available = await reserve(
+      deps,
+      { ...hold, amount: bound.cost, at: deps.clock() },
+      sent?.number,
+    )
+    return { ...place, number, bound, available }
   } catch (error) {
     place.giveBack()
     throw error

@@ -19,6 +19,7 @@ import { isTrusted } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { takePlace } from '../runners/load.ts'
 import { noteFailure, noteSuccess } from '../runners/score.ts'
+import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
 import { queued } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
@@ -86,15 +87,18 @@ async function serveThere(
 ): Promise<string> {
   const { terms, bound } = boundSealed(deps, request, envelope)
   const { account, key } = request.identity
+  assertModel(request.identity, request.runner.model)
+  assertPrice(request.identity, terms.price)
+  request.admission.takeTokens(request.id, bound.promptTokens + bound.completionTokens)
   const hold = { account, key, request: request.id, attempt: ATTEMPT, terms, at: deps.clock() }
-  await reserve(deps, { ...hold, amount: bound.cost }, undefined)
+  const available = await reserve(deps, { ...hold, amount: bound.cost }, undefined)
   let outcome: SealedOutcome
   try {
     const { journey, runner } = request
     journey.model = runner.model
     const leg = newLeg(journey, { runner: runner.id, number: ATTEMPT, sent: deps.timer() })
     deps.metrics.overhead(overheadMs(journey, leg.sent) / 1000)
-    outcome = await send(deps, request, { envelope, terms, bound })
+    outcome = await send(deps, request, { envelope, terms, bound, available })
     leg.ended = deps.timer()
     leg.outcome = outcome.kind
   } catch (error) {
@@ -194,7 +198,12 @@ function readMaxTokens(value: ReturnType<HeaderReader>): number | undefined {
 function send(
   deps: InferenceDeps,
   request: SealedRequest,
-  { envelope, terms, bound }: { envelope: ClientEnvelope; terms: Terms; bound: Bound },
+  {
+    envelope,
+    terms,
+    bound,
+    available,
+  }: { envelope: ClientEnvelope; terms: Terms; bound: Bound; available: Nano },
 ): Promise<SealedOutcome> {
   const { runner, client, id } = request
   const { lease } = runner
@@ -213,6 +222,8 @@ function send(
     timing: () => timingHeaders(request.journey, deps.timer()),
     headers: {
       ...request.headers,
+      ...request.admission.headers(),
+      'x-cocoon-balance': available.toString(),
       'x-receipt-id': receiptId(id, ATTEMPT),
       'x-cocoon-confidentiality': CONFIDENTIALITY[envelope.kind],
       'x-cocoon-attestation': runner.standing.status,

@@ -44,11 +44,17 @@ export function prepareClaimOnce({ store, tail }: Books): (op: ClaimOnce) => Cla
 }
 
 /** @see DropClaim */
-export function prepareDropClaim({ store }: Books): (op: DropClaim) => Ok {
+export function prepareDropClaim({ store, tail }: Books): (op: DropClaim) => Ok {
+  const held = store.prepare("SELECT 1 FROM holds WHERE request = ? AND state = 'open'")
+  const settled = store.prepare('SELECT 1 FROM settlement_attempts WHERE request = ?')
   const drop = store.prepare(
     'DELETE FROM idempotency WHERE account = ? AND name = ? AND request = ?',
   )
-  return ({ account, name, request }) => {
+  return ({ account, name, request, evenIfHeld }) => {
+    if (!evenIfHeld) {
+      tail.index()
+      if ((held.get(request) ?? settled.get(request)) !== undefined) return { ok: true }
+    }
     drop.run(account, name, request)
     return { ok: true }
   }

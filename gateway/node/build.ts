@@ -5,8 +5,6 @@ import {
 } from '#attestation'
 import { type Clock, type Random, toSeconds } from '#base/brand.ts'
 import { nodeProvider, signerFromSeed } from '#protocol/node'
-import { createNonceMemory } from '../accounts/nonce-memory.ts'
-import { STATEMENT_SECONDS } from '../accounts/open-account.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket, type SimulationTrust } from '../compose/compose-market.ts'
 import { deriveSecret, type Platform } from '../compose/platform.ts'
@@ -70,7 +68,6 @@ export function build(input: BuildInput): Built {
     directory,
     catalog,
     keysetOf: createKeysetOf(directory, runnerStore),
-    nonces: createNonceMemory(clock, 2 * STATEMENT_SECONDS),
     pending: createPendingSettlements(),
     upstream,
     watchdog: createWatchdog(),

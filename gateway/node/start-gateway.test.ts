@@ -38,6 +38,8 @@ const config: GatewayConfig = {
   adminKey: undefined,
   metricsToken: undefined,
   maxBodyBytes: 1_024,
+  accountConcurrency: 1_000,
+  accountsPerHour: 0,
   queue: { requests: 1_000, seconds: 30 },
   logLevel: 'info',
   traces: undefined,

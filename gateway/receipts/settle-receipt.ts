@@ -10,6 +10,7 @@ import {
 } from '#protocol'
 import { type AccountId, type RunnerId, requestId, tonAddress } from '../db/ids.ts'
 import type { Ledger, SettleRefusal, SettleResult } from '../ledger/port.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Proofs } from './proofs.ts'
 import type { RecentReceipts } from './recent.ts'
@@ -22,6 +23,7 @@ export interface SettleDeps {
   readonly proofs: Proofs
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'settled' | 'refusedReceipt'>
+  readonly limiter: Pick<Limiter, 'used'>
 }
 
 /** A receipt and what the gateway knows about its origin. */
@@ -73,6 +75,7 @@ export async function settleReceipt(
     return result
   }
   const { cost, share, duplicate } = result
+  deps.limiter.used(requestId(usage.request), usage.prompt_tokens + usage.completion_tokens)
   deps.recent.add(receipt.receipt_id, { signature: receipt.signature, cost, share })
   if (!duplicate) deps.metrics.settled(usage, cost)
   return result

@@ -100,6 +100,8 @@ export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Prom
     adminKey: ADMIN_KEY,
     metricsToken: undefined,
     maxBodyBytes: 4 * 1024 * 1024,
+    accountConcurrency: 1_000,
+    accountsPerHour: 0,
     queue: { requests: 100, seconds: 30 },
     logLevel: 'info',
     traces: undefined,

@@ -14,7 +14,6 @@ import { emptyAnswer } from './empty-answer.ts'
 import type { WorkerHost } from './host.ts'
 import { indexOf } from './index-object.ts'
 import { ledgerOf } from './ledger-of.ts'
-import { openNonces } from './object-nonces.ts'
 import { objectStore } from './object-store.ts'
 import { type LedgerRpc, type Objects, objectsOf } from './objects.ts'
 import { storeOf } from './route-ledger.ts'
@@ -63,10 +62,6 @@ export function ledgerObject(host: WorkerHost) {
     async latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined> {
       if (this.#opened === undefined) return undefined
       return createLatestVoucher(this.#opened.store.db, till)(payee)
-    }
-
-    async useNonce(nonce: string): Promise<boolean> {
-      return openNonces(this.ctx.storage.kv, host.clock).use(nonce)
     }
 
     async #register(ops: readonly Op[]): Promise<void> {

@@ -18,7 +18,6 @@ import type { RunnersDeps } from '../runners/deps.ts'
 import { createDirectory } from '../runners/directory.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
-import { accountNonces } from './account-nonces.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
 import { fetchUpstream } from './fetch-upstream.ts'
 import type { WorkerHost } from './host.ts'
@@ -78,7 +77,6 @@ export function marketObject(host: WorkerHost) {
         directory,
         catalog: this.#catalog,
         keysetOf: () => undefined,
-        nonces: accountNonces(objects),
         pending: createPendingSettlements(),
         upstream: fetchUpstream(host.fetch),
         watchdog: createWatchdog(),

@@ -12,7 +12,6 @@ export interface LedgerRpc {
   commit(ops: readonly Op[]): Promise<readonly Result[]>
   latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined>
   /** Remembers an account's signed statement. False when it was used before. */
-  useNonce(nonce: string): Promise<boolean>
 }
 
 /** Which ledgers exist: what has no name here was never written. */

@@ -6,7 +6,6 @@ import type { FrontDeps } from '../deps.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
-import { accountNonces } from './account-nonces.ts'
 import { fetchUpstream } from './fetch-upstream.ts'
 import type { WorkerHost } from './host.ts'
 import { type Objects, objectsOf } from './objects.ts'
@@ -42,7 +41,6 @@ export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
     directory: replica,
     catalog: replica.offers,
     keysetOf: keysetOf(replica, objects),
-    nonces: accountNonces(objects),
     pending,
     upstream: fetchUpstream(host.fetch),
     watchdog: createWatchdog(),

@@ -35,10 +35,14 @@ export type ClaimOnceResult =
       readonly state: 'open' | 'settled' | 'unknown'
     })
 
-/** Frees a key whose request came to nothing: it may be sent again. */
+/**
+ * Frees a key whose request came to nothing, with no hold and no settlement, so that it may be sent again. `evenIfHeld`:
+ * also while its hold waits for a receipt.
+ */
 export interface DropClaim {
   readonly op: 'drop_claim'
   readonly account: AccountId
   readonly name: string
   readonly request: RequestId
+  readonly evenIfHeld: boolean
 }

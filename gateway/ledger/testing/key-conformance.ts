@@ -326,7 +326,9 @@ export function describeKeys(runtime: string, open: OpenHarness): void {
         { ...first, attempt: 2, code: 'repeat', state: 'settled' },
         { ok: true },
       ])
-      const drop = { op: 'drop_claim', account: ALICE, name: 'n' } as const
+      const drop = { op: 'drop_claim', account: ALICE, name: 'n', evenIfHeld: true } as const
+      // It was charged: only whoever got an error may try again.
+      await ledger.commit([{ ...drop, request: request(1), evenIfHeld: false }])
       await ledger.commit([{ ...drop, request: request(9) }])
       expect(await ledger.commit([claim(5, 'f')])).toMatchObject([{ code: 'repeat' }])
       await ledger.commit([{ ...drop, request: request(1) }])
