@@ -24,7 +24,6 @@ export function envExample(): string {
       RUNNER_PORT: { help: 'the simulated runner', fallback: '8790' },
       CHAIN_PORT: { help: 'the local TON chain', fallback: '8791' },
       RUNNER_ORIGIN_PORT: { help: "the runner's own origin on the gateway", fallback: '8792' },
-      SECOND_RUNNER_PORT: { help: 'the second simulated runner', fallback: '8793' },
       SECOND_RUNNER_ORIGIN_PORT: { help: "the second runner's own origin", fallback: '8794' },
     }),
   ].join('\n')

@@ -5,7 +5,7 @@ const WALLET = `0:${'ab'.repeat(32)}`
 const DIGEST = `sha256:${'cd'.repeat(32)}`
 const production = {
   image: { MODEL: 'm', WEIGHTS_DIGEST: DIGEST, ENGINE_URL: 'unix:/run/engine.sock' },
-  host: { WALLET, GATEWAYS: 'https://a.example', RUNNER_URL: 'https://r.example' },
+  host: { WALLET, GATEWAYS: 'https://a.example' },
 }
 const development = {
   RUNNER_ENV: 'development',
@@ -32,12 +32,14 @@ describe('runner settings', () => {
       payee: WALLET,
       engine: { kind: 'openai-url', url: 'unix:/run/engine.sock' },
       creditLimit: 10_000_000_000n,
+      transport: { kind: 'tunnel' },
     })
-    expect(readRunnerConfig({ image: development, host: {} })).toMatchObject({
+    const host = { RUNNER_LISTEN: '127.0.0.1:0' }
+    expect(readRunnerConfig({ image: development, host })).toMatchObject({
       production: false,
       gateways: ['http://127.0.0.1:8787'],
       engine: { kind: 'demo' },
-      listen: { host: '127.0.0.1', port: 0 },
+      transport: { kind: 'direct', listen: { host: '127.0.0.1', port: 0 }, url: undefined },
     })
   })
 
@@ -61,6 +63,8 @@ describe('runner settings', () => {
     ['a proxy', { HTTPS_PROXY: 'http://10.0.0.7' }, {}],
     ['options for node', { NODE_OPTIONS: '--inspect' }, {}],
     ['a gateway without TLS', {}, { GATEWAYS: 'http://a.example' }],
+    ['an address without a listener', {}, { RUNNER_URL: 'https://r.example' }],
+    ['a listener without an address', {}, { RUNNER_LISTEN: '0.0.0.0:8443' }],
     ['a scripted engine', { ENGINE_SCRIPT: 'c5g0', ENGINE_URL: '' }, {}],
     ['keys that live longer than a day', { KEYSET_SECONDS: '86401' }, {}],
   ])('production refuses %s', (_, image, host) => {

@@ -7,9 +7,7 @@ import { SETTINGS } from './settings.ts'
 /** Everything that a runner is told from outside. Plain data: it crosses process borders as it is. */
 export interface RunnerConfig {
   readonly production: boolean
-  readonly listen: { readonly host: string; readonly port: number }
-  /** Where gateways reach this runner; undefined takes the address that it listens on (development). */
-  readonly publicUrl: string | undefined
+  readonly transport: TransportConfig
   /** Origins of the gateways to register with. */
   readonly gateways: readonly string[]
   /** Raw TON address of the host. */
@@ -24,6 +22,16 @@ export interface RunnerConfig {
   /** Lifetime of a keyset in seconds, at most a day (M9). */
   readonly keysetSeconds: number
 }
+
+/** How gateways reach this runner: they call it, or it dials out and needs no open port. */
+export type TransportConfig =
+  | {
+      readonly kind: 'direct'
+      readonly listen: { readonly host: string; readonly port: number }
+      /** What gateways call; undefined takes the address that it listens on (development). */
+      readonly url: string | undefined
+    }
+  | { readonly kind: 'tunnel' }
 
 export interface ModelConfig {
   readonly id: string
@@ -82,13 +90,15 @@ export function readRunnerConfig({ image, host }: SettingSources): RunnerConfig 
   const problems = isProduction ? findDangers(image, host) : []
   const values = readSettings({ ...image, ...host }, isProduction, problems)
   const engine = values === undefined ? undefined : chooseEngine(values, problems)
-  if (values === undefined || engine === undefined || problems.length > 0) {
+  const transport =
+    values === undefined ? undefined : chooseTransport(values, isProduction, problems)
+  const isWhole = values !== undefined && engine !== undefined && transport !== undefined
+  if (!isWhole || problems.length > 0) {
     throw new ConfigError('invalid', problems.join('; '))
   }
   return {
     production: isProduction,
-    listen: values.RUNNER_LISTEN,
-    publicUrl: values.RUNNER_URL,
+    transport,
     gateways: values.GATEWAYS,
     payee: values.WALLET,
     model: {
@@ -125,6 +135,19 @@ function readSettings(
   }
   // Sound: without problems every name of the table was parsed by its own parser.
   return problems.length === 0 ? (values as SettingValues) : undefined
+}
+
+function chooseTransport(
+  { RUNNER_LISTEN: listen, RUNNER_URL: url }: SettingValues,
+  isProduction: boolean,
+  problems: string[],
+): TransportConfig | undefined {
+  if (listen === undefined && url === undefined) return { kind: 'tunnel' }
+  if (listen !== undefined && (url !== undefined || !isProduction)) {
+    return { kind: 'direct', listen, url }
+  }
+  problems.push('RUNNER_LISTEN and RUNNER_URL go together; without both the runner dials out')
+  return undefined
 }
 
 function chooseEngine(values: SettingValues, problems: string[]): EngineConfig | undefined {

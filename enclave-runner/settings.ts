@@ -76,21 +76,21 @@ export const SETTINGS = {
   ),
   RUNNER_LISTEN: setting({
     flag: 'listen',
-    help: 'host:port to listen on',
-    fallback: '127.0.0.1:0',
+    help: 'host:port to listen on, with RUNNER_URL; default: none, the runner dials out',
+    fallback: undefined,
     host: true,
-    parse: required(listen),
+    parse: optional(listen),
   }),
   RUNNER_URL: guarded(
     setting({
       flag: 'url',
-      help: 'https origin under which gateways reach this runner',
+      help: 'https origin under which gateways reach RUNNER_LISTEN; default: none, the runner dials out',
       fallback: undefined,
       host: true,
       parse: optional(originUrl),
     }),
     (value) => {
-      if (value === undefined || !value.startsWith('https:')) {
+      if (value !== undefined && !value.startsWith('https:')) {
         throw new RangeError('must be an https origin in production')
       }
     },

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '#base/brand.ts'
 import { toSeconds } from '#base/brand.ts'
+import type { Transport } from '#protocol'
 import { nodeProvider } from '#protocol/node'
 import type { Attestor } from './attest/attestor.ts'
 import { createAttestor } from './attest/attestor.ts'
@@ -18,8 +19,9 @@ import { startDelivery } from './outbox/deliver.ts'
 import { openOutbox } from './outbox/outbox.ts'
 import type { Quoter } from './quote/quoter.ts'
 import type { Log, Wait } from './runtime.ts'
+import { drain, openDoor } from './serve/door.ts'
+import { createHandler } from './serve/handler.ts'
 import { createServedAttempts } from './serve/served-attempts.ts'
-import { startServer } from './serve/server.ts'
 
 export interface RunnerDeps {
   readonly quoter: Quoter
@@ -36,8 +38,8 @@ export interface RunnerDeps {
 export type LeaseView = Pick<Lease, 'gateway' | 'runnerId' | 'sessionId' | 'origin'>
 
 export interface Runner {
-  /** `http://host:port` that it listens on. */
-  readonly origin: string
+  /** `http://host:port` that it listens on; undefined while it only dials out. */
+  readonly origin: string | undefined
   /** What gateways call it, one entry a lease. */
   leases(): readonly LeaseView[]
   /** Lets requests under way end (after `drainMs` they end with an error), then stops. */
@@ -49,7 +51,7 @@ const DRAIN_MS = 30_000
 /**
  * Starts a runner.
  * 1. the engine and its weights' digest  2. the outbox and its delivery  3. the identity and its quotes
- * 4. the listener  5. a lease at every gateway
+ * 4. the door: a listener, or tunnels that it dials  5. a lease at every gateway
  */
 export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promise<Runner> {
   const { clock, random, log, wait, fetch } = deps
@@ -62,26 +64,33 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
   const shared = { provider: nodeProvider, ...attestation, leases, outbox, random, log, now }
   const { creditLimit, payee, capacity } = config
   const served = createServedAttempts()
-  const server = await startServer(
-    { ...shared, engine, clock, served, creditLimit, model: config.model.id, payee, capacity },
-    config.listen,
-  )
+  const serving = { ...shared, engine, clock, served, creditLimit, payee, capacity }
+  const handler = createHandler({ ...serving, model: config.model.id })
+  const door = await openDoor(config, deps, handler)
   const stop = new AbortController()
   const { verifyVoucher } = deps
-  const leaseDeps = { ...shared, fetch, verifyVoucher, wait, inFlight: server.inFlight }
-  const offer = makeOffer(config, engine, config.publicUrl ?? server.origin)
+  const { keepOpen } = door
+  const leaseDeps = {
+    ...shared,
+    fetch,
+    verifyVoucher,
+    wait,
+    keepOpen,
+    inFlight: () => handler.inFlight,
+  }
+  const offer = makeOffer(config, engine, door.transport)
   const loops = config.gateways.map((gateway) => keepLease(leaseDeps, gateway, offer, stop.signal))
   let closing: Promise<void> | undefined
   const closeAll = async (drainMs: number): Promise<void> => {
     stop.abort()
     await Promise.allSettled(loops)
-    await server.close(drainMs)
+    await drain(handler, door, drainMs)
     await delivery.close()
     await outbox.close()
     await engine.close()
   }
   return {
-    origin: server.origin,
+    origin: door.origin,
     leases: () => leases.live().map(describeLease),
     close(drainMs = DRAIN_MS) {
       closing ??= closeAll(drainMs)
@@ -121,11 +130,11 @@ function describeLease({ gateway, runnerId, sessionId, origin }: Lease): LeaseVi
   return { gateway, runnerId, sessionId, origin }
 }
 
-function makeOffer(config: RunnerConfig, engine: Engine, url: string): Offer {
+function makeOffer(config: RunnerConfig, engine: Engine, transport: Transport): Offer {
   const context = contextOf(config.model, engine)
   return {
     payee: config.payee,
-    transport: { kind: 'direct', url },
+    transport,
     model: {
       id: config.model.id,
       context_length: context,

@@ -81,6 +81,8 @@ export {
   PROBLEM_TYPE,
   PURPOSE,
   TON_PROOF,
+  TUNNEL_PATH,
+  TUNNEL_PROTOCOL,
 } from './labels.ts'
 export {
   type OpenedRequest,
@@ -139,6 +141,7 @@ export {
   type Report,
   signHeartbeat,
   signRegistration,
+  type Transport,
   verifyHeartbeat,
   verifyRegistration,
 } from './registration.ts'
@@ -184,5 +187,12 @@ export {
   requestDigests,
   Transcript,
 } from './transcript.ts'
+export {
+  MAX_TUNNEL_PROOF_BYTES,
+  parseTunnelProof,
+  signTunnel,
+  type TunnelProof,
+  verifyTunnel,
+} from './tunnel.ts'
 export { agreeVersion, offeredVersions } from './version.ts'
 export { webProvider } from './web.ts'

@@ -40,6 +40,7 @@ export const PURPOSE = {
   reportData: 'aci.report_data.v1',
   register: 'cocoon.register.v1',
   heartbeat: 'cocoon.heartbeat.v1',
+  tunnel: 'cocoon.tunnel.v1',
   account: 'cocoon.account.v1',
   allowance: 'cocoon.allowance.v1',
   refusal: 'cocoon.refusal.v1',
@@ -61,11 +62,17 @@ export const HEADER = {
   counter: 'x-cocoon-counter',
   allowance: 'x-cocoon-allowance',
   commitmentKey: 'x-cocoon-commitment-key',
+  runner: 'x-cocoon-runner',
+  challenge: 'x-cocoon-challenge',
 } as const
 
 /** ACI's version, in documents and in the header of every answer. */
 export const ACI_VERSION = 'aci/1'
 export const ACI_HEADER = { version: 'x-aci-version', keysetDigest: 'x-aci-keyset-digest' } as const
+
+/** Where a runner opens its tunnel, and the name of what it upgrades to. */
+export const TUNNEL_PATH = '/v1/runners/tunnel'
+export const TUNNEL_PROTOCOL = 'cocoon-tunnel/1'
 
 export const HPKE_KEYS_PATH = '/.well-known/hpke-keys'
 export const HPKE_KEYS_TYPE = 'application/ohttp-keys'

@@ -95,6 +95,19 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Parser<
   }
 }
 
+/** One of several objects, told apart by the text of their member `tag`. */
+export function union<Kinds extends Readonly<Record<string, Parser<unknown>>>>(
+  tag: string,
+  kinds: Kinds,
+): Parser<ReturnType<Kinds[keyof Kinds]>> {
+  const name = oneOf(...Object.keys(kinds))
+  return (value, path) => {
+    const kind = name(record(value, path)[tag], `${path}.${tag}`)
+    // Sound: `name` took one of the table's own keys, whose parser gives its own type.
+    return kinds[kind]?.(value, path) as ReturnType<Kinds[keyof Kinds]>
+  }
+}
+
 /** A well-formed string of 1 to `max` UTF-16 units, matching `pattern` when given. */
 export function text(max: number, pattern?: RegExp): Parser<string> {
   return (value, path) => {

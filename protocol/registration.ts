@@ -14,12 +14,12 @@ import {
   list,
   literal,
   nullable,
-  oneOf,
   open,
   optional,
   type Parsed,
   seconds,
   text,
+  union,
 } from './parse.ts'
 import { verifyDocument } from './receipt.ts'
 import { parseSubject } from './subject.ts'
@@ -44,7 +44,11 @@ export const parseReport = open({
 
 export type Report = Parsed<typeof parseReport>
 
-const transport = exact({ kind: oneOf('direct'), url: text(MAX_URL_CHARACTERS, /^https?:\/\//) })
+const direct = exact({ kind: literal('direct'), url: text(MAX_URL_CHARACTERS, /^https?:\/\//) })
+const tunnel = exact({ kind: literal('tunnel') })
+
+/** `direct`: the gateway calls this origin. `tunnel`: the runner dials out, see SPEC.md section 9.5. */
+const transport = union('kind', { direct, tunnel })
 
 const registration = exact({
   purpose: literal(PURPOSE.register),
@@ -75,6 +79,7 @@ export const parseRegisterRequest = exact({
 })
 
 export type Registration = Parsed<typeof registration>
+export type Transport = Registration['transport']
 export type RegisterRequest = Parsed<typeof parseRegisterRequest>
 
 export const parseChallengeAnswer = open({
@@ -188,7 +193,8 @@ export async function verifyHeartbeat(
   return request.heartbeat
 }
 
-function firstReceiptKey(keyset: Keyset): Uint8Array {
+/** The key under which a runner registers, sends heartbeats and opens tunnels. */
+export function firstReceiptKey(keyset: Keyset): Uint8Array {
   return receiptKeyOf(keyset, keyset.receipt_signing_keys[0]?.key_id ?? '')
 }
 

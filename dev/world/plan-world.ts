@@ -169,8 +169,8 @@ async function planRunners(
   serves: Served,
 ): Promise<readonly RunnerSettings[]> {
   const data = await exportSimulatedTee(tee)
-  const { runner, secondRunner } = options.ports
-  return [runner, secondRunner].slice(0, options.machines ?? 1).map((port, machine) => ({
+  // The first is called by the gateway, the second dials out: a world of two has both ways.
+  return [options.ports.runner, undefined].slice(0, options.machines ?? 1).map((port, machine) => ({
     config: runnerConfig(options, serves, { port, outbox: `runner-outbox-${machine}` }),
     tee: data,
     machine,
@@ -180,12 +180,15 @@ async function planRunners(
 function runnerConfig(
   { ports, folder, capacity = DEFAULT_CAPACITY }: WorldOptions,
   serves: Served,
-  own: { readonly port: number; readonly outbox: string },
+  /** Without a port the runner dials out. */
+  own: { readonly port: number | undefined; readonly outbox: string },
 ): RunnerConfig {
   return {
     production: false,
-    listen: { host: '127.0.0.1', port: own.port },
-    publicUrl: undefined,
+    transport:
+      own.port === undefined
+        ? { kind: 'tunnel' }
+        : { kind: 'direct', listen: { host: '127.0.0.1', port: own.port }, url: undefined },
     gateways: [`http://127.0.0.1:${ports.gateway}`],
     payee: serves.payee,
     model: {

@@ -7,7 +7,6 @@ export interface Ports {
   readonly chain: number
   readonly runner: number
   readonly runnerOrigin: number
-  readonly secondRunner: number
   readonly secondRunnerOrigin: number
 }
 
@@ -16,7 +15,6 @@ const SETTINGS = {
   runner: { setting: 'RUNNER_PORT', port: 8790 },
   chain: { setting: 'CHAIN_PORT', port: 8791 },
   runnerOrigin: { setting: 'RUNNER_ORIGIN_PORT', port: 8792 },
-  secondRunner: { setting: 'SECOND_RUNNER_PORT', port: 8793 },
   secondRunnerOrigin: { setting: 'SECOND_RUNNER_ORIGIN_PORT', port: 8794 },
 } as const satisfies Record<keyof Ports, { setting: string; port: number }>
 
@@ -38,7 +36,6 @@ export function readPorts(env: Readonly<Record<string, string | undefined>>): Po
     chain: read('chain'),
     runner: read('runner'),
     runnerOrigin: read('runnerOrigin'),
-    secondRunner: read('secondRunner'),
     secondRunnerOrigin: read('secondRunnerOrigin'),
   }
   if (bad.length > 0) throw new PartError(`not a port number: ${bad.join(', ')}`)

@@ -11,7 +11,8 @@ export interface RunnerSettings {
 }
 
 export interface RunnerReady {
-  readonly origin: string
+  /** Where it listens; undefined when it dials out. */
+  readonly origin: string | undefined
 }
 
 runPart<RunnerSettings, RunnerReady>(async ({ config, tee, machine }) => {

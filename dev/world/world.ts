@@ -143,10 +143,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 interface Registered {
   readonly id: string
   readonly origin: string
+  readonly available: boolean
   readonly attestation: { readonly technology: string }
 }
 
-/** Waits until the gateway has accepted every machine. @returns the first machine's runner */
+/** Waits until the gateway has accepted every machine and reaches it. @returns the first machine's runner */
 async function awaitRunners(gateway: string, count: number): Promise<Registered> {
   const began = performance.now()
   while (performance.now() - began < REGISTERED_MS_MAX) {
@@ -154,7 +155,8 @@ async function awaitRunners(gateway: string, count: number): Promise<Registered>
     // Sound: openapi.yaml says so, and a test holds routes and description equal.
     const { data } = (await response.json()) as { data: readonly Registered[] }
     const first = data.find(({ attestation }) => attestation.technology === 'sev-snp')
-    if (data.length >= count && first !== undefined) return first
+    const ready = data.filter(({ available }) => available)
+    if (ready.length >= count && first !== undefined) return first
     await new Promise((next) => setTimeout(next, 50))
   }
   throw new Error('the simulated runners were not admitted in time')

@@ -29,6 +29,8 @@ export interface LeaseDeps extends RegisterDeps {
   /** Unix seconds. */
   readonly now: () => number
   readonly inFlight: () => number
+  /** Keeps the gateway's way to this runner open while a lease lives; undefined when it calls us by itself. */
+  readonly keepOpen: ((lease: Lease, stop: AbortSignal) => Promise<void>) | undefined
 }
 
 /** Failed heartbeats in a row after which the gateway may have forgotten us. */
@@ -54,7 +56,7 @@ export async function keepLease(
       const { runnerId } = granted.lease
       deps.log('info', 'registered', { gateway, runner: runnerId, keyset: identity.digest })
       failures = 0
-      await sendHeartbeats(deps, granted, offer, stop)
+      await holdLease(deps, granted, offer, stop)
       if (stop.aborted) await sayGoodbye(deps, granted.lease)
     } catch (error) {
       if (stop.aborted) return
@@ -62,6 +64,25 @@ export async function keepLease(
       deps.log('warn', 'not registered', { gateway, failures, reason: reasonOf(error) })
       await deps.wait(backOffMs(failures, deps.random), stop)
     }
+  }
+}
+
+/** Heartbeats, and the tunnel where there is one: the lease ends with the first that ends. @throws LeaseError */
+async function holdLease(
+  deps: LeaseDeps,
+  granted: Granted,
+  offer: Offer,
+  stop: AbortSignal,
+): Promise<void> {
+  const over = new AbortController()
+  const either = AbortSignal.any([stop, over.signal])
+  const tasks = [sendHeartbeats(deps, granted, offer, either)]
+  if (deps.keepOpen !== undefined) tasks.push(deps.keepOpen(granted.lease, either))
+  try {
+    await Promise.race(tasks)
+  } finally {
+    over.abort()
+    await Promise.allSettled(tasks)
   }
 }
 

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Clock, Random } from '#base/brand.ts'
 import { toSeconds } from '#base/brand.ts'
 import type { Nano } from '#base/nano.ts'
@@ -23,6 +22,7 @@ import type { Usage } from '../engine/engine.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Log } from '../runtime.ts'
 import type { Ticket } from './admit.ts'
+import type { HttpResponse } from './http.ts'
 import { tokenCounts } from './meter.ts'
 
 export interface ExchangeDeps {
@@ -48,7 +48,7 @@ export interface Run {
 export interface Exchange {
   readonly ticket: Ticket
   readonly opened: OpenedRequest
-  readonly response: ServerResponse
+  readonly response: HttpResponse
   readonly sealer: BodySealer<'sync'>
   /** Headers that the answer's body is opened with. */
   readonly headers: Readonly<Record<string, string>>
@@ -70,7 +70,7 @@ export function createExchange(
     ticket: Ticket
     opened: OpenedRequest
     wire: Uint8Array
-    response: ServerResponse
+    response: HttpResponse
     run: Run
   },
 ): Exchange {

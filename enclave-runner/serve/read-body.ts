@@ -1,11 +1,11 @@
-import type { IncomingMessage } from 'node:http'
+import type { HttpRequest } from './http.ts'
 import { Refusal } from './refusal.ts'
 
 /** 32 MiB of body, with room for padding and frames. */
 export const MAX_WIRE_BYTES = 33 * 1024 * 1024
 
 /** Reads a request body whole. @throws Refusal `body_too_large`; Error when the peer goes away */
-export function readBody(request: IncomingMessage): Promise<Buffer> {
+export function readBody(request: HttpRequest): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > MAX_WIRE_BYTES) return Promise.reject(tooLarge())
   return new Promise((resolve, reject) => {
@@ -23,6 +23,11 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
     })
     request.on('end', () => {
       request.off('close', leave)
+      // What was cut short must not be taken for a request: a plain EHBP body has no end of its own.
+      if (!request.complete) {
+        leave()
+        return
+      }
       const [only] = parts
       resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, length))
     })

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http'
 import { utf8 } from '#base/bytes.ts'
 import type { BodySealer } from '#protocol'
 import { COALESCE_MS, padSse } from '#protocol'
+import type { HttpResponse } from './http.ts'
 
 /** Sealed server-sent events: small events share frames, frames have padded sizes. */
 export interface SealedStream {
@@ -33,7 +33,7 @@ const FLUSH_LENGTH = 16_384
  * `COALESCE_MS`, so that frames do not show single tokens.
  */
 export function createSealedStream(
-  response: ServerResponse,
+  response: HttpResponse,
   sealer: BodySealer<'sync'>,
   options: SealedStreamOptions,
 ): SealedStream {
@@ -86,7 +86,7 @@ export function createSealedStream(
   }
 }
 
-function nextRoom(response: ServerResponse, then: () => void): Promise<void> {
+function nextRoom(response: HttpResponse, then: () => void): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done)

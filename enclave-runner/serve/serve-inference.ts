@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { StopReason } from '#protocol'
 import type { Engine, EngineEvent, JsonObject, Usage } from '../engine/engine.ts'
 import { NO_USAGE } from '../engine/engine.ts'
@@ -9,6 +8,7 @@ import { answerJson } from './answer-json.ts'
 import { answerStream } from './answer-stream.ts'
 import type { Exchange, ExchangeDeps, Run } from './exchange.ts'
 import { createExchange } from './exchange.ts'
+import type { HttpRequest, HttpResponse } from './http.ts'
 import type { Meter } from './meter.ts'
 import { createMeter, usageObject } from './meter.ts'
 import { readBody } from './read-body.ts'
@@ -29,8 +29,8 @@ export interface InferenceDeps extends AdmitDeps, ExchangeDeps {
  */
 export async function serveInference(
   deps: InferenceDeps,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   run: Run,
 ): Promise<void> {
   const path = request.url ?? ''

@@ -32,6 +32,8 @@ export interface MarketParts {
   readonly chain: Pick<Chain, 'runGet'>
   readonly origins: Origins
   readonly simulation: SimulationTrust | undefined
+  /** Whether runners may dial out to this gateway. */
+  readonly takesTunnels: boolean
 }
 
 /** Puts registration, appraisal and leases together: what serves hosts, wherever it runs. */
@@ -61,6 +63,7 @@ export function composeMarket(platform: Platform, parts: MarketParts): RunnersDe
     ledger,
     latestVoucher,
     urlRules: { loopback: !config.production },
+    takesTunnels: parts.takesTunnels,
     gatewayName: platform.publicUrl,
     maxCoefficientBps: config.maxCoefficientBps,
     till,

@@ -4,6 +4,7 @@ import type { Hashes, Prices } from '#protocol'
 import type { Terms } from '../ledger/port.ts'
 import { admits } from '../runners/breaker.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import { placesOf } from '../runners/load.ts'
 import { faded } from '../runners/score.ts'
 import type { Preferences, Sort } from './preferences.ts'
 
@@ -48,7 +49,7 @@ export function pick(input: PickInput, hashes: Hashes, random: () => number): Pi
   if (proven.length === 0) return { ok: false, reason: 'unproven' }
   const affordable = proven.filter(({ terms }) => isAffordable(terms.price, preferences))
   if (affordable.length === 0) return { ok: false, reason: 'price' }
-  const open = affordable.filter(({ runner }) => runner.load.inFlight < runner.lease.capacity)
+  const open = affordable.filter(({ runner }) => runner.load.inFlight < placesOf(runner))
   if (open.length === 0) return { ok: false, reason: 'busy' }
   // One that failed lately is still better than nobody.
   const awake = open.filter(({ runner }) => admits(runner.load.score.breaker, now))
@@ -119,7 +120,7 @@ function best(free: readonly Candidate[], cost: Cost, now: UnixMs): Candidate | 
 
 /** Share of its places that are taken. */
 function loadOf(runner: LiveRunner | undefined): number {
-  return runner === undefined ? 1 : runner.load.inFlight / runner.lease.capacity
+  return runner === undefined ? 1 : runner.load.inFlight / placesOf(runner)
 }
 
 /** Rendezvous hashing: a prefix keeps its runner while others come and go; a runner near its limit is passed over. */
@@ -131,8 +132,8 @@ function byAffinity(
   let best: Candidate | undefined
   let highest = -1
   for (const candidate of free) {
-    const { load, lease, id } = candidate.runner
-    if (load.inFlight >= lease.capacity * AFFINITY_LOAD) continue
+    const { load, id } = candidate.runner
+    if (load.inFlight >= load.capacity * AFFINITY_LOAD) continue
     const digest = hashes.sha256(concat(affinity, utf8(id)))
     const weight = new DataView(digest.buffer, digest.byteOffset).getUint32(0)
     if (weight > highest) {

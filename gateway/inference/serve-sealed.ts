@@ -17,7 +17,7 @@ import {
 } from '../relay/sealed-attempt.ts'
 import { isTrusted } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
-import { takePlace } from '../runners/load.ts'
+import { placesOf, takePlace } from '../runners/load.ts'
 import { noteFailure, noteSuccess } from '../runners/score.ts'
 import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
@@ -64,9 +64,9 @@ export async function serveSealed(deps: InferenceDeps, request: SealedRequest): 
 
 /** A place at the one runner that can open this body, as soon as there is one. */
 function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() => void> {
-  const { load, lease, model } = request.runner
+  const { load, model } = request.runner
   const take = (): (() => void) | undefined => {
-    if (load.inFlight >= lease.capacity) return undefined
+    if (load.inFlight >= placesOf(request.runner)) return undefined
     const leave = takePlace(load, deps.clock())
     return () => {
       leave()

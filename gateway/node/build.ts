@@ -24,7 +24,7 @@ import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
 import { createChallenges } from '../runners/challenges.ts'
 import type { Origins } from '../runners/deps.ts'
-import { createDirectory } from '../runners/directory.ts'
+import type { Directory } from '../runners/directory.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { diskStore } from './disk-store.ts'
@@ -38,6 +38,7 @@ export interface BuildInput {
   /** This gateway's public origin, which is also its name in signed messages. */
   readonly publicUrl: string
   readonly store: SqliteStore
+  readonly directory: Directory
   readonly chain: Chain
   readonly upstream: NodeUpstream
   readonly origins: Origins
@@ -59,9 +60,8 @@ export interface Built {
 
 /** Puts the parts of a Node gateway together: one process, one SQLite file, one directory of runners in memory. */
 export function build(input: BuildInput): Built {
-  const { config, store, clock, random, upstream, origins, chain, simulation } = input
+  const { config, store, directory, clock, random, upstream, origins, chain, simulation } = input
   const platform = openPlatform(input)
-  const directory = createDirectory()
   const runnerStore = createRunnerStore(store)
   const catalog = storedCatalog(store.db, config.models, toSeconds(clock()))
   const front = composeFront(platform, {
@@ -87,6 +87,7 @@ export function build(input: BuildInput): Built {
     chain,
     origins,
     simulation,
+    takesTunnels: true,
   })
   const app: AppDeps = {
     ...front,

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { refuseBadHttp } from './refuse-bad-http.ts'
 
 /** OpenAI's reference allows 64 KiB of headers; Node's default is 16. */
@@ -19,11 +20,19 @@ export interface HttpServer {
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
+/** Takes connections that stop to be HTTP/1.1. */
+export interface Upgrades {
+  /** Which requests those are; all others are served as if they asked for no upgrade. */
+  readonly wanted: (request: IncomingMessage) => boolean
+  readonly take: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
 /** Listens, with the limits that every listener of the gateway has. */
 export async function openHttpServer(options: {
   readonly host: string
   readonly port: number
   readonly handler: RequestHandler
+  readonly upgrades?: Upgrades
 }): Promise<HttpServer> {
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -31,9 +40,11 @@ export async function openHttpServer(options: {
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: CHECK_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
+    shouldUpgradeCallback: (request) => options.upgrades?.wanted(request) ?? false,
   })
   refuseBadHttp(server)
   server.on('request', options.handler)
+  if (options.upgrades !== undefined) server.on('upgrade', options.upgrades.take)
   await listen(server, options)
   return { origin: originOf(server, options.host), close: (drainMs) => close(server, drainMs) }
 }

@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ApiError, type ApiErrorCode, errorAnswer } from '../errors.ts'
+import { httpAnswerText } from './http-answer.ts'
 
 /** Node's parser codes that have a status of their own; all others are a malformed request. */
 const CODES: Readonly<Record<string, readonly [code: ApiErrorCode, message: string]>> = {
@@ -26,13 +27,6 @@ export function refuseBadHttp(server: Server): void {
       return
     }
     const [code, message] = CODES[error.code ?? ''] ?? MALFORMED
-    socket.end(answerText(new ApiError(code, message)), () => socket.destroy())
+    socket.end(httpAnswerText(errorAnswer(new ApiError(code, message))), () => socket.destroy())
   })
-}
-
-function answerText(error: ApiError): string {
-  const { status, headers, body } = errorAnswer(error)
-  const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' }
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)
-  return [`HTTP/1.1 ${status} Refused`, ...lines, '', body].join('\r\n')
 }

@@ -17,15 +17,23 @@ import { createMoneyJobs } from '../money/money-jobs.ts'
 import { openChain } from '../money/open-chain.ts'
 import type { ServePages } from '../pages.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
+import { createDirectory } from '../runners/directory.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { saveScores } from '../runners/save-scores.ts'
 import { createSpanExporter, type SpanExporter } from '../telemetry/export-spans.ts'
 import { type Built, build } from './build.ts'
-import { type HttpServer, openHttpServer, type RequestHandler } from './http-server.ts'
+import {
+  type HttpServer,
+  openHttpServer,
+  type RequestHandler,
+  type Upgrades,
+} from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
 import { openSqlite, type SqliteStore } from './open-sqlite.ts'
 import { type NoteRun, type RunningJobs, runJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
+import { asksForTunnel, createTunnelDoor } from './tunnel/accept-tunnel.ts'
+import { createTunnels, type Tunnels } from './tunnel/tunnels.ts'
 import { createUpstream, type NodeUpstream } from './upstream.ts'
 
 export interface GatewayDeps {
@@ -73,10 +81,25 @@ export async function startGateway(options: {
   const store = openSqlite(config.databasePath)
   migrate(store, deps.migrations)
   let handle: RequestHandler = notReady
+  let takeTunnel: Upgrades['take'] = (_request, socket) => socket.destroy()
   const { host, port } = config.listen
-  const server = await openHttpServer({ host, port, handler: (req, res) => handle(req, res) })
+  const server = await openHttpServer({
+    host,
+    port,
+    handler: (req, res) => handle(req, res),
+    upgrades: { wanted: asksForTunnel, take: (...upgrade) => takeTunnel(...upgrade) },
+  })
   const closing = new AbortController()
-  const upstream = createUpstream({ loopback: !config.production })
+  const directory = createDirectory()
+  const tunnels = createTunnels({
+    nowMs: () => performance.now(),
+    isKnown: (runner) => directory.find(runner) !== undefined,
+    onChange: (runner, isOpen) => {
+      const load = directory.find(runner)?.load
+      if (load !== undefined) load.hasTunnel = isOpen
+    },
+  })
+  const upstream = createUpstream({ loopback: !config.production, tunnels })
   let listener: Listener | undefined
   const origins = openOrigins(config, () => listener)
   const { endpoint, apiKey, witnesses } = config.chain
@@ -86,6 +109,7 @@ export async function startGateway(options: {
     config,
     publicUrl: config.publicUrl ?? server.origin,
     store,
+    directory,
     upstream,
     origins,
     chain,
@@ -100,6 +124,7 @@ export async function startGateway(options: {
   listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace })
   handle = mainHandler(config, built, listener)
   await restoreLeases(built.app.runners)
+  takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
   const { ledger } = built.app.runners
   const money = createMoneyJobs({
     config,
@@ -111,7 +136,7 @@ export async function startGateway(options: {
     clock: deps.clock,
   })
   const jobs = startJobs(built, { store, money, spans }, deps)
-  const gateway = { built, server, origins, jobs, upstream, store, closing }
+  const gateway = { built, server, origins, jobs, upstream, tunnels, store, closing }
   return {
     origin: config.publicUrl ?? server.origin,
     runnerOrigins: () => origins.list(),
@@ -214,6 +239,7 @@ interface Parts {
   readonly origins: NodeOrigins
   readonly jobs: RunningJobs
   readonly upstream: NodeUpstream
+  readonly tunnels: Tunnels
   readonly store: SqliteStore
   readonly closing: AbortController
 }
@@ -221,7 +247,7 @@ interface Parts {
 async function stop(parts: Parts, drainMs: number): Promise<void> {
   parts.closing.abort()
   parts.built.app.inference.waiting.close()
-  await Promise.all([parts.server.close(drainMs), parts.origins.close(drainMs)])
+  await Promise.all([parts.server, parts.origins, parts.tunnels].map((part) => part.close(drainMs)))
   await parts.jobs.close()
   saveScores(parts.built.app.runners)
   await parts.built.app.inference.pending.drained()

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Tunnels } from './tunnel/tunnels.ts'
 import { createUpstream } from './upstream.ts'
 
 let asked = 0
@@ -9,6 +10,12 @@ const server = createServer((_request, response) => {
   response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()
 })
 let url: string
+
+const tunnels: Pick<Tunnels, 'send'> = {
+  send: () => {
+    throw new Error('no tunnel is asked for')
+  },
+}
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -19,12 +26,12 @@ afterAll(() => new Promise((resolve) => server.close(resolve)))
 
 /** How one request to the machine ends. */
 async function outcome(loopback: boolean): Promise<string> {
-  const upstream = createUpstream({ loopback })
+  const upstream = createUpstream({ loopback, tunnels })
   const ended = Promise.withResolvers<string>()
   let status = 0
   upstream.send(
     {
-      target: { url, pins: [] },
+      target: { kind: 'direct', url, pins: [] },
       method: 'POST',
       path: '/v1/chat/completions',
       headers: {},

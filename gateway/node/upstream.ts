@@ -2,8 +2,16 @@ import { createHash } from 'node:crypto'
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
 import { TLSSocket } from 'node:tls'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import type { Breakage, Call, Incoming, OutgoingRequest, Target, Upstream } from '../relay/ports.ts'
+import type {
+  Breakage,
+  Call,
+  DirectTarget,
+  Incoming,
+  OutgoingRequest,
+  Upstream,
+} from '../relay/ports.ts'
 import { isPublicAddress } from '../runners/runner-url.ts'
+import type { Tunnels } from './tunnel/tunnels.ts'
 
 export interface NodeUpstream extends Upstream {
   close(): Promise<void>
@@ -21,13 +29,16 @@ class UnsafeTarget extends Error {
 }
 
 /**
- * Requests to runners over pooled connections. Addresses are judged when a connection is made, since DNS may have
+ * Requests to runners: over their tunnels, or over pooled connections that we make. Addresses are judged when a connection is made, since DNS may have
  * changed (H15); no redirect is followed; time-outs are the relay's.
  * @param options.loopback development: runners on this machine
  */
-export function createUpstream(options: { readonly loopback: boolean }): NodeUpstream {
+export function createUpstream(options: {
+  readonly loopback: boolean
+  readonly tunnels: Pick<Tunnels, 'send'>
+}): NodeUpstream {
   const pools = new Map<string, Pool>()
-  const poolOf = (target: Target): Pool => {
+  const poolOf = (target: DirectTarget): Pool => {
     const name = `${target.url} ${target.pins.join(' ')}`
     const known = pools.get(name)
     if (known !== undefined) return known
@@ -46,8 +57,10 @@ export function createUpstream(options: { readonly loopback: boolean }): NodeUps
   }
   return {
     send(request, incoming) {
+      const { target } = request
+      if (target.kind === 'tunnel') return options.tunnels.send(target.runner, request, incoming)
       const handler = new Handler(incoming)
-      poolOf(request.target).dispatch(dispatchOptions(request), handler)
+      poolOf(target).dispatch(dispatchOptions(request), handler)
       return handler
     },
     close: async () => {
@@ -71,7 +84,7 @@ function dispatchOptions(request: OutgoingRequest): Dispatcher.DispatchOptions {
 
 type Connect = buildConnector.connector
 
-function connectorOf(target: Target, loopback: boolean): Connect {
+function connectorOf(target: DirectTarget, loopback: boolean): Connect {
   const connect = buildConnector({
     timeout: CONNECT_MS,
     ...(loopback ? {} : { lookup: lookupPublic }),

@@ -34,11 +34,21 @@ export interface OutgoingRequest {
   readonly body: Uint8Array | null
 }
 
-export interface Target {
+export type Target = DirectTarget | TunnelTarget
+
+/** A runner that the gateway calls. */
+export interface DirectTarget {
+  readonly kind: 'direct'
   /** Origin of the runner's HTTP server. */
   readonly url: string
   /** SHA-256 of acceptable TLS public keys, hex, from the attested keyset; empty: any valid certificate. */
   readonly pins: readonly string[]
+}
+
+/** A runner that dialled out to the gateway. */
+export interface TunnelTarget {
+  readonly kind: 'tunnel'
+  readonly runner: string
 }
 
 /** Single header value by lower-case name; a repeated header reads as undefined. */

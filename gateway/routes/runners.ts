@@ -8,6 +8,7 @@ import { breakerState } from '../runners/breaker.ts'
 import { mayWork } from '../runners/directory.ts'
 import { heartbeat } from '../runners/heartbeat.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import { placesOf } from '../runners/load.ts'
 import { register } from '../runners/register.ts'
 import { faded } from '../runners/score.ts'
 
@@ -79,7 +80,7 @@ function describe(deps: AppDeps, runner: LiveRunner) {
     },
     context_length: lease.contextLength,
     max_output_tokens: lease.maxOutputTokens,
-    capacity: lease.capacity,
+    capacity: placesOf(runner),
     performance: performanceOf(runner, now),
     pricing:
       price === undefined

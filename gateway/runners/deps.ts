@@ -36,6 +36,8 @@ export interface RunnersDeps extends JudgeDeps {
   readonly ledger: Ledger
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
   readonly urlRules: UrlRules
+  /** Whether runners may dial out to this gateway: where it is one process. */
+  readonly takesTunnels: boolean
   /** What this gateway calls itself in signed messages: its public origin. */
   readonly gatewayName: string
   /** Most that a host may ask, as a share of the base price. */

@@ -58,10 +58,14 @@ export function createDirectory(): Directory {
   }
 }
 
-/** Admitted, attested and heard of lately: nothing else is ever picked. */
+/** Admitted, attested, reachable and heard of lately: nothing else is ever picked. */
 export function mayWork(runner: LiveRunner, now: UnixMs, seconds: UnixSeconds): boolean {
   return (
-    isTrusted(runner, seconds) && runner.state === 'admitted' && now - runner.load.seen <= MISSED_MS
+    isTrusted(runner, seconds) &&
+    runner.state === 'admitted' &&
+    runner.load.capacity > 0 &&
+    (runner.lease.target.kind === 'direct' || runner.load.hasTunnel) &&
+    now - runner.load.seen <= MISSED_MS
   )
 }
 

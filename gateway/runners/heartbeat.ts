@@ -37,6 +37,7 @@ export async function heartbeat(deps: RunnersDeps, body: unknown): Promise<Heart
     throw new ApiError('sequence_reused', 'heartbeat.sequence was used before')
   }
   runner.load.seen = at
+  runner.load.capacity = said.capacity
   const voucher = await deps.latestVoucher(runner.payee)
   return {
     lease: { expires_at: runner.lease.expires, heartbeat_seconds: HEARTBEAT_SECONDS },

@@ -1,6 +1,10 @@
 import type { Hashes, Keyset } from '#protocol'
+import type { Target } from '../relay/ports.ts'
 import type { LiveRunner, Load, Standing } from './live-runner.ts'
 import type { LeaseRow, RunnerRow } from './runner-store.ts'
+
+/** What `leases.transport` holds in place of an origin. */
+export const TUNNEL = 'tunnel'
 
 /** A runner as the hot path needs it, from what is stored. */
 export function toLiveRunner(
@@ -26,10 +30,7 @@ export function toLiveRunner(
       session: lease.session,
       keyset,
       keysetDigest: lease.keyset_digest,
-      target: {
-        url: lease.transport,
-        pins: keyset.tls_public_keys.map(({ spki_sha256 }) => spki_sha256),
-      },
+      target: targetOf(rows, keyset),
       origin: lease.origin,
       contextLength: lease.context_length,
       maxOutputTokens: lease.max_output_tokens,
@@ -39,4 +40,13 @@ export function toLiveRunner(
       expires: lease.expires,
     },
   }
+}
+
+function targetOf(
+  { runner, lease }: { readonly runner: RunnerRow; readonly lease: LeaseRow },
+  keyset: Keyset,
+): Target {
+  if (lease.transport === TUNNEL) return { kind: 'tunnel', runner: runner.id }
+  const pins = keyset.tls_public_keys.map(({ spki_sha256 }) => spki_sha256)
+  return { kind: 'direct', url: lease.transport, pins }
 }

@@ -56,4 +56,8 @@ export interface Load {
   score: Score
   /** Last heartbeat or registration. */
   seen: UnixMs
+  /** A tunnel of its is open: without one a runner that dials out cannot be reached. */
+  hasTunnel: boolean
+  /** Requests at once by its latest heartbeat: none while its engine is away or it closes. */
+  capacity: number
 }

@@ -1,10 +1,15 @@
 import type { UnixMs } from '#base/brand.ts'
 import { abandoned, begun } from './breaker.ts'
-import type { Load } from './live-runner.ts'
+import type { LiveRunner, Load } from './live-runner.ts'
 import { newScore, type Score } from './score.ts'
 
 export function newLoad(seen: UnixMs, score: Score = newScore(seen)): Load {
-  return { inFlight: 0, score, seen }
+  return { inFlight: 0, score, seen, hasTunnel: false, capacity: Infinity }
+}
+
+/** Requests that a runner may have at once now. */
+export function placesOf({ load, lease }: LiveRunner): number {
+  return Math.min(load.capacity, lease.capacity)
 }
 
 /** Takes one of the runner's places for a request. @returns gives it back, once */

@@ -18,7 +18,7 @@ import { claimHardware } from './claim-hardware.ts'
 import type { RunnersDeps } from './deps.ts'
 import { HEARTBEAT_SECONDS } from './directory.ts'
 import { bundleOf, type Judgement, judgeEvidence } from './judge-evidence.ts'
-import { toLiveRunner } from './live-from-rows.ts'
+import { TUNNEL, toLiveRunner } from './live-from-rows.ts'
 import { newLoad } from './load.ts'
 import type { RunnerRow } from './runner-store.ts'
 import { runnerOrigin } from './runner-url.ts'
@@ -99,7 +99,7 @@ function checkOffer(
   deps: RunnersDeps,
   { registration }: RegisterRequest,
   keyset: Keyset,
-): { url: string; sealingKey: Bytes } {
+): { transport: string; sealingKey: Bytes } {
   const now = toSeconds(deps.clock())
   const left = keyset.not_after - now
   if (left <= 0 || left > MAX_KEYSET_SECONDS + CLOCK_SLACK_SECONDS) {
@@ -115,7 +115,12 @@ function checkOffer(
       `price_coefficient_bps is above this gateway's ${deps.maxCoefficientBps}`,
     )
   }
-  return { url: runnerOrigin(registration.transport.url, deps.urlRules), sealingKey }
+  const { transport } = registration
+  const place = transport.kind === 'tunnel' ? TUNNEL : runnerOrigin(transport.url, deps.urlRules)
+  if (place === TUNNEL && !deps.takesTunnels) {
+    throw new ApiError('transport_refused', 'This gateway takes no tunnels: register a direct URL')
+  }
+  return { transport: place, sealingKey }
 }
 
 function judge(
@@ -164,7 +169,7 @@ async function documentOf(
 function store(
   deps: RunnersDeps,
   input: {
-    url: string
+    transport: string
     request: RegisterRequest
     keyset: Keyset
     runner: RunnerRow
@@ -195,7 +200,7 @@ function store(
       session: session.id,
       keyset: JSON.stringify(keyset),
       keyset_digest: request.report.workload_keyset_digest,
-      transport: input.url,
+      transport: input.transport,
       origin: input.origin,
       context_length: model.context_length,
       max_output_tokens: model.max_output_tokens,
@@ -210,6 +215,7 @@ function store(
   const load = deps.directory.find(runner.id)?.load ?? newLoad(at, deps.store.findScore(runner.id))
   load.seen = at
   load.score = reopened(load.score)
+  load.capacity = capacity
   const standing = standingOf(input.judgement, toSeconds(at))
   deps.directory.put(toLiveRunner(rows, { keyset, standing, load, hashes: deps.provider.hashes }))
 }

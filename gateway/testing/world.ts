@@ -54,10 +54,14 @@ export interface TestAccount {
   balance(): Promise<{ available: Nano; held: Nano }>
 }
 
-export async function startTestWorld(changes: Partial<GatewayConfig> = {}): Promise<TestWorld> {
+/** @param machines those of another world, when two gateways are to know the same */
+export async function startTestWorld(
+  changes: Partial<GatewayConfig> = {},
+  machines?: SimulatedTee,
+): Promise<TestWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-gateway-'))
   const chain = await startDevChain({ port: 0 })
-  const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000))
+  const tee = machines ?? (await makeSimulatedTee(Math.floor(Date.now() / 1000)))
   const { anchors, collateral, images } = await simulationOf(tee)
   const meterSeed = randomBytes(32)
   const deployed = await deployContracts({

@@ -2,7 +2,7 @@ import type { Breakage, Call, Incoming, OutgoingRequest, Upstream } from '../rel
 
 /**
  * Requests to runners by Fetch. Cloudflare's network reaches public addresses only and shows no TLS key: a runner whose
- * keyset pins one is not served from here (H15). No redirect is followed.
+ * keyset pins one is not served from here (H15), nor is one that dials out. No redirect is followed.
  */
 export function fetchUpstream(doFetch: typeof fetch): Upstream {
   return {
@@ -27,12 +27,13 @@ class FetchCall implements Call {
   async run(doFetch: typeof fetch, request: OutgoingRequest): Promise<void> {
     // The caller gets its handle first.
     await Promise.resolve()
-    if (request.target.pins.length > 0) {
+    const { target } = request
+    if (target.kind === 'tunnel' || target.pins.length > 0) {
       this.#break('unsafe')
       return
     }
     try {
-      const response = await doFetch(request.target.url + request.path, {
+      const response = await doFetch(target.url + request.path, {
         method: request.method,
         headers: request.headers,
         body: request.body === null ? null : new Uint8Array(request.body),

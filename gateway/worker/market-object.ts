@@ -72,6 +72,7 @@ export function marketObject(host: WorkerHost) {
         chain,
         origins: this.#origins,
         simulation: settings.simulation,
+        takesTunnels: false,
       })
       const front = composeFront(platform, {
         directory,

@@ -1,0 +1,97 @@
+import { constants, performServerHandshake, type ServerHttp2Session } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { Handler } from '../serve/handler.ts'
+import { tunnelExchange } from './tunnel-exchange.ts'
+
+/** Serves HTTP/2 over connections that this runner made itself. */
+export interface TunnelServer {
+  /** Serves a gateway over a proven connection; resolves when it has ended. */
+  serve(socket: Duplex): Promise<void>
+  /** Takes no more streams and resolves when the last one has ended. */
+  close(): Promise<void>
+  /** Cuts what is left. */
+  cut(): void
+}
+
+const MIB = 1024 * 1024
+const MAX_SESSION_MEMORY_MIB = 512
+/** A prompt with pictures needs few round trips, and a slow stream holds no more than this. */
+const STREAM_WINDOW_BYTES = MIB
+const CONNECTION_WINDOW_BYTES = 32 * MIB
+const MAX_HEADER_BYTES = 32_768
+const MAX_HEADER_PAIRS = 64
+/** Streams for evidence and health beside inference. */
+const SPARE_STREAMS = 64
+/** Streams that the gateway may break: clients that leave, in a burst and each second for ever. */
+const RESETS = { burst: 2_000, perSecond: 200 }
+const MAX_INVALID_FRAMES = 16
+const MAX_REJECTED_STREAMS = 100
+const PING_EVERY_MS = 10_000
+const PONG_MS = 5_000
+
+export function createTunnelServer(handler: Handler, capacity: number): TunnelServer {
+  const sessions = new Set<ServerHttp2Session>()
+  const options = {
+    maxSessionMemory: MAX_SESSION_MEMORY_MIB,
+    maxHeaderListPairs: MAX_HEADER_PAIRS,
+    maxSessionInvalidFrames: MAX_INVALID_FRAMES,
+    maxSessionRejectedStreams: MAX_REJECTED_STREAMS,
+    streamResetBurst: RESETS.burst,
+    streamResetRate: RESETS.perSecond,
+    settings: {
+      enablePush: false,
+      maxConcurrentStreams: capacity + SPARE_STREAMS,
+      initialWindowSize: STREAM_WINDOW_BYTES,
+      maxHeaderListSize: MAX_HEADER_BYTES,
+    },
+  }
+  return {
+    serve: (socket) =>
+      new Promise((resolve) => {
+        socket.once('close', resolve)
+        const session = performServerHandshake(socket, options)
+        sessions.add(session)
+        session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
+        session.on('error', () => {})
+        session.on('stream', (stream, headers) => {
+          stream.on('error', () => {})
+          const { request, response } = tunnelExchange(stream, headers)
+          handler.handle(request, response)
+        })
+        const stopPings = keepAlive(session)
+        session.once('close', () => {
+          stopPings()
+          sessions.delete(session)
+          socket.destroy()
+        })
+      }),
+    close: async () => {
+      const open = [...sessions]
+      await Promise.all(
+        open.map((session) => new Promise<void>((resolve) => session.close(resolve))),
+      )
+    },
+    cut: () => {
+      for (const session of sessions) session.destroy(undefined, constants.NGHTTP2_INTERNAL_ERROR)
+    },
+  }
+}
+
+/** A path that went silent (a proxy, a NAT) is noticed by a ping without an answer. */
+function keepAlive(session: ServerHttp2Session): () => void {
+  let late: NodeJS.Timeout | undefined
+  const beat = setInterval(() => {
+    late ??= setTimeout(() => session.destroy(), PONG_MS)
+    if (!session.destroyed) {
+      session.ping(() => {
+        clearTimeout(late)
+        late = undefined
+      })
+    }
+  }, PING_EVERY_MS)
+  beat.unref()
+  return () => {
+    clearInterval(beat)
+    clearTimeout(late)
+  }
+}

@@ -1,0 +1,163 @@
+import { type ClientHttp2Session, connect, constants } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
+import { type Budget, createBudget } from './budget.ts'
+import { TunnelCall } from './tunnel-call.ts'
+
+/** HTTP/2 with the roles turned round: the runner dialled, we ask. */
+export interface TunnelSession {
+  /** @returns undefined when it takes no more: nothing was sent */
+  send(runner: string, request: OutgoingRequest, incoming: Incoming): Call | undefined
+  /** Called every second: bytes that are not content, and signs of life. */
+  tick(): void
+  /** Takes nothing new and ends with its last stream. */
+  retire(): void
+  destroy(): void
+  /** Resolves when the connection has ended. */
+  readonly closed: Promise<void>
+}
+
+const MIB = 1024 * 1024
+/** Enough for some 2,000 streams with what each has in flight. */
+const MAX_SESSION_MEMORY_MIB = 512
+const STREAM_WINDOW_BYTES = 256 * 1024
+const CONNECTION_WINDOW_BYTES = 16 * MIB
+const MAX_HEADER_BYTES = 32 * 1024
+const MAX_HEADER_PAIRS = 64
+const PING_EVERY_TICKS = 10
+/** Seconds in which a peer answers a ping. */
+const PONG_TICKS = 5
+
+/** What a peer may do beyond answering (H15): in a burst, and each second for ever. */
+const BUDGETS = {
+  /** Pings, settings and informational heads. */
+  control: { burst: 100, perSecond: 10 },
+  /** Streams that it breaks: as many as a full runner has when it is stopped. */
+  resets: { burst: 2_000, perSecond: 50 },
+  /** Bytes on the wire that are not content, beyond what each stream and each content byte allow. */
+  overhead: { burst: 4 * MIB, perSecond: 64 * 1024 },
+} as const
+const OVERHEAD_PER_STREAM_BYTES = 4096
+/** Frames of a token each have some nine bytes of head to a hundred of content. */
+const OVERHEAD_PER_CONTENT_BYTE = 0.5
+
+/** A connection that counts what it received. */
+export type CountingSocket = Duplex & Pick<Socket, 'bytesRead'>
+
+/** @param onEnd called once, when the connection is of no more use */
+export function openTunnelSession(
+  socket: CountingSocket,
+  options: { readonly nowMs: () => number; readonly onEnd: () => void },
+): TunnelSession {
+  const { nowMs } = options
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  const session = connectOver(socket)
+  const destroy = (code: number = constants.NGHTTP2_NO_ERROR): void => {
+    session.destroy(undefined, code)
+    socket.destroy()
+  }
+  const guarded = guard(session, nowMs, () => destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM))
+  const traffic = { content: 0, streams: 0, settledBytes: socket.bytesRead }
+  let sincePing = 0
+  let isRetired = false
+  session.on('error', () => {})
+  session.once('close', () => {
+    socket.destroy()
+    options.onEnd()
+  })
+  session.once('connect', () => {
+    if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
+  })
+  // A peer that will close: what it still answers is whole, but nothing new goes there.
+  session.once('goaway', () => {
+    isRetired = true
+    options.onEnd()
+  })
+
+  return {
+    send(runner, request, incoming) {
+      if (isRetired || session.closed || session.destroyed) return undefined
+      const { method, path, headers, body } = request
+      const length = body === null ? {} : { 'content-length': String(body.length) }
+      const stream = session.request(
+        { ...headers, ...length, ':method': method, ':path': path, ':authority': runner },
+        { endStream: body === null },
+      )
+      traffic.streams++
+      stream.on('data', (chunk: Buffer) => {
+        traffic.content += chunk.length
+      })
+      const call = new TunnelCall(stream, incoming, guarded.reset)
+      if (body !== null) stream.end(body)
+      return call
+    },
+    tick() {
+      guarded.overhead(overheadOf(socket, traffic))
+      if (++sincePing < PING_EVERY_TICKS) return
+      if (sincePing > PING_EVERY_TICKS + PONG_TICKS) destroy()
+      else if (sincePing === PING_EVERY_TICKS && !session.destroyed) {
+        session.ping(() => {
+          sincePing = 0
+        })
+      }
+    },
+    retire() {
+      isRetired = true
+      if (!session.closed) session.close()
+    },
+    destroy,
+    closed,
+  }
+}
+
+function connectOver(socket: Duplex): ClientHttp2Session {
+  return connect('http://runner', {
+    createConnection: () => socket,
+    maxSessionMemory: MAX_SESSION_MEMORY_MIB,
+    maxHeaderListPairs: MAX_HEADER_PAIRS,
+    maxReservedRemoteStreams: 0,
+    settings: {
+      enablePush: false,
+      initialWindowSize: STREAM_WINDOW_BYTES,
+      maxHeaderListSize: MAX_HEADER_BYTES,
+      maxConcurrentStreams: 0,
+    },
+  })
+}
+
+/** Ends the connection when the peer overdraws a budget. */
+function guard(session: ClientHttp2Session, nowMs: () => number, end: () => void) {
+  const budget = ({ burst, perSecond }: { burst: number; perSecond: number }): Budget =>
+    createBudget(burst, perSecond)
+  const control = budget(BUDGETS.control)
+  const resets = budget(BUDGETS.resets)
+  const overhead = budget(BUDGETS.overhead)
+  const spend = (from: Budget, amount: number): void => {
+    if (!from.spend(amount, nowMs())) end()
+  }
+  session.on('ping', () => spend(control, 1))
+  session.on('remoteSettings', () => spend(control, 1))
+  session.on('stream', end)
+  return {
+    reset: () => spend(resets, 1),
+    overhead: (bytes: number) => spend(overhead, bytes),
+  }
+}
+
+interface Traffic {
+  content: number
+  streams: number
+  settledBytes: number
+}
+
+/** Bytes since the last call that neither content nor streams explain. */
+function overheadOf(socket: CountingSocket, traffic: Traffic): number {
+  const received = socket.bytesRead - traffic.settledBytes
+  const allowed =
+    traffic.content * (1 + OVERHEAD_PER_CONTENT_BYTE) + traffic.streams * OVERHEAD_PER_STREAM_BYTES
+  traffic.settledBytes = socket.bytesRead
+  traffic.content = 0
+  traffic.streams = 0
+  return Math.max(0, received - allowed)
+}
