@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { hex } from '#base/bytes.ts'
-import { nodeProvider } from './node.ts'
 import { generateSigner } from './node/signer.ts'
+import { nodeProvider } from './node.ts'
 import { codeOf } from './testing/fixtures.ts'
 import { parseTunnelProof, signTunnel, verifyTunnel } from './tunnel.ts'
 

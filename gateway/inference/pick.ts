@@ -133,7 +133,7 @@ function byAffinity(
   let highest = -1
   for (const candidate of free) {
     const { load, id } = candidate.runner
-    if (load.inFlight >= load.capacity * AFFINITY_LOAD) continue
+    if (load.inFlight >= placesOf(candidate.runner) * AFFINITY_LOAD) continue
     const digest = hashes.sha256(concat(affinity, utf8(id)))
     const weight = new DataView(digest.buffer, digest.byteOffset).getUint32(0)
     if (weight > highest) {
