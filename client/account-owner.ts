@@ -112,9 +112,14 @@ export async function signAccountRequest(
   }
 }
 
-/** Ed25519 by a PKCS#8 secret: 64 bytes. */
-export async function signWith(secret: Bytes, message: Bytes): Promise<Bytes> {
-  const key = await crypto.subtle.importKey('pkcs8', secret, 'Ed25519', false, ['sign'])
+/** Imports a PKCS#8 secret as a key that signs and never leaves again. */
+export function signingKey(secret: Bytes): Promise<CryptoKey> {
+  return crypto.subtle.importKey('pkcs8', secret, 'Ed25519', false, ['sign'])
+}
+
+/** Ed25519 by a PKCS#8 secret or a key that is not shown: 64 bytes. */
+export async function signWith(secret: Bytes | CryptoKey, message: Bytes): Promise<Bytes> {
+  const key = secret instanceof CryptoKey ? secret : await signingKey(secret)
   return new Uint8Array(await crypto.subtle.sign('Ed25519', key, message))
 }
 

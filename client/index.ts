@@ -9,6 +9,7 @@ export {
   ownerToJson,
   type SignedAccountRequest,
   signAccountRequest,
+  signingKey,
 } from './account-owner.ts'
 export { type Connection, connectWith, type ResolvedOptions } from './connect.ts'
 export { ClientError, type ClientErrorCode } from './errors.ts'
@@ -17,6 +18,7 @@ export {
   type ChequeBook,
   createChequeBook,
   type SignedCheque,
+  type Spender,
   signCheque,
 } from './money/cheque-book.ts'
 export { type SignedOrder, signCancelOrder, signExitOrder } from './money/exit-order.ts'

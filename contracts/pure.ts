@@ -5,6 +5,7 @@ export { type BitCell, bitCellHash, type Sha256, webSha256 } from './bit-cell.ts
 export { type ReadCell, readBoc, readCellHash } from './boc.ts'
 export * from './errors.ts'
 export * from './keys-cell.ts'
+export { plainExitBody, plainMemoBody } from './plain-bodies.ts'
 export {
   isActive,
   REGISTRY_KIND,
@@ -18,3 +19,4 @@ export * from './small-order.ts'
 export * from './till-constants.ts'
 export * from './verify-bits.ts'
 export * from './verify-voucher.ts'
+export { writeBoc } from './write-boc.ts'

@@ -1,7 +1,7 @@
 import type { Bytes } from '#base/bytes.ts'
 
 /** The interactive parts: one bundle each, loaded by the pages that name it. */
-export const ISLANDS = ['copy', 'chat'] as const
+export const ISLANDS = ['copy', 'chat', 'dashboard', 'top-up'] as const
 export type Island = (typeof ISLANDS)[number]
 
 /** A file as it is served: its name holds its hash, so that it never changes. */
@@ -21,6 +21,8 @@ export interface Assets {
     Record<Island, { readonly entry: string; readonly needs: readonly string[] }>
   >
   readonly style: string
+  /** For wallets and home screens: PNG, 180 pixels wide. */
+  readonly icon: Asset
   /** Hex SHA-256 over every file's name and bytes: names one build of the page. */
   readonly hash: string
 }

@@ -5,16 +5,22 @@ import { pageHeaders, SAFE } from './headers.ts'
 import { layout } from './layout.ts'
 import type { DrawPage, Page, View } from './page.ts'
 import { chatPage } from './pages/chat.ts'
+import { dashboardPage } from './pages/dashboard.ts'
 import { homePage } from './pages/home.ts'
 import { lostPage } from './pages/lost.ts'
+import { topUpPage } from './pages/top-up.ts'
 import { SIMULATION_PATH, type Site } from './site.ts'
 
 const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [
   [/^\/()$/, homePage],
   [/^\/chat()$/, chatPage],
+  [/^\/dashboard()$/, dashboardPage],
+  [/^\/top-up()$/, topUpPage],
 ]
 
 const NONCE_BYTES = 18
+const MANIFEST_PATH = '/tonconnect-manifest.json'
+const ICON_PATH = '/icon.png'
 const YEAR = 'public, max-age=31536000, immutable'
 const WANTS_PAGE = /(?:^|,)\s*text\/html\b/
 
@@ -32,9 +38,11 @@ export function createPages(site: Site, random: Random): ServePages {
       const asset = site.assets.files.get(url.pathname.slice(ASSET_PATH.length))
       return asset === undefined ? undefined : assetAnswer(asset, request)
     }
+    if (url.pathname === ICON_PATH) return assetAnswer(site.assets.icon, request)
     if (url.pathname === SIMULATION_PATH && site.simulation !== undefined) {
       return Response.json(site.simulation, { headers: { ...SAFE, 'cache-control': 'no-store' } })
     }
+    if (url.pathname === MANIFEST_PATH) return manifestAnswer(publicUrl)
     const nonce = base64url(random(NONCE_BYTES))
     const view = { site, origin: publicUrl, url, read }
     const page = await draw(view, WANTS_PAGE.test(request.headers.get('accept') ?? ''))
@@ -43,6 +51,14 @@ export function createPages(site: Site, random: Random): ServePages {
     const headers = pageHeaders(site, nonce, page.connect ?? [])
     return new Response(`${text}`, { status: page.status ?? 200, headers })
   }
+}
+
+/** Who asks, as wallets show it. @see https://docs.ton.org, TON Connect manifest */
+function manifestAnswer(publicUrl: string): Response {
+  const manifest = { url: publicUrl, name: 'Cocoon', iconUrl: `${publicUrl}${ICON_PATH}` }
+  // Wallets fetch it from their own origins.
+  const headers = { 'x-content-type-options': 'nosniff', 'access-control-allow-origin': '*' }
+  return Response.json(manifest, { headers })
 }
 
 async function draw(view: Omit<View, 'part'>, isForPerson: boolean): Promise<Page | undefined> {

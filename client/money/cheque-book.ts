@@ -1,4 +1,4 @@
-import { hex } from '#base/bytes.ts'
+import { type Bytes, hex } from '#base/bytes.ts'
 import { type Nano, nano } from '#base/nano.ts'
 import { chequeBits, signBits, webSha256 } from '#contracts/pure'
 import { type AccountOwner, signWith } from '../account-owner.ts'
@@ -13,6 +13,11 @@ export interface SignedCheque {
   /** Decimal nanoTON: all that the account ever agreed to pay. */
   readonly cumulative: string
   readonly signature: string
+}
+
+/** Who signs cheques: an account with its spend key, which may be one that its holder cannot read out. */
+export interface Spender extends Pick<AccountOwner, 'id' | 'mode'> {
+  readonly spendSecret: Bytes | CryptoKey
 }
 
 /** Signs what a sovereign account owes, and not a nano more than its own receipts say. */
@@ -33,7 +38,7 @@ export interface ChequeBook {
  * @param options.save keeps the amount for the next run
  */
 export function createChequeBook(options: {
-  readonly owner: AccountOwner
+  readonly owner: Spender
   /** Raw address, pinned by the release or given by the user. */
   readonly till: string
   /** The Till's fee share in basis points, at most what the owner accepts. */
@@ -65,7 +70,7 @@ export function createChequeBook(options: {
 
 /** Signs by the owner's spend key; the signature commits to the Till, so that no other contract takes it. */
 export async function signCheque(cheque: {
-  readonly owner: AccountOwner
+  readonly owner: Spender
   readonly till: string
   readonly feeBps: number
   readonly cumulative: Nano

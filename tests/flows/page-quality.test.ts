@@ -15,7 +15,7 @@ import {
 import { openWorld, WORLD_START_MS } from '../support/open-world.ts'
 
 /** What every page owes its reader, whatever it shows: measured in a real Chromium. */
-const PAGES = ['/', '/chat']
+const PAGES = ['/', '/chat', '/dashboard', '/top-up']
 const MAX_FIRST_LOAD_BYTES = 100 * 1024
 const SLOWER = 4
 const MAX_READY_MS = 2_000
@@ -46,7 +46,10 @@ describe.each(PAGES)('%s', (path) => {
   ] as const)('has no serious fault of accessibility, %s at %i', async (theme, width) => {
     const { page, context, faults } = await visit(browser, { ...at(), theme, width })
     await open(page, path)
-    await screenshot(page, `${path === '/' ? 'home' : path.slice(1)}-${theme}-${width}`)
+    await screenshot(
+      page,
+      `${path === '/' ? 'home' : path.slice(1).replaceAll('/', '-')}-${theme}-${width}`,
+    )
     expect(await seriousFaults(page)).toEqual([])
     const overflow = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -62,7 +65,11 @@ describe.each(PAGES)('%s', (path) => {
     page.on('response', (response) =>
       sizes.set(
         response.url(),
-        response.body().then((body) => gzipSync(body).length),
+        response.body().then(
+          (body) => gzipSync(body).length,
+          // Left unfinished when its page closed.
+          () => 0,
+        ),
       ),
     )
     const session = await context.newCDPSession(page)
@@ -113,10 +120,12 @@ test('pages are read without any script', async () => {
 })
 
 test('a person who is lost gets a page, a program gets JSON', async () => {
-  const lost = await fetch(`${world.info.webUrl}/nowhere`, { headers: { accept: 'text/html' } })
-  expect([lost.status, await lost.text()]).toEqual([404, expect.stringContaining('Nothing here')])
+  const { page, context } = await visit(browser, at())
+  const lost = await page.goto('/nowhere')
+  expect([lost?.status(), await page.textContent('h1')]).toEqual([404, 'Nothing here'])
   const program = await fetch(`${world.info.webUrl}/nowhere`)
   expect(await program.json()).toMatchObject({ error: { message: 'Invalid URL (GET /nowhere)' } })
+  await context.close()
 })
 
 function at() {

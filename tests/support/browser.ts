@@ -42,6 +42,7 @@ export async function visit(browser: Browser, options: VisitOptions): Promise<Vi
   const context = await browser.newContext({
     baseURL: origin,
     colorScheme: theme,
+    locale: 'en-US',
     viewport: { width, height: width === PHONE ? 844 : 860 },
     javaScriptEnabled: javaScript,
     reducedMotion: 'reduce',

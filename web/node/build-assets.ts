@@ -10,6 +10,7 @@ export interface AssetManifest {
     Record<Island, { readonly entry: string; readonly needs: readonly string[] }>
   >
   readonly style: string
+  readonly icon: string
   readonly hash: string
 }
 
@@ -29,7 +30,8 @@ export async function buildAssets(root: string): Promise<BuiltAssets> {
   const sources = ISLANDS.map((island) => [island, sourceOf(root, island)] as const)
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { ...Object.fromEntries(sources), style: 'web/style.css' },
+    entryPoints: { ...Object.fromEntries(sources), style: 'web/style.css', icon: 'web/icon.png' },
+    loader: { '.png': 'copy' },
     entryNames: '[name]-[hash]',
     chunkNames: 'part-[hash]',
     outdir: OUT,
@@ -61,7 +63,12 @@ export async function buildAssets(root: string): Promise<BuiltAssets> {
   const files = new Map(outputFiles.map((file) => [basename(file.path), file.contents]))
   // Sound: one entry for each name of ISLANDS.
   const byIsland = Object.fromEntries(islands) as AssetManifest['islands']
-  const manifest = { islands: byIsland, style: fileOf('web/style.css'), hash: hashOf(outputFiles) }
+  const manifest = {
+    islands: byIsland,
+    style: fileOf('web/style.css'),
+    icon: [...files.keys()].find((name) => name.endsWith('.png')) ?? '',
+    hash: hashOf(outputFiles),
+  }
   return { manifest, files }
 }
 

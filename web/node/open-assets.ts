@@ -9,6 +9,7 @@ import type { AssetManifest, BuiltAssets } from './build-assets.ts'
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
+  '.png': 'image/png',
 }
 const GZIP_LEVEL = 9
 
@@ -19,7 +20,10 @@ const GZIP_LEVEL = 9
 export async function openAssets(root: string): Promise<Assets> {
   const { manifest, files } = await builtAssets(root)
   const served = [...files].map(([name, bytes]) => [name, assetOf(name, bytes)] as const)
-  return { ...manifest, files: new Map(served) }
+  const byName = new Map(served)
+  const icon = byName.get(manifest.icon)
+  if (icon === undefined) throw new TypeError('the build has no icon')
+  return { ...manifest, icon, files: byName }
 }
 
 async function builtAssets(root: string): Promise<BuiltAssets> {
