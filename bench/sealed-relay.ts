@@ -6,15 +6,21 @@
 
 import { openHttpServer } from '#gateway/node/http-server.ts'
 import { NodeClient } from '#gateway/node/node-client.ts'
+import { createTunnels } from '#gateway/node/tunnel/tunnels.ts'
 import { createUpstream } from '#gateway/node/upstream.ts'
 import { runSealedAttempt } from '#gateway/relay/sealed-attempt.ts'
 import { createWatchdog, TICK_MS } from '#gateway/relay/watchdog.ts'
 
 const [, , port, upstreamPort] = process.argv
-const upstream = createUpstream({ loopback: true })
+const tunnels = createTunnels({
+  nowMs: () => performance.now(),
+  isKnown: () => true,
+  onChange: () => {},
+})
+const upstream = createUpstream({ loopback: true, tunnels })
 const watchdog = createWatchdog()
 setInterval(() => watchdog.tick(), TICK_MS)
-const target = { url: `http://127.0.0.1:${upstreamPort}`, pins: [] }
+const target = { kind: 'direct', url: `http://127.0.0.1:${upstreamPort}`, pins: [] } as const
 
 await openHttpServer({
   host: '127.0.0.1',
