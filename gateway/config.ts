@@ -14,6 +14,10 @@ export interface GatewayConfig {
   readonly listen: { readonly host: string; readonly port: number }
   /** Its origin for the world, and its name in signed messages; undefined takes the listener's address (development). */
   readonly publicUrl: string | undefined
+  /** Files of its own TLS; undefined: a proxy in front has it. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** How long answers may go on after it is told to stop. */
+  readonly drainSeconds: number
   readonly runnerDomain: string | undefined
   /** Loopback ports for runners' origins, when there is no domain. */
   readonly runnerOriginPorts: readonly number[]
@@ -87,6 +91,8 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     production: values.GATEWAY_ENV === 'production',
     listen: { host: values.HOST, port: values.PORT },
     publicUrl: values.PUBLIC_URL,
+    tls: tlsOf(values),
+    drainSeconds: values.DRAIN_SECONDS,
     runnerDomain: values.RUNNER_DOMAIN,
     runnerOriginPorts: values.RUNNER_ORIGIN_PORTS,
     databasePath: values.DATABASE_PATH,
@@ -136,6 +142,11 @@ function readSettings(env: Settings, problems: string[]): SettingValues | undefi
   return problems.length === 0 ? (values as SettingValues) : undefined
 }
 
+function tlsOf({ TLS_CERT, TLS_KEY }: SettingValues): GatewayConfig['tls'] {
+  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
+  return { cert: TLS_CERT, key: TLS_KEY }
+}
+
 /** By OpenTelemetry's rules: the signal's own endpoint as it is, the common one with the signal's path. */
 function tracesOf(values: SettingValues): TracesConfig | undefined {
   const common = values.OTEL_EXPORTER_OTLP_ENDPOINT
@@ -156,6 +167,9 @@ function crossChecks(values: SettingValues): readonly string[] {
   const problems: string[] = []
   if (values.METER_KEY !== undefined && values.TILL_ADDRESS === undefined) {
     problems.push('METER_KEY needs TILL_ADDRESS')
+  }
+  if ((values.TLS_CERT === undefined) !== (values.TLS_KEY === undefined)) {
+    problems.push('TLS_CERT and TLS_KEY need each other')
   }
   if (values.GAS_KEY !== undefined && values.METER_KEY === undefined) {
     problems.push('GAS_KEY needs METER_KEY')

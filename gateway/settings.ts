@@ -38,6 +38,7 @@ const MAX_BPS = 9_999
 const MAX_COEFFICIENT_BPS = 1_000_000
 const MAX_BODY_BYTES = 256 * 1024 * 1024
 const MAX_CONCURRENCY = 1_000_000
+const MAX_DRAIN_SECONDS = 3_600
 const MAX_QUEUED = 100_000
 const MAX_QUEUE_SECONDS = 600
 
@@ -62,6 +63,21 @@ export const SETTINGS = {
     help: 'https origin under which clients and runners reach this gateway; it is its name in signed messages',
     fallback: undefined,
     parse: optional(origin),
+  }),
+  TLS_CERT: setting({
+    help: 'PEM file with the certificate chain, for TLS without a proxy; read again when it changes',
+    fallback: undefined,
+    parse: optional((text) => text),
+  }),
+  TLS_KEY: setting({
+    help: 'PEM file with its key',
+    fallback: undefined,
+    parse: optional((text) => text),
+  }),
+  DRAIN_SECONDS: setting({
+    help: 'how long answers may go on after SIGTERM, while /health says 503',
+    fallback: '30',
+    parse: integer(0, MAX_DRAIN_SECONDS),
   }),
   RUNNER_DOMAIN: setting({
     help: 'domain under which each runner has its own origin (a wildcard certificate is needed)',

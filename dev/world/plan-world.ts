@@ -111,6 +111,8 @@ export async function planWorld(
     production: false,
     listen: { host: '127.0.0.1', port: options.ports.gateway },
     publicUrl: undefined,
+    tls: undefined,
+    drainSeconds: 10,
     runnerDomain: undefined,
     runnerOriginPorts: [options.ports.runnerOrigin, options.ports.secondRunnerOrigin],
     databasePath: join(options.folder, 'gateway.db'),

@@ -1,20 +1,51 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { refuseBadHttp } from './refuse-bad-http.ts'
 
 /** OpenAI's reference allows 64 KiB of headers; Node's default is 16. */
 const MAX_HEADER_BYTES = 65_536
-const KEEP_ALIVE_MS = 75_000
-const HEADERS_MS = 30_000
-/** A request must have arrived whole within this time; answers may take as long as they like. */
-const REQUEST_MS = 300_000
-const CHECK_MS = 10_000
 const BACKLOG = 4_096
 
+export interface HttpTimes {
+  /** A connection without a request. */
+  readonly keepAliveMs: number
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number
+  /** A request must have arrived whole within this time; answers may take as long as they like. */
+  readonly requestMs: number
+  /** How often slow requests are looked for. */
+  readonly checkMs: number
+}
+
+const TIMES: HttpTimes = {
+  keepAliveMs: 75_000,
+  headersMs: 30_000,
+  requestMs: 300_000,
+  checkMs: 10_000,
+}
+
+/** A certificate chain with its key, as PEM text. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
 export interface HttpServer {
-  /** `http://host:port` as it listens. */
+  /** `http://host:port` as it listens; `https:` with a certificate. */
   readonly origin: string
-  /** Takes no more connections; resolves when the last answer has ended or `drainMs` have passed. */
+  /** New connections get this certificate; the old ones go on. @throws when it is none, and changes nothing */
+  renew(certificate: Certificate): void
+  /**
+   * Goes on listening while answers are under way, so that balancers are told by `/health`, and closes each connection
+   * after its answer. Resolves when the last answer has ended or `drainMs` have passed.
+   */
   close(drainMs: number): Promise<void>
 }
 
@@ -33,24 +64,55 @@ export async function openHttpServer(options: {
   readonly port: number
   readonly handler: RequestHandler
   readonly upgrades?: Upgrades
+  /** Undefined speaks plain HTTP: TLS ends at a proxy in front. */
+  readonly certificate?: Certificate | undefined
+  readonly times?: HttpTimes
 }): Promise<HttpServer> {
-  const server = createServer({
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_MS,
-    requestTimeout: REQUEST_MS,
-    connectionsCheckingInterval: CHECK_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    shouldUpgradeCallback: (request) => options.upgrades?.wanted(request) ?? false,
-  })
+  const { certificate, handler, upgrades } = options
+  const limits = {
+    ...limitsOf(options.times ?? TIMES),
+    shouldUpgradeCallback: (request: IncomingMessage) => upgrades?.wanted(request) ?? false,
+  }
+  const { server, renew } = makeServer(limits, certificate)
   refuseBadHttp(server)
-  server.on('request', options.handler)
-  if (options.upgrades !== undefined) server.on('upgrade', options.upgrades.take)
+  const drain = createDrain(server)
+  server.on('request', (request, response) => {
+    drain.note(response)
+    handler(request, response)
+  })
+  if (upgrades !== undefined) server.on('upgrade', upgrades.take)
   await listen(server, options)
-  return { origin: originOf(server, options.host), close: (drainMs) => close(server, drainMs) }
+  const scheme = certificate === undefined ? 'http' : 'https'
+  return { origin: originOf(server, scheme, options.host), renew, close: drain.close }
+}
+
+function limitsOf({ keepAliveMs, headersMs, requestMs, checkMs }: HttpTimes): ServerOptions {
+  return {
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: checkMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  }
+}
+
+function makeServer(
+  limits: ServerOptions,
+  certificate: Certificate | undefined,
+): { server: Server | TlsServer; renew: HttpServer['renew'] } {
+  if (certificate === undefined) {
+    const renew = (): never => {
+      throw new TypeError('this listener speaks plain HTTP')
+    }
+    return { server: createServer(limits), renew }
+  }
+  const tls = { minVersion: 'TLSv1.2' } as const
+  const server = createTlsServer({ ...limits, ...tls, ...certificate })
+  return { server, renew: (next) => server.setSecureContext({ ...tls, ...next }) }
 }
 
 function listen(
-  server: Server,
+  server: Server | TlsServer,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -62,19 +124,45 @@ function listen(
   })
 }
 
-function originOf(server: Server, host: string): string {
+function originOf(server: Server | TlsServer, scheme: string, host: string): string {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new TypeError('not a TCP listener')
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}`
 }
 
-function close(server: Server, drainMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), drainMs)
-    server.close(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-    server.closeIdleConnections()
-  })
+interface Drain {
+  /** An answer has begun. */
+  note(response: ServerResponse): void
+  close(drainMs: number): Promise<void>
+}
+
+function createDrain(server: Server | TlsServer): Drain {
+  let underWay = 0
+  let isClosing = false
+  let idle = (): void => {}
+  return {
+    note(response) {
+      underWay++
+      if (isClosing) response.shouldKeepAlive = false
+      response.on('close', () => {
+        underWay--
+        if (underWay === 0) idle()
+      })
+    },
+    close(drainMs) {
+      isClosing = true
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => server.closeAllConnections(), drainMs)
+        idle = () => {
+          server.close(() => {
+            clearTimeout(timer)
+            resolve()
+          })
+          server.closeIdleConnections()
+          idle = () => {}
+        }
+        if (underWay === 0) idle()
+      })
+    },
+  }
 }

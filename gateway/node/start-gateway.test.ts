@@ -10,6 +10,8 @@ const config: GatewayConfig = {
   production: false,
   listen: { host: '127.0.0.1', port: 0 },
   publicUrl: undefined,
+  tls: undefined,
+  drainSeconds: 10,
   runnerDomain: undefined,
   runnerOriginPorts: [],
   // Nothing is opened before the refusal.

@@ -22,6 +22,7 @@ import { restoreLeases } from '../runners/restore-leases.ts'
 import { saveScores } from '../runners/save-scores.ts'
 import { createSpanExporter, type SpanExporter } from '../telemetry/export-spans.ts'
 import { type Built, build } from './build.ts'
+import { readCertificate, renewalJob } from './certificate.ts'
 import {
   type HttpServer,
   openHttpServer,
@@ -60,11 +61,9 @@ export interface RunningGateway {
   readonly origin: string
   /** Runners' own origins, as far as they have registered. */
   runnerOrigins(): ReadonlyMap<RunnerId, string>
-  /** Takes nothing new, finishes answers for up to `drainMs` (default 10 s), then stops. */
+  /** Takes nothing new, finishes answers for up to `drainMs` (default: as configured), then stops. */
   close(drainMs?: number): Promise<void>
 }
-
-const DRAIN_MS = 10_000
 
 /**
  * Starts a gateway on Node.
@@ -83,9 +82,12 @@ export async function startGateway(options: {
   let handle: RequestHandler = notReady
   let takeTunnel: Upgrades['take'] = (_request, socket) => socket.destroy()
   const { host, port } = config.listen
+  const files = config.tls
+  const certificate = files === undefined ? undefined : await readCertificate(files)
   const server = await openHttpServer({
     host,
     port,
+    certificate,
     handler: (req, res) => handle(req, res),
     upgrades: { wanted: asksForTunnel, take: (...upgrade) => takeTunnel(...upgrade) },
   })
@@ -135,12 +137,19 @@ export async function startGateway(options: {
     signerFromSeed,
     clock: deps.clock,
   })
-  const jobs = startJobs(built, { store, money, spans }, deps)
+  const others = [
+    ...money,
+    ...(spans === undefined ? [] : [tracesJob(spans)]),
+    ...(files === undefined || certificate === undefined
+      ? []
+      : [renewalJob(files, server, certificate)]),
+  ]
+  const jobs = startJobs(built, { store, others, spans }, deps)
   const gateway = { built, server, origins, jobs, upstream, tunnels, store, closing }
   return {
     origin: config.publicUrl ?? server.origin,
     runnerOrigins: () => origins.list(),
-    close: (drainMs = DRAIN_MS) => stop(gateway, drainMs),
+    close: (drainMs = config.drainSeconds * 1_000) => stop(gateway, drainMs),
   }
 }
 
@@ -193,11 +202,11 @@ function startJobs(
   { app, collateral }: Built,
   {
     store,
-    money,
+    others,
     spans,
   }: {
     readonly store: SqliteStore
-    readonly money: readonly Job[]
+    readonly others: readonly Job[]
     readonly spans: SpanExporter | undefined
   },
   deps: GatewayDeps,
@@ -212,7 +221,7 @@ function startJobs(
     runners: app.runners,
     collateral,
     checkpoint: () => store.checkpoint(),
-    others: spans === undefined ? money : [...money, tracesJob(spans)],
+    others,
     clock: deps.clock,
   })
   const { metrics } = app.inference

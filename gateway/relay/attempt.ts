@@ -18,7 +18,7 @@ export type Unanswered<How> =
   /** The client left. `sent`: the runner had been asked, so that a receipt may come. */
   | { readonly kind: 'gone'; readonly sent: boolean }
 
-/** `timeout`: silent. `endless`: longer than any answer within its allowance can be, in bytes or in time. */
+/** `timeout`: silent, or at it for too long. `endless`: more bytes, or more comments, than an answer can have. */
 export type Failure = Breakage | 'timeout' | 'endless'
 
 /** A runner that queues and then thinks without streaming may take as long as OpenAI's clients wait. */
@@ -50,19 +50,23 @@ export abstract class Attempt<Answered, How> implements Incoming {
   #call: Call | undefined
   #headSent = false
   #done = false
+  /** The client is slower than the runner, now or ever. */
+  #isPaused = false
+  #wasPaused = false
   #received = 0
   #passed = 0
 
   constructor(watchdog: Watchdog, client: Client, terms: AttemptTerms) {
     this.client = client
     this.#terms = terms
-    this.#whole = watchdog.watch(ANSWER_SECONDS, () => this.fail('endless'))
-    this.#watch = watchdog.watch(FIRST_BYTE_SECONDS, () => this.fail('timeout'))
+    this.#whole = watchdog.watch(ANSWER_SECONDS, () => this.#outlast())
+    this.#watch = watchdog.watch(FIRST_BYTE_SECONDS, () => this.#expire())
   }
 
   run(upstream: Upstream, request: OutgoingRequest): Promise<Answered | Unanswered<How | Failure>> {
     this.client.listen({
       drain: () => {
+        this.#isPaused = false
         this.begun()
         this.#call?.resume()
       },
@@ -121,6 +125,8 @@ export abstract class Attempt<Answered, How> implements Incoming {
   protected write(bytes: Uint8Array): void {
     this.#passed += bytes.length
     if (this.client.write(bytes)) return
+    this.#isPaused = true
+    this.#wasPaused = true
     this.#call?.pause()
     this.#watch.expect(STALLED_CLIENT_SECONDS)
   }
@@ -139,6 +145,24 @@ export abstract class Attempt<Answered, How> implements Incoming {
     this.#watch.stop()
     this.#whole.stop()
     this.#ended.resolve(outcome)
+  }
+
+  /** Nothing moved for too long: who was to move is who has failed. */
+  #expire(): void {
+    if (this.#isPaused) this.#drop()
+    else this.fail('timeout')
+  }
+
+  /** The answer took longer than any may: no fault of a runner that had to wait for its client. */
+  #outlast(): void {
+    if (this.#wasPaused) this.#drop()
+    else this.fail('timeout')
+  }
+
+  /** A client that does not take its answer has left, whatever its connection says. */
+  #drop(): void {
+    this.#leave()
+    this.client.fail()
   }
 
   #leave(): void {

@@ -77,6 +77,8 @@ export async function startTestWorld(
     production: false,
     listen: { host: '127.0.0.1', port: 0 },
     publicUrl: undefined,
+    tls: undefined,
+    drainSeconds: 10,
     runnerDomain: undefined,
     runnerOriginPorts: [],
     databasePath: join(folder, 'gateway.db'),

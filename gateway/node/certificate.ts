@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
+import type { Job } from '../jobs.ts'
+import type { Certificate, HttpServer } from './http-server.ts'
+
+/** Paths of the PEM files of this gateway's own TLS. */
+export interface CertificateFiles {
+  readonly cert: string
+  readonly key: string
+}
+
+const CHECK_MS = 10_000
+
+/** @throws when a file cannot be read, or the two do not belong together */
+export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
+  const [cert, key] = await Promise.all([readFile(files.cert, 'utf8'), readFile(files.key, 'utf8')])
+  createSecureContext({ cert, key })
+  return { cert, key }
+}
+
+/**
+ * Takes a renewed certificate for new connections. While the two files do not belong together (one is written before the
+ * other) the job fails, the old certificate stays, and the next run tries again.
+ */
+export function renewalJob(files: CertificateFiles, server: HttpServer, first: Certificate): Job {
+  let current = first
+  return {
+    name: 'certificate',
+    everyMs: CHECK_MS,
+    run: async () => {
+      const next = await readCertificate(files)
+      if (next.cert === current.cert && next.key === current.key) return
+      server.renew(next)
+      current = next
+    },
+  }
+}
