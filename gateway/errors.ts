@@ -120,8 +120,14 @@ export function errorObject(error: ApiError): Readonly<Record<string, unknown>> 
   return { error: { message: error.message, type, param: error.param, code, ...error.extra } }
 }
 
-/** The whole answer to anything thrown. An unknown error becomes `internal_error` without its text. */
-export function errorAnswer(thrown: unknown): ErrorAnswer {
+/**
+ * The whole answer to anything thrown. An unknown error becomes `internal_error` without its text.
+ * @param bodyOf how the caller's API says it
+ */
+export function errorAnswer(
+  thrown: unknown,
+  bodyOf: (error: ApiError) => object = errorObject,
+): ErrorAnswer {
   const error = toApiError(thrown)
   const [status, , retry] = ERRORS[error.code]
   return {
@@ -136,7 +142,7 @@ export function errorAnswer(thrown: unknown): ErrorAnswer {
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...error.headers,
     },
-    body: JSON.stringify(errorObject(error)),
+    body: JSON.stringify(bodyOf(error)),
   }
 }
 

@@ -15,14 +15,23 @@ const MAX_DEPTH = 64
  * @param bodyBytes UTF-8 bytes of the request's JSON
  */
 export function promptBound(body: JsonObject, bodyBytes: number): number {
-  return TEMPLATE_TOKENS + bodyBytes + IMAGE_TOKENS * countImages(body['messages'] ?? null, 0)
+  const parts = PARENTS.reduce((sum, name) => sum + countImages(body[name] ?? null, 0), 0)
+  return TEMPLATE_TOKENS + bodyBytes + IMAGE_TOKENS * parts
 }
+
+/** Members under which the APIs put content parts. */
+const PARENTS = ['messages', 'input', 'content', 'output'] as const
+const IMAGES: ReadonlySet<unknown> = new Set(['input_image', 'image'])
 
 function countImages(value: Json, depth: number): number {
   if (depth > MAX_DEPTH || value === null || typeof value !== 'object') return 0
   if (isList(value))
     return value.reduce<number>((sum, item) => sum + countImages(item, depth + 1), 0)
   if (!isObject(value)) return 0
-  const own = value['image_url'] === undefined && value['input_audio'] === undefined ? 0 : 1
-  return own + countImages(value['content'] ?? null, depth + 1)
+  const isOne =
+    value['image_url'] !== undefined ||
+    value['input_audio'] !== undefined ||
+    IMAGES.has(value['type'])
+  const inner = PARENTS.reduce((sum, name) => sum + countImages(value[name] ?? null, depth + 1), 0)
+  return (isOne ? 1 : 0) + inner
 }

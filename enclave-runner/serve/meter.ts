@@ -1,7 +1,7 @@
-import type { Json } from '#base/jcs.ts'
 import { formatTon } from '#base/nano.ts'
 import type { Allowance } from '#protocol'
 import { costOf } from '#protocol'
+import type { Billed } from '../engine/dialects/dialect.ts'
 import type { EngineEvent, Usage } from '../engine/engine.ts'
 import { NO_USAGE } from '../engine/engine.ts'
 
@@ -76,16 +76,8 @@ export function tokenCounts(usage: Usage) {
   }
 }
 
-/** OpenAI's `usage` object, with the cost at the allowance's price as OpenRouter's clients read it. */
-export function usageObject(usage: Usage, price: Allowance['price']): { [key: string]: Json } {
+/** What is charged, for the caller to read: the counts and their cost at the allowance's price. */
+export function billed(usage: Usage, price: Allowance['price']): Billed {
   const cost = costOf(tokenCounts(usage), price)
-  return {
-    prompt_tokens: usage.promptTokens,
-    completion_tokens: usage.completionTokens,
-    total_tokens: usage.promptTokens + usage.completionTokens,
-    prompt_tokens_details: { cached_tokens: usage.cachedTokens },
-    completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
-    cost: Number(formatTon(cost)),
-    cost_nano: cost.toString(),
-  }
+  return { usage, cost: Number(formatTon(cost)), costNano: cost.toString() }
 }

@@ -1,6 +1,8 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
 import type { Allowance } from '#protocol'
+import type { AnswerWriter } from '../engine/dialects/dialect.ts'
+import { openDialect } from '../engine/dialects/open-dialect.ts'
 import type { Endpoint, Engine, JsonObject } from '../engine/engine.ts'
 import { ENDPOINTS } from '../engine/engine.ts'
 import { booleanField, integerField, isList, isObject } from '../engine/fields.ts'
@@ -9,12 +11,13 @@ import { ServeError } from './serve-error.ts'
 
 /** A request that may go to the engine: within its allowance and the runner's rules. */
 export interface AcceptedRequest {
+  /** Where the engine is asked. */
   readonly endpoint: Endpoint
-  /** The caller's body with the runner's model id and `max_tokens` clamped to the allowance. */
+  /** What it is asked: the caller's body, translated if need be, the answer's length clamped to the allowance. */
   readonly body: JsonObject
   readonly stream: boolean
-  /** The caller asked for the usage chunk. */
-  readonly includeUsage: boolean
+  /** Tells the answer in the caller's own API. */
+  readonly writer: AnswerWriter
   /** Exact prompt tokens, when they had to be counted. */
   readonly promptTokens: number | undefined
 }
@@ -38,18 +41,19 @@ const COMPLETION_DEFAULT_TOKENS = 16
 
 /**
  * Judges an opened body before the engine sees it.
- * 1. endpoint and JSON  2. model  3. no URL but `data:` (H13)  4. prompt × n within the allowance (M6)
- * 5. `max_tokens` clamped to it
+ * 1. JSON and model  2. how the engine is asked  3. no URL but `data:` (H13)  4. prompt × n within the allowance (M6)
+ * 5. the answer's length clamped to it
  * @throws ServeError, EngineError
  */
 export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequest> {
-  const endpoint = servedEndpoint(input.path, input.engine)
+  const path = knownEndpoint(input)
   const { asked, bytes } = parseBody(input.plaintext)
-  const body: JsonObject = { ...asked, model: modelOf(asked, input) }
-  refuseRemoteUrls(body['messages'] ?? null, 0)
-  const stream = booleanField(body, 'stream') ?? false
-  const options = body['stream_options'] ?? undefined
-  const includeUsage = isObject(options) && options['include_usage'] === true
+  const named: JsonObject = { ...asked, model: modelOf(asked, input) }
+  const stream = booleanField(named, 'stream') ?? false
+  const dialect = openDialect(path, named, input.engine)
+  if (dialect === undefined) throw unserved(path)
+  const { endpoint, body, writer } = dialect
+  for (const member of WITH_CONTENT) refuseRemoteUrls(body[member] ?? null, 0)
   const choices = countChoices(endpoint, body)
   const bound = promptBound(body, bytes)
   const promptTokens = await countIfNeeded(input, endpoint, body, bound, choices)
@@ -57,15 +61,20 @@ export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequ
     endpoint === '/v1/embeddings'
       ? body
       : await limitAnswer(input, endpoint, body, promptTokens ?? bound, choices)
-  return { endpoint, body: limited, stream, includeUsage, promptTokens }
+  return { endpoint, body: limited, stream, writer, promptTokens }
 }
 
-function servedEndpoint(path: string, engine: Engine): Endpoint {
+/** Members that hold what the engine would fetch if it were told to. */
+const WITH_CONTENT = ['messages', 'input', 'system'] as const
+
+function knownEndpoint({ path }: ReadRequestInput): Endpoint {
   const endpoint = ENDPOINTS.find((name) => name === path)
-  if (endpoint === undefined || !engine.endpoints.has(endpoint)) {
-    throw new ServeError('unsupported_endpoint', `this model does not serve POST ${path}`)
-  }
+  if (endpoint === undefined) throw unserved(path)
   return endpoint
+}
+
+function unserved(path: string): ServeError {
+  return new ServeError('unsupported_endpoint', `this model does not serve POST ${path}`)
 }
 
 function parseBody(plaintext: Uint8Array): { asked: JsonObject; bytes: number } {
@@ -154,10 +163,7 @@ async function limitAnswer(
       'max_tokens',
     )
   }
-  const field =
-    (body['max_completion_tokens'] ?? undefined) === undefined
-      ? 'max_tokens'
-      : 'max_completion_tokens'
+  const field = limitField(endpoint, body)
   const wanted =
     integerField(body, field, 1, Number.MAX_SAFE_INTEGER) ??
     (endpoint === '/v1/completions' ? COMPLETION_DEFAULT_TOKENS : undefined)
@@ -171,4 +177,11 @@ async function limitAnswer(
   const count = await engine.countPrompt(endpoint, body)
   const room = engine.contextLength - count.tokens
   return { ...body, [field]: count.exact && room >= 1 ? Math.min(limit, room) : limit }
+}
+
+/** The member that bounds an answer. */
+function limitField(endpoint: Endpoint, body: JsonObject): string {
+  if (endpoint === '/v1/responses') return 'max_output_tokens'
+  const isNew = (body['max_completion_tokens'] ?? undefined) !== undefined
+  return isNew ? 'max_completion_tokens' : 'max_tokens'
 }

@@ -1,4 +1,5 @@
 import { CodedError } from '#base/coded-error.ts'
+import type { ErrorObject } from '../engine/dialects/dialect.ts'
 import type { EngineErrorCode } from '../engine/engine-error.ts'
 import { EngineError } from '../engine/engine-error.ts'
 
@@ -49,15 +50,7 @@ const ANSWERS = {
 /** An error as the client reads it. */
 export interface ErrorAnswer {
   readonly status: number
-  readonly code: Code
-  readonly body: {
-    readonly error: {
-      readonly message: string
-      readonly type: string
-      readonly param: string | null
-      readonly code: string
-    }
-  }
+  readonly error: ErrorObject & { readonly code: Code }
 }
 
 /** OpenAI's error object for anything thrown after the body was opened. */
@@ -66,5 +59,5 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   const { code, message, param } =
     known ?? new ServeError('internal_error', 'the runner failed to serve this request')
   const [status, type] = ANSWERS[code]
-  return { status, code, body: { error: { message, type, param, code } } }
+  return { status, error: { message, type, param, code } }
 }

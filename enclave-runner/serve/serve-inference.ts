@@ -1,4 +1,6 @@
 import type { StopReason } from '#protocol'
+import type { AnswerWriter } from '../engine/dialects/dialect.ts'
+import { errorBody } from '../engine/dialects/open-dialect.ts'
 import type { Engine, EngineEvent, JsonObject, Usage } from '../engine/engine.ts'
 import { NO_USAGE } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
@@ -10,12 +12,12 @@ import type { Exchange, ExchangeDeps, Run } from './exchange.ts'
 import { createExchange } from './exchange.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import type { Meter } from './meter.ts'
-import { createMeter, usageObject } from './meter.ts'
+import { billed, createMeter } from './meter.ts'
 import { readBody } from './read-body.ts'
 import type { AcceptedRequest } from './read-request.ts'
 import { readRequest } from './read-request.ts'
 import { errorAnswer } from './serve-error.ts'
-import { billable, chatIdOf, countDuePrompt } from './settle.ts'
+import { billable, chatId, countDuePrompt } from './settle.ts'
 
 export interface InferenceDeps extends AdmitDeps, ExchangeDeps {
   readonly engine: Engine
@@ -76,22 +78,23 @@ async function runEngine(
   accepted: AcceptedRequest,
   meter: Meter,
 ): Promise<StopReason> {
-  const { endpoint, body, stream, includeUsage } = accepted
+  const { endpoint, body, stream, writer } = accepted
   const { signal } = exchange.run
   const iterator = engine.run({ endpoint, body, stream, signal })[Symbol.asyncIterator]()
   const first = await iterator.next()
   if (first.done === true) throw new EngineError('engine_failed', 'the engine gave no answer')
   meter.see(first.value)
   const events = { [Symbol.asyncIterator]: () => iterator }
-  if (!stream) return await answerWhole(exchange, meter, events)
+  if (!stream) return await answerWhole(exchange, meter, events, writer)
   const countPrompt = (): Promise<void> => countDuePrompt(engine, accepted, meter)
-  return await answerStream({ exchange, meter, events, includeUsage, countPrompt })
+  return await answerStream({ exchange, meter, events, writer, countPrompt })
 }
 
 async function answerWhole(
   exchange: Exchange,
   meter: Meter,
   events: AsyncIterable<EngineEvent>,
+  writer: AnswerWriter,
 ): Promise<StopReason> {
   let body: JsonObject | undefined
   for await (const event of events) {
@@ -100,8 +103,8 @@ async function answerWhole(
     if (event.kind !== 'done' || body === undefined) continue
     const ending = event.finish === 'length' ? 'length' : 'normal'
     const usage = billable(meter, ending)
-    const told = usageObject(usage, exchange.ticket.allowance.price)
-    answerJson(exchange, 200, { ...body, usage: told }, { usage, ending, chatId: chatIdOf(body) })
+    const told = writer.whole(body, billed(usage, exchange.ticket.allowance.price))
+    answerJson(exchange, 200, told, { usage, ending, chatId: chatId(writer.id) })
     return ending
   }
   throw new EngineError('engine_failed', 'the engine gave no answer')
@@ -113,8 +116,8 @@ function fail(exchange: Exchange, error: unknown, usage: Usage): StopReason {
     exchange.issueReceipt({ usage, ending: 'aborted', chatId: undefined })
     return 'aborted'
   }
-  const { status, body } = errorAnswer(error)
+  const { status, error: told } = errorAnswer(error)
   const outcome = { usage, ending: 'error', chatId: undefined } as const
-  answerJson(exchange, status, { error: { ...body.error } }, outcome)
+  answerJson(exchange, status, errorBody(exchange.ticket.path, told), outcome)
   return 'error'
 }

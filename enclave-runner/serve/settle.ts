@@ -1,5 +1,5 @@
 import type { StopReason } from '#protocol'
-import type { Engine, JsonObject, Usage } from '../engine/engine.ts'
+import type { Engine, Usage } from '../engine/engine.ts'
 import { NO_USAGE } from '../engine/engine.ts'
 import type { Meter } from './meter.ts'
 import type { AcceptedRequest } from './read-request.ts'
@@ -16,9 +16,8 @@ export function billable(meter: Meter, ending: StopReason): Usage {
 }
 
 /** The answer's own id, if it has one that a receipt can hold. */
-export function chatIdOf(answer: JsonObject | undefined): string | undefined {
-  const id = answer?.['id']
-  return typeof id === 'string' && id.length > 0 && id.length <= MAX_CHAT_ID ? id : undefined
+export function chatId(id: string | undefined): string | undefined {
+  return id !== undefined && id.length > 0 && id.length <= MAX_CHAT_ID ? id : undefined
 }
 
 /** Prompt tokens are due once the engine accepts (M6), also when it never came to tell their number. */

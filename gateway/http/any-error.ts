@@ -12,13 +12,18 @@ export interface PlainErrorAnswer {
 /**
  * The answer to anything thrown while a request was served. What is wrong with a sealed envelope is told as EHBP
  * demands (a problem document), with OpenAI's error object inside, so that both kinds of clients can read it.
+ * @param bodyOf how the caller's API says it
  */
-export function anyErrorAnswer(thrown: unknown): PlainErrorAnswer {
+export function anyErrorAnswer(
+  thrown: unknown,
+  bodyOf?: (error: ApiError) => object,
+): PlainErrorAnswer {
   if (thrown instanceof ProtocolError) return problemAnswer(thrown)
   if (thrown instanceof LedgerError) {
-    return errorAnswer(new ApiError('overloaded', 'The ledger is not available', { cause: thrown }))
+    const cause = { cause: thrown }
+    return errorAnswer(new ApiError('overloaded', 'The ledger is not available', cause), bodyOf)
   }
-  return errorAnswer(fromAccountError(thrown))
+  return errorAnswer(fromAccountError(thrown), bodyOf)
 }
 
 function problemAnswer(error: ProtocolError): PlainErrorAnswer {

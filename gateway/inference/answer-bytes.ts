@@ -8,9 +8,12 @@ const TOKEN_BYTES = 8 * 1024
 /** A vector of 8,192 numbers in digits. */
 const VECTOR_BYTES = 256 * 1024
 const MAX_VECTORS = 2_048
+/** A Response repeats its request's instructions and tools in three events; a token has some letters. */
+const ECHO_BYTES = 64
 
 /** The most bytes that an answer within its allowance can have: more is a runner that does not end. */
 export function answerBytes(path: InferencePath, bound: Bound): number {
   const vectors = path === '/v1/embeddings' ? Math.min(bound.promptTokens, MAX_VECTORS) : 0
-  return FIXED_BYTES + bound.completionTokens * TOKEN_BYTES + vectors * VECTOR_BYTES
+  const echo = path === '/v1/responses' ? bound.promptTokens * ECHO_BYTES : 0
+  return FIXED_BYTES + echo + bound.completionTokens * TOKEN_BYTES + vectors * VECTOR_BYTES
 }

@@ -26,7 +26,10 @@ export function lostEvent(path: InferencePath, how: Failure): Uint8Array {
   if (path === '/v1/messages') {
     return event('error', { type: 'error', error: { type: 'api_error', message } })
   }
-  if (path === '/v1/responses') return event('error', { type: 'error', code, message, param: null })
+  if (path === '/v1/responses') {
+    // Older SDKs look for `error` itself, newer ones for the event's name.
+    return event('error', { type: 'error', code, message, param: null, ...errorObject(error) })
+  }
   return event(undefined, errorObject(error))
 }
 

@@ -4,6 +4,7 @@ import { ACI_HEADER, type HeaderReader, newRequestId } from '#protocol'
 import type { Authenticator } from '../accounts/authenticator.ts'
 import { type RequestId, requestId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
+import { anthropicErrorObject } from '../http/anthropic-error.ts'
 import { anyErrorAnswer } from '../http/any-error.ts'
 import { authenticate, readKey } from '../http/authenticate.ts'
 import { COMMON_HEADERS, preflightHeaders } from '../http/cors.ts'
@@ -98,7 +99,7 @@ async function run(
 
 function answerError(deps: ExchangeDeps, exchange: Exchange, error: unknown): void {
   const { client, id, headers, journey } = exchange
-  const answer = anyErrorAnswer(error)
+  const answer = anyErrorAnswer(error, wordsOf(exchange))
   if (answer.status >= 500) {
     const cause = error instanceof ApiError ? (error.cause ?? error) : error
     deps.log('error', 'request failed', { request: id, status: answer.status, code: codeOf(cause) })
@@ -111,6 +112,12 @@ function answerError(deps: ExchangeDeps, exchange: Exchange, error: unknown): vo
   const timing = timingHeaders(journey, deps.timer())
   client.head(answer.status, { ...answer.headers, ...headers, ...timing })
   client.end(utf8(answer.body))
+}
+
+/** Clients of Anthropic's Messages read errors of another shape than OpenAI's. */
+function wordsOf({ path, id }: Exchange): ((error: ApiError) => object) | undefined {
+  const asked = inferencePath(addressByPath(path)?.path ?? path)
+  return asked === '/v1/messages' ? (error) => anthropicErrorObject(error, id) : undefined
 }
 
 async function serveAddress(

@@ -29,6 +29,10 @@ async function fakeEngine(answer: Answer, owner = 'vllm', socket?: string): Prom
       res.end(JSON.stringify({ object: 'list', data: [model] }))
       return
     }
+    if (req.method === 'GET') {
+      res.writeHead(404).end()
+      return
+    }
     const parts: Buffer[] = []
     for await (const part of req) parts.push(part)
     const body = JSON.parse(Buffer.concat(parts).toString())

@@ -10,18 +10,18 @@ import type {
   PromptCount,
   Usage,
 } from '../engine.ts'
+import { NO_USAGE } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { isObject } from '../fields.ts'
 import { promptBound } from '../prompt-bound.ts'
 import type { Observed } from '../reconcile-usage.ts'
 import { reconcileUsage } from '../reconcile-usage.ts'
 import { createSseReader } from '../sse-reader.ts'
-import { finishOf, observeChoices } from './observe.ts'
-import { probeEngine } from './probe.ts'
+import { GRAMMARS } from './grammar.ts'
+import { probeEndpoints, probeEngine } from './probe.ts'
 import { readJson, refuseStatus } from './read-answer.ts'
 import type { Upstream, UpstreamTimeouts } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
-import { readUsage } from './usage.ts'
 
 export interface OpenAiEngineOptions {
   /** `http(s)://…` with or without `/v1`, or `unix:/path`. Loopback or a socket in production (C3). */
@@ -48,12 +48,6 @@ interface Context {
   readonly hasContinuousUsage: boolean
 }
 
-const ENDPOINTS: ReadonlySet<Endpoint> = new Set<Endpoint>([
-  '/v1/chat/completions',
-  '/v1/completions',
-  '/v1/embeddings',
-])
-
 /**
  * Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, Ollama, LM Studio) as an engine. Asks it for
  * its models first. @throws EngineError when it does not answer or does not have the model
@@ -61,10 +55,12 @@ const ENDPOINTS: ReadonlySet<Endpoint> = new Set<Endpoint>([
 export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<Engine> {
   const upstream = createUpstream(options.url, options.apiKey, options.timeouts)
   const facts = await probeEngine(upstream, options)
+  const probing = AbortSignal.timeout(options.timeouts.connectMs)
+  const endpoints = await probeEndpoints(upstream, probing)
   const context: Context = { options, upstream, ...facts }
   return {
     fingerprint: `openai-url:${facts.ownedBy}`,
-    endpoints: ENDPOINTS,
+    endpoints,
     contextLength: facts.contextLength,
     countPrompt: (endpoint, body) => countPrompt(context, endpoint, body),
     run: (request) => run(context, request),
@@ -79,6 +75,12 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
   }
 }
 
+/** What `/tokenize` understands. */
+const COUNTED: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  '/v1/chat/completions',
+  '/v1/completions',
+])
+
 /** vLLM's `/tokenize` counts exactly; elsewhere bytes are a bound. */
 async function countPrompt(
   { upstream, engineModel }: Context,
@@ -86,7 +88,7 @@ async function countPrompt(
   body: JsonObject,
 ): Promise<PromptCount> {
   const bound = promptBound(body, Buffer.byteLength(JSON.stringify(body)))
-  if (endpoint === '/v1/embeddings') return { tokens: bound, exact: false }
+  if (!COUNTED.has(endpoint)) return { tokens: bound, exact: false }
   const { messages, tools, prompt } = body
   const question = {
     model: engineModel,
@@ -118,8 +120,8 @@ async function* run(
     yield { kind: 'accepted', promptTokens: undefined }
     const bound = promptBound(request.body, Buffer.byteLength(JSON.stringify(request.body)))
     yield* request.stream
-      ? streamed(context, answer.pieces, bound)
-      : whole(context, answer.pieces, bound)
+      ? streamed(context, request.endpoint, answer.pieces, bound)
+      : whole(context, request.endpoint, answer.pieces, bound)
   } catch (error) {
     if (!request.signal.aborted) throw error
   }
@@ -139,6 +141,9 @@ function upstreamBody(context: Context, request: EngineRequest): Json {
     typeof asked['cache_salt'] === 'string' ? undefined : CACHE_ISOLATION.get(ownedBy)
   const body = { ...asked, ...isolation?.(hex(options.random(SALT_BYTES))) }
   if (!request.stream) return { ...body, model: engineModel, stream: false }
+  if (!GRAMMARS[request.endpoint].asksForUsage) {
+    return { ...body, model: engineModel, stream: true }
+  }
   const stream_options = {
     include_usage: true,
     ...(hasContinuousUsage ? { continuous_usage_stats: true } : {}),
@@ -148,9 +153,11 @@ function upstreamBody(context: Context, request: EngineRequest): Json {
 
 async function* streamed(
   { options }: Context,
+  endpoint: Endpoint,
   pieces: AsyncIterable<Uint8Array>,
   bound: number,
 ): AsyncGenerator<EngineEvent, void, void> {
+  const grammar = GRAMMARS[endpoint]
   const reader = createSseReader()
   let observed: Observed = { deltas: 0, bytes: 0 }
   let claimed: Usage | undefined
@@ -163,44 +170,55 @@ async function* streamed(
         continue
       }
       const payload = parsePayload(data)
-      const more = observeChoices(payload)
+      const more = grammar.observe(payload)
       observed = { deltas: observed.deltas + more.deltas, bytes: observed.bytes + more.bytes }
-      claimed = readUsage(payload['usage']) ?? claimed
-      finish = finishOf(payload) ?? finish
-      const choices = payload['choices']
-      if (Array.isArray(choices) && choices.length === 0) continue
+      claimed = merged(claimed, grammar.usage(payload), observed)
+      finish = grammar.finish(payload) ?? finish
+      const told = grammar.rewrite(payload, options.publicModel)
+      if (told === undefined) continue
       const sofar = reconcileUsage(claimed, observed, bound)
       yield {
         kind: 'chunk',
-        data: rewrite(data, payload, options.publicModel),
+        data: JSON.stringify(told),
         tokens: sofar.completionTokens,
         promptTokens: claimed === undefined ? undefined : sofar.promptTokens,
       }
     }
   }
-  if (!sawDone && finish === undefined) {
+  if (finish === undefined && !(sawDone && grammar.asksForUsage)) {
     throw new EngineError('engine_failed', 'the engine ended its answer early')
   }
   const usage = reconcileUsage(claimed, observed, bound)
   yield { kind: 'done', usage, finish: finish ?? 'stop' }
 }
 
+/** Counts come whole, or prompt and answer apart: until an answer's are told, a delta is a token. */
+function merged(
+  before: Usage | undefined,
+  told: Partial<Usage> | undefined,
+  observed: Observed,
+): Usage | undefined {
+  if (told === undefined) return before
+  return { ...NO_USAGE, completionTokens: observed.deltas, ...before, ...told }
+}
+
 async function* whole(
   { options }: Context,
+  endpoint: Endpoint,
   pieces: AsyncIterable<Uint8Array>,
   bound: number,
 ): AsyncGenerator<EngineEvent, void, void> {
+  const grammar = GRAMMARS[endpoint]
   const answer = await readJson(pieces)
   if (!isObject(answer)) throw new EngineError('engine_failed', 'the engine did not answer in JSON')
-  const { usage, ...body } = answer
-  const claimed = readUsage(usage)
-  if (claimed === undefined) {
+  const told = grammar.usage(answer)
+  if (told === undefined) {
     throw new EngineError('engine_no_usage', 'the engine does not say how many tokens it used')
   }
-  yield { kind: 'json', body: { ...body, model: options.publicModel } }
+  yield { kind: 'json', body: grammar.rewrite(answer, options.publicModel) ?? {} }
   // Vectors are no generated text: embeddings have no completion tokens to check.
-  const settled = reconcileUsage(claimed, observeChoices(answer), bound)
-  yield { kind: 'done', usage: settled, finish: finishOf(answer) ?? 'stop' }
+  const settled = reconcileUsage({ ...NO_USAGE, ...told }, grammar.observe(answer), bound)
+  yield { kind: 'done', usage: settled, finish: grammar.finish(answer) ?? 'stop' }
 }
 
 function parsePayload(data: string): JsonObject {
@@ -219,11 +237,4 @@ function parse(data: string): unknown {
   } catch (cause) {
     throw new EngineError('engine_failed', 'the engine sent an event that is not JSON', { cause })
   }
-}
-
-/** Usage leaves the chunk (the server writes its own) and the model takes its public name. */
-function rewrite(data: string, payload: JsonObject, publicModel: string): string {
-  if (!('usage' in payload) && payload['model'] === publicModel) return data
-  const { usage: _, ...rest } = payload
-  return JSON.stringify({ ...rest, model: publicModel })
 }

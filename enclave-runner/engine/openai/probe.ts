@@ -1,4 +1,5 @@
-import type { JsonObject } from '../engine.ts'
+import type { Endpoint, JsonObject } from '../engine.ts'
+import { ENDPOINTS } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { isList, isObject } from '../fields.ts'
 import type { OpenAiEngineOptions } from './openai-engine.ts'
@@ -43,6 +44,26 @@ export async function probeEngine(
     ownedBy,
     hasContinuousUsage: CONTINUOUS_USAGE.has(ownedBy),
   }
+}
+
+/** What every OpenAI-compatible server is asked at, whether it describes itself or not. */
+const USUAL: readonly Endpoint[] = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings']
+
+/**
+ * What the engine serves itself: vLLM and SGLang describe their routes; whoever does not is taken to speak the usual
+ * three.
+ */
+export async function probeEndpoints(
+  upstream: Upstream,
+  signal: AbortSignal,
+): Promise<ReadonlySet<Endpoint>> {
+  const call = { method: 'GET', path: '/openapi.json', signal } as const
+  const answer = await upstream.call(call).catch(() => undefined)
+  const body =
+    answer === undefined ? undefined : await readJson(answer.pieces).catch(() => undefined)
+  const paths = answer?.status === 200 && isObject(body) ? body['paths'] : undefined
+  if (!isObject(paths)) return new Set(USUAL)
+  return new Set(ENDPOINTS.filter((endpoint) => Object.hasOwn(paths, endpoint)))
 }
 
 /** vLLM says `max_model_len`; llama.cpp `meta.n_ctx_train`. */

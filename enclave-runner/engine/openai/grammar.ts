@@ -1,0 +1,117 @@
+import type { Json } from '#base/jcs.ts'
+import type { Endpoint, FinishReason, JsonObject, Usage } from '../engine.ts'
+import { isList, isObject } from '../fields.ts'
+import type { Observed } from '../reconcile-usage.ts'
+import { finishOf, observeChoices } from './observe.ts'
+import { readUsage } from './usage.ts'
+
+/** How the answers of one of the engine's APIs are read for metering. */
+export interface Grammar {
+  /** What a payload, of a stream or whole, visibly carries. */
+  observe(payload: JsonObject): Observed
+  /** The counts that a payload tells, if it tells any. */
+  usage(payload: JsonObject): Partial<Usage> | undefined
+  finish(payload: JsonObject): FinishReason | undefined
+  /** A payload without counts, under the model's public name; undefined when nothing is left of it. */
+  rewrite(payload: JsonObject, publicModel: string): JsonObject | undefined
+  /** Whether usage must be asked for with `stream_options`. */
+  readonly asksForUsage: boolean
+}
+
+const CHOICES: Grammar = {
+  observe: observeChoices,
+  usage: (payload) => readUsage(payload['usage']),
+  finish: finishOf,
+  rewrite({ usage: _, ...rest }, model) {
+    const { choices } = rest
+    return isList(choices) && choices.length === 0 ? undefined : { ...rest, model }
+  },
+  asksForUsage: true,
+}
+
+const RESPONSES: Grammar = {
+  observe: ({ type, delta, output }) =>
+    typeof type === 'string' && type.endsWith('.delta') ? textOf(delta) : itemsOf(output),
+  usage: (payload) => {
+    const { response } = payload
+    const told = isObject(response) ? response['usage'] : payload['usage']
+    if (!isObject(told)) return undefined
+    return readUsage({
+      prompt_tokens: told['input_tokens'] ?? null,
+      completion_tokens: told['output_tokens'] ?? null,
+      prompt_tokens_details: told['input_tokens_details'] ?? null,
+      completion_tokens_details: told['output_tokens_details'] ?? null,
+    })
+  },
+  finish: (payload) => {
+    const response = isObject(payload['response']) ? payload['response'] : payload
+    if (response['status'] === 'completed') return 'stop'
+    return response['status'] === 'incomplete' ? 'length' : undefined
+  },
+  rewrite: (payload, model) => renamed(payload, 'response', model),
+  asksForUsage: false,
+}
+
+const MESSAGES: Grammar = {
+  observe: ({ type, delta, content }) => {
+    if (type !== 'content_block_delta' || !isObject(delta)) return itemsOf(content)
+    return textOf(delta['text'] ?? delta['thinking'] ?? delta['partial_json'])
+  },
+  usage: (payload) => {
+    const { message } = payload
+    const told = isObject(message) ? message['usage'] : payload['usage']
+    if (!isObject(told)) return undefined
+    const cachedTokens = count(told['cache_read_input_tokens']) ?? 0
+    const input = count(told['input_tokens'])
+    const output = count(told['output_tokens'])
+    return {
+      ...(input === undefined ? {} : { promptTokens: input + cachedTokens, cachedTokens }),
+      // The first event tells no output yet.
+      ...(output === undefined || isObject(message) ? {} : { completionTokens: output }),
+    }
+  },
+  finish: ({ delta, stop_reason }) => {
+    const reason = (isObject(delta) ? delta['stop_reason'] : stop_reason) ?? undefined
+    if (reason === undefined) return undefined
+    return reason === 'max_tokens' ? 'length' : 'stop'
+  },
+  rewrite: (payload, model) => renamed(payload, 'message', model),
+  asksForUsage: false,
+}
+
+/** The engine's APIs by endpoint. */
+export const GRAMMARS: Readonly<Record<Endpoint, Grammar>> = {
+  '/v1/chat/completions': CHOICES,
+  '/v1/completions': CHOICES,
+  '/v1/embeddings': CHOICES,
+  '/v1/responses': RESPONSES,
+  '/v1/messages': MESSAGES,
+}
+
+const NOTHING: Observed = { deltas: 0, bytes: 0 }
+
+function textOf(value: Json | undefined): Observed {
+  const bytes = typeof value === 'string' ? Buffer.byteLength(value) : 0
+  return bytes === 0 ? NOTHING : { deltas: 1, bytes }
+}
+
+/** A whole answer's items, their JSON counted with them: it was generated, or is little. */
+function itemsOf(value: Json | undefined): Observed {
+  if (!isList(value) || value.length === 0) return NOTHING
+  return { deltas: value.length, bytes: Buffer.byteLength(JSON.stringify(value)) }
+}
+
+function count(value: Json | undefined): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+}
+
+/** Events hold the answer under a member; whole answers are it. */
+function renamed(payload: JsonObject, member: string, model: string): JsonObject {
+  const { usage: _, ...rest } = payload
+  const inner = rest[member]
+  if (isObject(inner)) {
+    const { usage: __, ...told } = inner
+    return { ...rest, [member]: { ...told, model } }
+  }
+  return 'model' in rest ? { ...rest, model } : rest
+}
