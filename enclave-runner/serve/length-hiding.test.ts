@@ -35,6 +35,10 @@ const engine = createServer(async (request, response) => {
     response.end('{"data":[{"id":"m","owned_by":"x","max_model_len":100000}]}')
     return
   }
+  if (request.method === 'GET') {
+    response.writeHead(404).end()
+    return
+  }
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part)
   const { stream, messages } = JSON.parse(Buffer.concat(parts).toString())
