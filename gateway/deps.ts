@@ -5,6 +5,7 @@ import type { OpenAccountDeps } from './accounts/open-account.ts'
 import type { AccountId } from './db/ids.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
+import type { MoneyWatch } from './money/money-watch.ts'
 import type { Reserves } from './money/reserves.ts'
 import type { TillViews } from './money/till-views.ts'
 import type { ServePages } from './pages.ts'
@@ -45,6 +46,8 @@ export interface AppDeps extends FrontDeps {
   readonly reserves: Reserves | undefined
   /** Whether there is a cashier that carries an owner's order to the Till. */
   readonly takesExits: boolean
+  /** What the money jobs last saw. */
+  readonly money: MoneyWatch
   readonly registryAddress: string
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }

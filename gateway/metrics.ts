@@ -40,4 +40,8 @@ export interface State {
   readonly queue: number
   /** Seconds since the Registry was read; undefined: never. */
   readonly registryAge: number | undefined
+  /** NanoTON in the wallet that pays for charges and payouts; undefined: not looked yet, or none. */
+  readonly gas: number | undefined
+  /** What the last comparison of history, books and Till found; undefined: none yet. */
+  readonly reserves: 'sound' | 'differ' | undefined
 }

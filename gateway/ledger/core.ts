@@ -3,7 +3,7 @@ import { prepareAudit } from './audit.ts'
 import { type Books, openBooks } from './books.ts'
 import { prepareRecordCharge } from './charge.ts'
 import { prepareAcceptCheque } from './cheque.ts'
-import { prepareAdvanceCursor, prepareListEvents } from './cursor.ts'
+import { prepareAdvanceCursor, prepareListEvents, prepareRestoreEvents } from './cursor.ts'
 import { LedgerError } from './errors.ts'
 import {
   prepareCancelExit,
@@ -69,6 +69,7 @@ function prepareHandlers(books: Books): Handlers {
     record_charge: prepareRecordCharge(books),
     record_voucher: prepareRecordVoucher(books),
     advance_cursor: prepareAdvanceCursor(books),
+    restore_events: prepareRestoreEvents(books),
     list_events: prepareListEvents(books),
     order_exit: prepareOrderExit(books),
     cancel_exit: prepareCancelExit(books),

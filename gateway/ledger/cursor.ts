@@ -1,7 +1,14 @@
 import { and, desc, eq, lt, lte } from 'drizzle-orm'
 import { chainCursors, chainEvents, chainStaging } from '../db/schema.ts'
 import type { Books } from './books.ts'
-import type { AdvanceCursor, AdvanceCursorResult, ListEvents, ListEventsResult } from './port.ts'
+import type {
+  AdvanceCursor,
+  AdvanceCursorResult,
+  ListEvents,
+  ListEventsResult,
+  Ok,
+  RestoreEvents,
+} from './port.ts'
 
 const LT_DIGITS = 20
 
@@ -31,6 +38,20 @@ export function prepareAdvanceCursor({
     for (const event of events) {
       db.insert(chainEvents)
         .values({ ...event, address, lt: ltText(event.lt) })
+        .run()
+    }
+    return { ok: true }
+  }
+}
+
+/** @see RestoreEvents */
+export function prepareRestoreEvents({ store: { db } }: Books): (op: RestoreEvents) => Ok {
+  return ({ address, events }) => {
+    for (const event of events) {
+      const row = { ...event, address, lt: ltText(event.lt) }
+      db.insert(chainEvents)
+        .values(row)
+        .onConflictDoUpdate({ target: [chainEvents.address, chainEvents.lt], set: row })
         .run()
     }
     return { ok: true }

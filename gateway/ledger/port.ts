@@ -20,6 +20,7 @@ import type {
   RecordChargeResult,
   RecordVoucher,
   RecordVoucherResult,
+  RestoreEvents,
 } from './ops/chain.ts'
 import type { Ok } from './ops/common.ts'
 import type {
@@ -138,6 +139,7 @@ interface Outcomes {
   record_charge: [RecordCharge, RecordChargeResult]
   record_voucher: [RecordVoucher, RecordVoucherResult]
   advance_cursor: [AdvanceCursor, AdvanceCursorResult]
+  restore_events: [RestoreEvents, Ok]
   list_events: [ListEvents, ListEventsResult]
   order_exit: [OrderExit, OrderExitResult]
   cancel_exit: [CancelExit, CancelExitResult]

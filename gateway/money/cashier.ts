@@ -13,6 +13,9 @@ export interface CashierPolicy {
   readonly minRedeem: Nano
 }
 
+/** What a redeem pays at least when the meter key is about to change: more than its gas (H5). */
+export const HURRIED_REDEEM: Nano = nano(20_000_000n)
+
 export interface AccountDue {
   readonly id: AccountId
   readonly settled: Nano
@@ -48,6 +51,10 @@ export interface CashierView {
   readonly pool: Nano
   /** Accounts and payees whose message is on its way. */
   readonly pending: ReadonlySet<string>
+  /** A new meter key is announced: what the present one signed is redeemed while it counts (H5). */
+  readonly rotating: boolean
+  /** Whether what is only worth its gas may leave now, or waits for its random moment (M15). */
+  readonly unhurried: boolean
 }
 
 export type CashierCommand =
@@ -65,7 +72,10 @@ export interface ChargeItem {
  * What to sign and send next. Every amount is cumulative, so that a command done twice, or again after a crash, moves
  * nothing twice.
  */
-export function decideCashier(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+export function decideCashier(view: CashierView, said: CashierPolicy): CashierCommand[] {
+  const policy = view.rotating
+    ? { ...said, minRedeem: least(said.minRedeem, HURRIED_REDEEM) }
+    : said
   return [
     ...decideCharges(view, policy),
     ...decideCheques(view, policy),
@@ -81,7 +91,8 @@ function decideCharges(view: CashierView, policy: CashierPolicy): CashierCommand
   const isUrgent = (account: AccountDue): boolean =>
     account.exitAt !== null || account.settled - account.collected >= policy.urgent
   const batches = chunk(due, MAX_BATCH).filter(
-    (batch) => sum(batch.map(takes)) >= policy.minCharge || batch.some(isUrgent),
+    (batch) =>
+      (view.unhurried && sum(batch.map(takes)) >= policy.minCharge) || batch.some(isUrgent),
   )
   return batches.map((batch) => ({
     do: 'charge',
@@ -100,7 +111,7 @@ function decideCheques(view: CashierView, policy: CashierPolicy): CashierCommand
   return view.cheques
     .filter(({ id }) => !view.pending.has(id))
     .filter(({ cheque, settled }) => cheque <= settled)
-    .filter(({ cheque, collected }) => cheque - collected >= policy.minCharge)
+    .filter(({ cheque, collected }) => view.unhurried && cheque - collected >= policy.minCharge)
     .map(({ id }) => ({ do: 'cheque', account: id }))
 }
 
@@ -115,6 +126,7 @@ function decideVouchers(view: CashierView): CashierCommand[] {
 function decideRedeems(view: CashierView, policy: CashierPolicy): CashierCommand[] {
   let pool: bigint = view.pool
   const commands: CashierCommand[] = []
+  if (!view.unhurried && !view.rotating) return commands
   for (const { payee, collected, redeemed } of view.hosts) {
     const owed = collected - redeemed
     const pays = owed < pool ? owed : pool
@@ -123,6 +135,10 @@ function decideRedeems(view: CashierView, policy: CashierPolicy): CashierCommand
     commands.push({ do: 'redeem', payee, cumulative: collected })
   }
   return commands
+}
+
+function least(a: Nano, b: Nano): Nano {
+  return a < b ? a : b
 }
 
 function sum(amounts: readonly Nano[]): Nano {

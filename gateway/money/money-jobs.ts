@@ -9,6 +9,7 @@ import type { Job } from '../jobs.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
+import type { MoneyWatch } from './money-watch.ts'
 import { createCashier } from './run-cashier.ts'
 import { createExits } from './run-exits.ts'
 import { createWatcher } from './watch-deposits.ts'
@@ -26,6 +27,10 @@ const CASHIER_MS = { local: 500, remote: 30_000 }
 const URGENT = parseTon('20')
 const NETWORK_ID = { mainnet: -239, testnet: -3 } as const
 const RECONCILE_MS = 24 * 3_600_000
+/** Charges and payouts that are only worth their gas leave at a random moment within this (M15). */
+const DELAY_MS = { local: 0, remote: 3_600_000 }
+/** Below it somebody should fund the gas wallet: about a hundred messages are left. */
+const GAS_LOW = parseTon('2')
 
 export interface MoneyJobsDeps {
   readonly config: GatewayConfig
@@ -35,6 +40,10 @@ export interface MoneyJobsDeps {
   readonly ledger: Ledger
   readonly store: Store
   readonly signerFromSeed: (keyId: string, seed: Bytes) => Signer
+  /** Where what they see is kept for the operator. */
+  readonly watch: MoneyWatch
+  /** 0 to 1, for random delays. */
+  readonly chance: () => number
   readonly clock: Clock
 }
 
@@ -43,7 +52,9 @@ export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
   return [...createWatcherJobs(deps), ...createCashierJobs(deps)]
 }
 
-export function createWatcherJobs(deps: Omit<MoneyJobsDeps, 'signerFromSeed'>): readonly Job[] {
+export function createWatcherJobs(
+  deps: Omit<MoneyJobsDeps, 'signerFromSeed' | 'chance'>,
+): readonly Job[] {
   const { config, chain, witnesses, ledger, store, clock } = deps
   const { till, endpoint } = config.chain
   if (till === undefined) return []
@@ -64,13 +75,17 @@ export function createWatcherJobs(deps: Omit<MoneyJobsDeps, 'signerFromSeed'>): 
         await watcher.tick()
       },
     },
-    { name: 'reconcile', everyMs: RECONCILE_MS, run: () => watcher.reconcile() },
+    {
+      name: 'reconcile',
+      everyMs: RECONCILE_MS,
+      run: async () => deps.watch.reconciled(await watcher.reconcile()),
+    },
   ]
 }
 
 /** Without a key for gas the operator pays nobody; hosts still redeem by themselves. */
-export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'witnesses'>): readonly Job[] {
-  const { config, chain, ledger, store, signerFromSeed, clock } = deps
+export function createCashierJobs(deps: MoneyJobsDeps): readonly Job[] {
+  const { config, chain, witnesses, ledger, store, signerFromSeed, watch, clock } = deps
   const { till, meterSeed, gasSeed, network, endpoint, minCharge, minRedeem } = config.chain
   if (till === undefined || meterSeed === undefined || gasSeed === undefined) return []
   const meter = signerFromSeed('meter', meterSeed)
@@ -91,17 +106,27 @@ export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'witnesses'>): reado
     feeBps: config.commissionBps,
     clock,
   }
-  const cashier = createCashier({ ...shared, policy: { minCharge, urgent: URGENT, minRedeem } })
+  const place = isLocalUrl(endpoint) ? 'local' : 'remote'
+  const cashier = createCashier({
+    ...shared,
+    policy: { minCharge, urgent: URGENT, minRedeem },
+    witnesses,
+    delayMs: DELAY_MS[place],
+    chance: deps.chance,
+  })
   const exits = createExits(shared)
-  const everyMs = isLocalUrl(endpoint) ? CASHIER_MS.local : CASHIER_MS.remote
   return [
     {
       // One after the other: they share the wallet.
       name: 'cashier',
-      everyMs,
+      everyMs: CASHIER_MS[place],
       run: async () => {
         await exits.tick()
-        await cashier.tick()
+        const { commands, sent, balance, rotationAt } = await cashier.tick()
+        const low = balance < GAS_LOW || sent === 'unfunded'
+        watch.gas({ address: shared.wallet.address, balance, low })
+        watch.cashier({ at: clock(), sent, commands: commands.length })
+        watch.rotation(rotationAt)
       },
     },
   ]

@@ -1,10 +1,13 @@
+import { Address, TupleReader } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nano } from '#base/nano.ts'
+import { rotateKeyBody, TILL_VALUE } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
+import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import { readTill } from './read-till.ts'
-import { type Cashier, createCashier } from './run-cashier.ts'
+import { type Cashier, type CashierDeps, createCashier } from './run-cashier.ts'
 import { settlementPack } from './settlement-pack.ts'
 import {
   type Books,
@@ -58,7 +61,11 @@ function wallet(chain = chainAt(world.dev.endpoint)) {
 
 function start(): void {
   watcher = openWatcher(world, books)
-  cashier = createCashier({
+  cashier = openCashier()
+}
+
+function openCashier(over: Partial<CashierDeps> = {}): Cashier {
+  return createCashier({
     till: world.till,
     chain: chainAt(world.dev.endpoint),
     wallet: wallet(),
@@ -69,6 +76,7 @@ function start(): void {
     feeBps: FEE_BPS,
     policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
     clock: world.clock,
+    ...over,
   })
 }
 
@@ -163,19 +171,11 @@ describe('the cashier', () => {
       secretKey: new Uint8Array(testKey('poor').secretKey),
       networkId: -239,
     })
-    cashier = createCashier({
-      till: world.till,
-      chain: chainAt(world.dev.endpoint),
+    cashier = openCashier({
       wallet: poor,
-      ledger: books.ledger,
-      store: books.store,
       sign: () => {
         throw new Error('signed')
       },
-      sha256,
-      feeBps: FEE_BPS,
-      policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
-      clock: world.clock,
     })
     await use(ton('1'))
     expect(await cashier.tick()).toMatchObject({ sent: 'unfunded', balance: 0n })
@@ -195,6 +195,60 @@ describe('the cashier', () => {
     await cashier.tick()
     expect((await hostState()).redeemed).toBe(ton('0.9'))
     await sound()
+  })
+
+  test('a pending rotation pays hosts at once, so that no voucher dies with its key (H5)', async () => {
+    const policy = { minCharge: nano(1n), urgent: ton('1'), minRedeem: ton('50') }
+    const patient = () => openCashier({ policy })
+    await useOnce(world, books, { account: alice, host, cost: ton('1') })
+    await patient().tick()
+    await watcher.tick()
+    expect(await patient().tick()).toMatchObject({
+      commands: [{ do: 'voucher' }],
+      rotationAt: null,
+    })
+    expect((await patient().tick()).commands).toEqual([])
+    const body = rotateKeyBody(testKey('next meter').publicKey, { dropPrevious: true })
+    const to = Address.parseRaw(world.till)
+    await world.user.transfer({ to, value: TILL_VALUE.operator, body })
+    const round = await patient().tick()
+    expect(round.commands).toEqual([{ do: 'redeem', payee: host, cumulative: ton('0.9') }])
+    expect(round.rotationAt).toBeGreaterThan(0)
+    expect(await paidOnChain()).toBe(ton('0.9'))
+  })
+
+  test('what is only worth its gas leaves at a random moment, what is urgent at once (M15)', async () => {
+    const slow = openCashier({ delayMs: 3_600_000, chance: () => 0.5 })
+    await use(ton('0.5'))
+    expect((await slow.tick()).commands).toEqual([])
+    world.dev.chain.advance(1_799)
+    expect((await slow.tick()).commands).toEqual([])
+    world.dev.chain.advance(2)
+    expect((await slow.tick()).commands.map((c) => c.do)).toEqual(['charge'])
+    await watcher.tick()
+    // The next moment is another one; vouchers cost no gas and show on no chain.
+    expect((await slow.tick()).commands.map((c) => c.do)).toEqual(['voucher'])
+    await use(ton('2'))
+    world.dev.chain.advance(91)
+    expect((await slow.tick()).commands.map((c) => c.do)).toEqual(['charge'])
+  })
+
+  test('a provider alone that says that a host was paid is not believed (M11)', async () => {
+    await use(ton('1'))
+    await cashier.tick()
+    await watcher.tick()
+    world.dev.faults.dropSends = 1
+    await cashier.tick()
+    const real = chainAt(world.dev.endpoint)
+    const liar: Chain = {
+      ...real,
+      runGet: async (address, method, args) =>
+        method === 'payee_paid'
+          ? { stack: new TupleReader([{ type: 'int', value: ton('0.9') }]), seqno: null }
+          : real.runGet(address, method, args),
+    }
+    await openCashier({ chain: liar, witnesses: [real] }).tick()
+    expect((await hostState()).redeemed).toBe(0n)
   })
 
   test("a sovereign account is charged by its owner's cheque, and by nothing else", async () => {
@@ -227,17 +281,5 @@ describe('the cashier', () => {
 })
 
 function createCashierThatOnlySigns(): Cashier {
-  const idle = { ...wallet(), isBusy: async () => true }
-  return createCashier({
-    till: world.till,
-    chain: chainAt(world.dev.endpoint),
-    wallet: idle,
-    ledger: books.ledger,
-    store: books.store,
-    sign: METER.sign,
-    sha256,
-    feeBps: FEE_BPS,
-    policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
-    clock: world.clock,
-  })
+  return openCashier({ wallet: { ...wallet(), isBusy: async () => true } })
 }

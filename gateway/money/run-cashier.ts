@@ -51,6 +51,12 @@ export interface CashierDeps {
   /** The operator's part of what a charge collects, in basis points: the commission of the requests. */
   readonly feeBps: number
   readonly policy: CashierPolicy
+  /** Independent providers: what they do not all say was paid to a host, was not (M11). */
+  readonly witnesses?: readonly Chain[]
+  /** Longest wait of what is only worth its gas, so that the chain does not show when it was used (M15). */
+  readonly delayMs?: number
+  /** 0 to 1, for that wait. */
+  readonly chance?: () => number
   readonly clock: Clock
 }
 
@@ -60,6 +66,8 @@ export interface CashierReport {
   readonly sent: 'nothing' | 'sent' | 'busy' | 'unfunded'
   /** Of the gas wallet. */
   readonly balance: Nano
+  /** When the announced meter key may count; null when none is. */
+  readonly rotationAt: number | null
 }
 
 export interface Cashier {
@@ -79,11 +87,15 @@ export interface Cashier {
  */
 export function createCashier(deps: CashierDeps): Cashier {
   const reader = readTill(deps.chain, deps.till)
+  const others = (deps.witnesses ?? []).map((witness) => readTill(witness, deps.till))
   const pending = new Map<string, Pending>()
+  const moment = createMoment(deps)
   return {
     async tick() {
-      const hosts = await mirrorRedeemed(deps, reader)
-      const { view, stands } = await readView(deps, reader, { hosts, pending })
+      const hosts = await mirrorRedeemed(deps, [reader, ...others])
+      const rotationAt = (await reader.meterKey()).pending?.at ?? null
+      const { view: seen, stands } = await readView(deps, reader, { hosts, pending })
+      const view = { ...seen, rotating: rotationAt !== null, unhurried: moment.hasCome() }
       const commands = decideCashier(view, deps.policy)
       for (const command of commands) {
         if (command.do === 'voucher') await signVoucher(deps, command)
@@ -91,8 +103,22 @@ export function createCashier(deps: CashierDeps): Cashier {
       const paid = commands.filter(isPaid).slice(0, MAX_MESSAGES)
       const balance = await deps.wallet.balance()
       const sent = await sendPaid(deps, paid, balance)
-      if (sent === 'sent') remember(pending, paid, { stands, until: deps.clock() + PENDING_MS })
-      return { commands, sent, balance }
+      if (sent === 'sent') {
+        remember(pending, paid, { stands, until: deps.clock() + PENDING_MS })
+        moment.next()
+      }
+      return { commands, sent, balance, rotationAt }
+    },
+  }
+}
+
+/** The moments at which what is not urgent leaves: each at random, none told by what was used (M15). */
+function createMoment({ delayMs = 0, chance = () => 0, clock }: CashierDeps) {
+  let at = clock() + chance() * delayMs
+  return {
+    hasCome: () => clock() >= at,
+    next: () => {
+      at = clock() + chance() * delayMs
     },
   }
 }
@@ -110,11 +136,20 @@ function isPaid(command: CashierCommand): command is PaidCommand {
   return command.do !== 'voucher'
 }
 
-async function mirrorRedeemed(deps: CashierDeps, reader: TillReader): Promise<HostDue[]> {
+async function mirrorRedeemed(
+  deps: CashierDeps,
+  readers: readonly TillReader[],
+): Promise<HostDue[]> {
   const at = deps.clock()
   for (const { payee, vouchered, redeemed } of readHostsDue(deps.store)) {
     if (vouchered <= redeemed) continue
-    const paid = await reader.payeePaid(payee)
+    // The least that anybody says: a lie of one provider must not make a debt disappear.
+    let paid: Nano | undefined
+    for (const reader of readers) {
+      const said = await reader.payeePaid(payee)
+      if (paid === undefined || said < paid) paid = said
+    }
+    if (paid === undefined) continue
     await deps.ledger.commit([{ op: 'mirror_host', payee, redeemed: paid, at }])
   }
   return readHostsDue(deps.store)
@@ -124,7 +159,10 @@ async function readView(
   { store, clock }: CashierDeps,
   reader: TillReader,
   { hosts, pending }: { readonly hosts: HostDue[]; readonly pending: Map<string, Pending> },
-): Promise<{ readonly view: CashierView; readonly stands: ReadonlyMap<string, Nano> }> {
+): Promise<{
+  readonly view: Omit<CashierView, 'rotating' | 'unhurried'>
+  readonly stands: ReadonlyMap<string, Nano>
+}> {
   const accounts = readAccountsDue(store, toSeconds(clock()))
   const cheques = readChequesDue(store)
   const stands = new Map<string, Nano>([

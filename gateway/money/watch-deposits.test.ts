@@ -1,4 +1,4 @@
-import { Address, comment, toNano } from '@ton/core'
+import { Address, comment, TupleReader, toNano } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nano } from '#base/nano.ts'
 import { formatMemo } from '#contracts'
@@ -210,6 +210,36 @@ describe('providers', () => {
     expect(await available()).toBeUndefined()
   })
 
+  test('a debit or a payout needs every provider’s word, however small (M11, H1)', async () => {
+    const witness = await world.dev.serve()
+    const witnesses = [chainAt(witness.endpoint)]
+    const watcher = openWatcher(world, books, { witnesses })
+    await world.deposit(alice, '5')
+    await watcher.tick()
+    const { readTill } = await import('./read-till.ts')
+    const real = chainAt(world.dev.endpoint)
+    // A provider that says that a nano was collected: hosts would be vouchered for it.
+    const liar: Chain = {
+      ...real,
+      runGet: async (address, method, args) => {
+        const answer = await real.runGet(address, method, args)
+        if (method !== 'account') return answer
+        const items = Array.from({ length: 7 }, () => answer.stack.readBigNumber())
+        const lied = items.map((value, i) => ({
+          type: 'int' as const,
+          value: i === 1 ? 1n : value,
+        }))
+        return { ...answer, stack: new TupleReader(lied) }
+      },
+    }
+    expect((await readTill(liar, world.till).account(alice)).value.debit).toBe(1n)
+    const lied = openWatcher(world, books, { chain: liar, witnesses })
+    await expect(lied.reconcile()).rejects.toMatchObject({ code: 'untrusted' })
+    await watcher.reconcile()
+    const [read] = await books.ledger.commit([{ op: 'read_account', account: alice }])
+    expect(read.ok && read.account.collected).toBe(0n)
+  })
+
   test('one provider alone credits no more than the limit in all (M11)', async () => {
     const limits = { alone: ton('1000'), total: ton('3') }
     await world.deposit(alice, '2')
@@ -219,5 +249,70 @@ describe('providers', () => {
       code: 'untrusted',
     })
     expect(await available()).toBe(ton('2') - OPENING)
+  })
+})
+
+describe('the nightly look at the whole history', () => {
+  test('adds up to the Till’s balance, to the nano, whatever happened, and finds nothing amiss', async () => {
+    const watcher = openWatcher(world, books)
+    await world.deposit(alice, '5')
+    await send({ value: '1', comment: 'no memo', bounce: false })
+    await send({ value: '1', comment: 'no memo, returned' })
+    await send({ value: '0.05', comment: alice, bounce: false })
+    world.dev.chain.advance(86_400)
+    await world.deposit(alice, '2')
+    await watcher.tick()
+    // Newer than the cursor: no business of this look.
+    await world.deposit(alice, '1')
+    const report = await watcher.reconcile()
+    expect(report).toMatchObject({ missed: 0, invented: 0, difference: 0n, covered: true })
+    expect(report.transactions).toBe(6)
+  })
+
+  test('finds and takes over what the books do not have, and names what the chain does not have', async () => {
+    const watcher = openWatcher(world, books)
+    await world.deposit(alice, '5')
+    await watcher.tick()
+    const bob = (await testAccount('bob')).id
+    await world.deposit(bob, '3')
+    await watcher.tick()
+    // As if an earlier program had passed the deposit by.
+    const { prepare } = books.store
+    prepare('DELETE FROM chain_events WHERE account = ?').run(bob)
+    prepare('DELETE FROM transfers WHERE target = ?').run(`acct:${bob}`)
+    prepare('DELETE FROM accounts WHERE id = ?').run(bob)
+    prepare("UPDATE chain_events SET hash = 'ff' WHERE account = ?").run(alice)
+    books = books.restart()
+    const again = openWatcher(world, books)
+    expect(await again.reconcile()).toMatchObject({ missed: 2, difference: 0n })
+    expect(await available(bob)).toBe((await tillAccount(world, bob)).available)
+    expect(await again.reconcile()).toMatchObject({ missed: 0, invented: 0 })
+    const insert = `INSERT INTO chain_events (address, lt, hash, kind, value, time) VALUES (?, '00000000000000000001', 'aa', 'deposit', 1, 1)`
+    books.store.prepare(insert).run(world.till)
+    expect(await again.reconcile()).toMatchObject({ invented: 1 })
+  })
+
+  test('a Till that holds less than the books owe is said', async () => {
+    const watcher = openWatcher(world, books)
+    await world.deposit(alice, '5')
+    await watcher.tick()
+    const lie = ton('100')
+    const at = world.clock()
+    await books.ledger.commit([
+      {
+        op: 'mirror_account',
+        account: (await testAccount('x')).id,
+        mode: 'managed',
+        credit: lie,
+        debit: nano(0n),
+        paidOut: nano(0n),
+        exitAt: null,
+        cap: null,
+        seqno: 1,
+        at,
+      },
+    ])
+    // The account is read again, but what was credited once stays: counters only grow.
+    expect(await watcher.reconcile()).toMatchObject({ covered: false, difference: 0n })
   })
 })

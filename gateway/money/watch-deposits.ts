@@ -9,7 +9,10 @@ import type { ChainEvent, Ledger, MirrorAccount } from '../ledger/port.ts'
 import type { Chain, Head, WalkedTransaction } from './chain.ts'
 import { type Reading, readDeposit } from './deposit.ts'
 import { MoneyError } from './errors.ts'
+import type { ReconcileReport } from './money-watch.ts'
 import { readTill } from './read-till.ts'
+import { rescan } from './rescan.ts'
+import { isCovered, readLiabilities } from './reserves.ts'
 import { readCursor, readStaged, walkToCursor } from './walk.ts'
 
 /** A provider whose newest block is older than that shows the past. */
@@ -31,7 +34,7 @@ export interface WatcherDeps {
 
 /** How much one provider's word is good for. */
 export interface CreditLimits {
-  /** A credit above this needs every witness to show the same. */
+  /** A credit above this needs every witness to show the same, and so does every debit and payout. */
   readonly alone: Nano
   /** Without witnesses, all credits together stay below this. */
   readonly total: Nano
@@ -49,10 +52,11 @@ export interface Watcher {
   /** Takes over everything new. Calls must not overlap. @throws MoneyError: nothing is lost, call again */
   tick(): Promise<WatchReport>
   /**
-   * Reads every account that ever had money again: finds lapsed exits, and heals what a lying or lagging provider hid.
+   * Reads the whole history and every account that ever had money again: finds lapsed exits, heals what a lying or lagging
+   * provider hid, and compares the books with what the Till holds.
    * @throws MoneyError
    */
-  reconcile(): Promise<void>
+  reconcile(): Promise<ReconcileReport>
 }
 
 /**
@@ -86,12 +90,26 @@ export function createWatcher(deps: WatcherDeps): Watcher {
     },
     async reconcile() {
       const head = await present()
+      const found = await rescan(deps, deps.till, head)
+      const hidden = found.missing.map(({ id, transaction }) => readDeposit(id.hash, transaction))
+      const events = hidden.map(({ event }) => event)
+      await deps.ledger.commit([{ op: 'restore_events', address: deps.till, events }])
       const known = deps.store.db
         .select({ id: accounts.id })
         .from(accounts)
         .where(gt(accounts.credited, ZERO_NANO))
         .all()
-      for (const { id } of known) await deps.ledger.commit([await mirror(id, head)])
+      const all = new Set([...known.map(({ id }) => id), ...hidden.flatMap((one) => one.accounts)])
+      for (const id of all) await deps.ledger.commit([await mirror(id, head)])
+      const totals = await readTill(deps.chain, deps.till).totals()
+      return {
+        at: deps.clock(),
+        transactions: found.transactions,
+        missed: hidden.length,
+        invented: found.invented,
+        difference: nano(found.balance - found.computed),
+        covered: isCovered(readLiabilities(deps.store), totals),
+      }
     },
   }
 }
@@ -153,12 +171,14 @@ function createMirror({ chain, witnesses, till, limits, store, clock }: WatcherD
   let dailyCap: Nano | undefined
 
   async function assertTrusted(account: AccountId, seen: TillAccount): Promise<void> {
-    const grown = nano(seen.credit - creditedTo(store, account))
-    if (grown <= ZERO_NANO) return
-    if (others.length === 0 && creditedInAll(store) + grown > limits.total) {
+    const before = countersOf(store, account)
+    const grown = nano(seen.credit - before.credited)
+    if (others.length === 0 && grown > ZERO_NANO && creditedInAll(store) + grown > limits.total) {
       throw new MoneyError('untrusted', `one provider alone credits more than ${limits.total}`)
     }
-    if (grown <= limits.alone) return
+    // A debit that nobody collected would be vouchered to hosts out of other accounts' money (H1).
+    const debited = seen.debit > before.collected || seen.paidOut > before.paid_out
+    if (grown <= limits.alone && !debited) return
     for (const other of others) {
       const { value } = await other.account(account)
       if (!agrees(seen, value)) throw new MoneyError('untrusted', 'providers disagree')
@@ -185,13 +205,15 @@ function createMirror({ chain, witnesses, till, limits, store, clock }: WatcherD
   }
 }
 
-function creditedTo(store: Store, account: AccountId): Nano {
+/** What was taken over of an account so far: with `max()` for good. */
+function countersOf(store: Store, account: AccountId) {
+  const { credited, collected, paid_out } = accounts
   const row = store.db
-    .select({ credited: accounts.credited })
+    .select({ credited, collected, paid_out })
     .from(accounts)
     .where(eq(accounts.id, account))
     .get()
-  return row?.credited ?? ZERO_NANO
+  return row ?? { credited: ZERO_NANO, collected: ZERO_NANO, paid_out: ZERO_NANO }
 }
 
 function creditedInAll(store: Store): Nano {

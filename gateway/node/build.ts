@@ -16,6 +16,7 @@ import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
+import { createMoneyWatch } from '../money/money-watch.ts'
 import { createReserves } from '../money/reserves.ts'
 import { createTillViews } from '../money/till-views.ts'
 import type { ServePages } from '../pages.ts'
@@ -104,6 +105,7 @@ export function build(input: BuildInput): Built {
       salts: platform.provider.hashes.macKey(deriveSecret(platform, 'reserves')),
       clock,
     }),
+    money: createMoneyWatch(input.log),
     takesExits: config.chain.meterSeed !== undefined && config.chain.gasSeed !== undefined,
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),

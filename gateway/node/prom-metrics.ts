@@ -135,6 +135,14 @@ function operations(registry: Registry) {
   const runners = gauge('cocoon_runners', 'Runners with a lease, by condition', ['state'])
   const inFlight = gauge('cocoon_requests_in_flight', 'Requests at runners now')
   const queue = gauge('cocoon_queue_requests', 'Requests that wait for a busy runner now')
+  const gas = gauge(
+    'cocoon_gas_wallet_nano',
+    'NanoTON that are left for gas of charges and payouts',
+  )
+  const differ = gauge(
+    'cocoon_reserves_differ',
+    '1 when the last comparison of chain history, books and Till found a difference',
+  )
   const age = gauge('cocoon_registry_age_seconds', 'Age of the Registry as it was last read')
   return {
     job: (name: string, result: 'ok' | 'failed', atSeconds: number) => {
@@ -147,6 +155,8 @@ function operations(registry: Registry) {
       inFlight.set(now.inFlight)
       queue.set(now.queue)
       if (now.registryAge !== undefined) age.set(now.registryAge)
+      if (now.gas !== undefined) gas.set(now.gas)
+      if (now.reserves !== undefined) differ.set(now.reserves === 'differ' ? 1 : 0)
     },
   }
 }

@@ -135,6 +135,8 @@ export async function startGateway(options: {
     ledger,
     store,
     signerFromSeed,
+    watch: built.app.money,
+    chance: deps.chance,
     clock: deps.clock,
   })
   const others = [

@@ -17,7 +17,8 @@ import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
 import { identityOf, requireAccount } from '../http/require-account.ts'
-import type { AccountState, ChainEvent, SettledRequest } from '../ledger/port.ts'
+import type { AccountState, SettledRequest } from '../ledger/port.ts'
+import { eventView, readLt } from './event-view.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const MAX_LISTED = 100
@@ -200,14 +201,6 @@ function readBefore(text: string | undefined): number | null {
   })
 }
 
-function readLt(text: string | undefined): bigint | null {
-  if (text === undefined) return null
-  if (/^[1-9][0-9]{0,19}$/.test(text)) return BigInt(text)
-  throw new ApiError('invalid_request', 'before must be the lt of an earlier page', {
-    param: 'before',
-  })
-}
-
 function readKeyId(text: string): KeyId {
   try {
     return keyId(text)
@@ -243,20 +236,6 @@ function keyView(key: KeyView) {
     expires_at: key.expires === null ? null : Math.floor(key.expires / 1000),
     revoked_at: key.revoked === null ? null : Math.floor(key.revoked / 1000),
     created_at: Math.floor(key.created / 1000),
-  }
-}
-
-/** A transaction of the Till as the watcher read it: lt and hash find it on the chain. */
-export function eventView(event: ChainEvent) {
-  return {
-    kind: event.kind,
-    account: event.account,
-    value: event.value.toString(),
-    sender: event.sender,
-    reason: event.reason,
-    lt: event.lt.toString(),
-    hash: event.hash,
-    at: event.time,
   }
 }
 

@@ -1,12 +1,13 @@
 import { toSeconds, type UnixMs } from '#base/brand.ts'
 import type { AppDeps } from '../deps.ts'
 import type { RunnerCondition, State } from '../metrics.ts'
+import { isSound } from '../money/money-watch.ts'
 import { admits } from '../runners/breaker.ts'
 import { isTrusted, mayWork } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 
 /** How runners, queue and the view of the chain stand at this moment. */
-export function readState({ inference, registry }: AppDeps): State {
+export function readState({ inference, registry, money }: AppDeps): State {
   const now = inference.clock()
   const runners: Record<RunnerCondition, number> = {
     free: 0,
@@ -22,11 +23,14 @@ export function readState({ inference, registry }: AppDeps): State {
     inFlight += runner.load.inFlight
   }
   const readAt = registry()?.readAt
+  const { gas, reconcile } = money.status()
   return {
     runners,
     inFlight,
     queue: inference.waiting.size,
     registryAge: readAt === undefined ? undefined : toSeconds(now) - readAt,
+    gas: gas === null ? undefined : Number(gas.balance),
+    reserves: reconcile === null ? undefined : isSound(reconcile) ? 'sound' : 'differ',
   }
 }
 

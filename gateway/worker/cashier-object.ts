@@ -5,6 +5,7 @@ import { migrate } from '../db/migrate.ts'
 import { createCore } from '../ledger/core.ts'
 import type { AccountRow, HostRow } from '../money/due-rows.ts'
 import { createCashierJobs } from '../money/money-jobs.ts'
+import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
 import { cashierLedger, noteAccountRow, noteHostRow } from './cashier-ledger.ts'
@@ -27,13 +28,16 @@ export function cashierObject(host: WorkerHost) {
       const { config, ledger, clock, log } = openWorkerPlatform(host, env)
       const store = objectStore(state.storage)
       migrate(store, host.migrations)
-      const { endpoint, apiKey } = config.chain
+      const { endpoint, apiKey, witnesses } = config.chain
       const jobs = createCashierJobs({
         config,
         chain: openChain(host, endpoint, apiKey),
         ledger: cashierLedger(createCore(store, { hosts: 'here' }), ledger),
         store,
         signerFromSeed,
+        watch: createMoneyWatch(log),
+        chance: host.chance,
+        witnesses: witnesses.map((witness) => openChain(host, witness)),
         clock,
       })
       this.#store = store

@@ -4,6 +4,7 @@ import { applyCall } from '../ledger/apply-call.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { Op, Result } from '../ledger/port.ts'
 import { createWatcherJobs } from '../money/money-jobs.ts'
+import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
 import { chainLedger } from './chain-ledger.ts'
@@ -31,6 +32,7 @@ export function chainObject(host: WorkerHost) {
         witnesses: witnesses.map((witness) => openChain(host, witness)),
         ledger: chainLedger(this.#core, ledger),
         store,
+        watch: createMoneyWatch(log),
         clock,
       })
       this.#jobs = createAlarmJobs(state.storage, jobs, { clock, log })

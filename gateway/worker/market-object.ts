@@ -9,6 +9,7 @@ import { migrate } from '../db/migrate.ts'
 import type { Catalog } from '../inference/catalog.ts'
 import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
+import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { createTillViews } from '../money/till-views.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
@@ -91,6 +92,7 @@ export function marketObject(host: WorkerHost) {
         // Accounts live in objects of their own: nobody here sums them up, or carries their exits.
         reserves: undefined,
         takesExits: false,
+        money: createMoneyWatch(log),
         registryAddress: registry,
         registry: () => this.#runners.allowlist.snapshot(),
         pages: undefined,

@@ -99,6 +99,13 @@ export interface AdvanceCursor {
 /** `moved`: another process advanced it; read again. */
 export type AdvanceCursorResult = Ok | Refused<'moved'>
 
+/** Transactions below the cursor that a provider had hidden: kept once they are found. */
+export interface RestoreEvents {
+  readonly op: 'restore_events'
+  readonly address: TonAddress
+  readonly events: readonly ChainEvent[]
+}
+
 /** What the watcher saw, newest first: an account's deposits, or everything of one kind for the operator. */
 export interface ListEvents {
   readonly op: 'list_events'
