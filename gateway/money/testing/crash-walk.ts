@@ -1,6 +1,9 @@
+import { Address } from '@ton/core'
 import { expect } from 'vitest'
 import { unixSeconds } from '#base/brand.ts'
+import { hex } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
+import { exitOrderBits, formatMemo, signBits } from '#contracts'
 import type { DevChain } from '#dev/chain/start-dev-chain.ts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import { type AccountId, requestId, runnerId, sessionId, type TonAddress } from '../../db/ids.ts'
@@ -8,9 +11,11 @@ import type { Ledger, Op, Terms } from '../../ledger/port.ts'
 import type { Chain } from '../chain.ts'
 import { MoneyError } from '../errors.ts'
 import { openGasWallet } from '../gas-wallet.ts'
-import { readTill } from '../read-till.ts'
+import { isSound } from '../money-watch.ts'
 import { type Cashier, createCashier } from '../run-cashier.ts'
+import { createExits } from '../run-exits.ts'
 import type { Watcher } from '../watch-deposits.ts'
+import { expectAccounted } from './expect-accounted.ts'
 import {
   type Books,
   chainAt,
@@ -22,6 +27,7 @@ import {
   sha256,
   testAccount,
   testKey,
+  tillAccount,
   ton,
   type World,
 } from './money-world.ts'
@@ -32,6 +38,8 @@ const LIFE_CALLS = 12
 const NETWORK_ID = -239
 
 const FAULTS = ['unavailable', 'rateLimited', 'dropSends', 'loseReplies', 'duplicateSends'] as const
+/** How far a lagging provider falls behind. */
+const MOST_LAG = 4
 
 type Provider = Pick<DevChain, 'endpoint' | 'faults'>
 
@@ -46,6 +54,10 @@ export function seeded(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+function requireFork(error: unknown): void {
+  if (!(error instanceof MoneyError) || error.code !== 'fork') throw error
 }
 
 export interface CrashWalkOptions {
@@ -84,6 +96,9 @@ class CrashWalk {
   #requests = 0
   #watcher: Watcher
   #cashier: Cashier
+  #exits: { tick(): Promise<unknown> }
+  /** A provider on another history, while one is asked. */
+  #liar: DevChain | undefined
 
   private constructor(
     { seed, wrap }: CrashWalkOptions,
@@ -98,6 +113,7 @@ class CrashWalk {
     this.#books = openBooks()
     this.#watcher = this.#openWatcher()
     this.#cashier = this.#openCashier()
+    this.#exits = this.#openExits()
   }
 
   static async start(options: CrashWalkOptions): Promise<CrashWalk> {
@@ -118,7 +134,11 @@ class CrashWalk {
       () => this.#watcher.tick(),
       () => this.#cashier.tick(),
       () => this.#cashier.tick(),
+      () => this.#exits.tick(),
+      () => this.#leave(),
       async () => this.#trouble(),
+      async () => this.#fallBehind(),
+      () => this.#hearLies(),
       async () => void this.#world.dev.chain.advance(91),
     ]
     for (let crashed = 0; crashed < crashes; ) {
@@ -140,41 +160,27 @@ class CrashWalk {
   /** No more crashes and faults: rounds until nothing is left to do. */
   async settleDown(): Promise<void> {
     for (const kind of FAULTS) this.#provider.faults[kind] = 0
+    this.#provider.faults.lagBlocks = 0
+    await this.#liar?.close()
+    this.#liar = undefined
     this.#restart()
     this.#callsLeft = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 8; round++) {
-      await this.#watcher.tick()
+    for (let round = 0; round < 12; round++) {
+      // What a liar had told is dropped when the truth reaches it, and walked again from there.
+      await this.#watcher.tick().catch(requireFork)
+      await this.#exits.tick()
       await this.#cashier.tick()
       this.#world.dev.chain.advance(91)
     }
   }
 
   async expectAccounted(): Promise<void> {
-    const { ledger } = this.#books
-    const till = readTill(chainAt(this.#world.dev.endpoint), this.#world.till)
-    let settled = 0n
-    for (const account of this.#accounts) {
-      const { value } = await till.account(account)
-      const [read] = await ledger.commit([{ op: 'read_account', account }])
-      const state = read.ok ? read.account : { credited: 0n, collected: 0n, settled: 0n }
-      expect(state.credited).toBe(value.credit)
-      expect(state.collected).toBe(value.debit)
-      expect(state.settled).toBe(value.debit)
-      settled += state.settled
-    }
-    const [{ host }, audit] = await ledger.commit([
-      { op: 'read_host', payee: this.#host },
-      { op: 'audit' },
-    ])
-    const paid = await till.payeePaid(this.#host)
-    expect(host.redeemed).toBe(paid)
-    expect(host.vouchered).toBe(host.earned)
-    expect(host.earned + audit.fees).toBe(settled)
-    expect(paid).toBe(host.earned)
-    expect(audit.broken).toEqual([])
+    await expectAccounted(this.#world, this.#books, { accounts: this.#accounts, host: this.#host })
+    expect(isSound(await this.#watcher.reconcile())).toBe(true)
   }
 
   async close(): Promise<void> {
+    await this.#liar?.close()
     this.#books.close()
     await this.#world.close()
   }
@@ -190,6 +196,7 @@ class CrashWalk {
     this.#books = this.#books.restart()
     this.#watcher = this.#openWatcher()
     this.#cashier = this.#openCashier()
+    this.#exits = this.#openExits()
   }
 
   /** Dies at the last call of this life: before it has an effect, or after. */
@@ -202,7 +209,8 @@ class CrashWalk {
   }
 
   #chain(): Chain {
-    const chain = chainAt(this.#provider.endpoint)
+    const { endpoint } = this.#liar ?? this.#provider
+    const chain = chainAt(endpoint)
     return {
       head: (...args) => this.#dying(() => chain.head(...args)),
       transactions: (...args) => this.#dying(() => chain.transactions(...args)),
@@ -222,11 +230,27 @@ class CrashWalk {
   }
 
   #openWatcher(): Watcher {
-    return openWatcher(this.#world, this.#books, { chain: this.#chain(), ledger: this.#ledger() })
+    const [chain, ledger] = [this.#chain(), this.#ledger()]
+    // The second provider tells the truth: whatever the first one says alone is worth nothing.
+    const witnesses = [chainAt(this.#world.dev.endpoint)]
+    const limits = { alone: nano(0n), total: nano(0n) }
+    return openWatcher(this.#world, this.#books, { chain, ledger, witnesses, limits })
   }
 
   #openCashier(): Cashier {
     return createCashier({
+      ...this.#paying(),
+      policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
+      witnesses: [chainAt(this.#world.dev.endpoint)],
+    })
+  }
+
+  #openExits() {
+    return createExits(this.#paying())
+  }
+
+  #paying() {
+    return {
       till: this.#world.till,
       chain: this.#chain(),
       wallet: this.#wallet(),
@@ -235,15 +259,14 @@ class CrashWalk {
       sign: METER.sign,
       sha256,
       feeBps: FEE_BPS,
-      policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
       clock: this.#world.clock,
-    })
+    }
   }
 
   /** To an account of its own as often as not: nothing else reads such an account again. */
   async #deposit(): Promise<void> {
     const isNew = this.#accounts.length === 0 || this.#chance() < 0.5
-    if (isNew) this.#accounts.push((await testAccount(`user ${this.#accounts.length}`)).id)
+    if (isNew) this.#accounts.push((await testAccount(this.#newName())).id)
     const account = isNew ? this.#accounts.at(-1) : this.#pick(this.#accounts)
     if (account !== undefined) await this.#world.deposit(account, '0.3')
   }
@@ -275,6 +298,51 @@ class CrashWalk {
     const settle: Op = { op: 'settle', ...attempt, runner, payee, ...receipt }
     // The runner delivers until it is answered: a crash here is not the end of the receipt.
     await this.#books.ledger.commit([settle])
+  }
+
+  #newName(): string {
+    return `user ${this.#accounts.length}`
+  }
+
+  /** An owner orders its exit, through the gateway. */
+  async #leave(): Promise<void> {
+    if (this.#accounts.length === 0 || this.#chance() < 0.7) return
+    const index = Math.floor(this.#chance() * this.#accounts.length)
+    const name = `user ${index}`
+    const { id, keysJson } = await testAccount(name)
+    const at = this.#world.clock()
+    const { nonce } = await tillAccount(this.#world, id)
+    const to = this.#host
+    const bits = exitOrderBits({ till: this.#world.till, account: id, to, nonce })
+    const signature = hex(await signBits(bits, testKey(`${name} owner`).sign, sha256))
+    const order = { to, signature }
+    await this.#ledger().commit([
+      { op: 'open_account', account: id, mode: 'managed', keys: keysJson, at },
+      { op: 'order_exit', account: id, till: this.#world.till, order, nonce, at },
+    ])
+  }
+
+  #fallBehind(): void {
+    const { faults } = this.#provider
+    faults.lagBlocks = faults.lagBlocks > 0 ? 0 : 1 + Math.floor(this.#chance() * MOST_LAG)
+  }
+
+  /** The provider becomes one that knows another history, with money in it that nobody sent; the next time it is the old one. */
+  async #hearLies(): Promise<void> {
+    if (this.#liar === undefined && this.#chance() < 0.85) return
+    if (this.#liar === undefined && this.#accounts.length > 0) {
+      const liar = await this.#world.dev.fork()
+      const thief = openDevWallet(liar.endpoint, 'thief')
+      await thief.fund('5000')
+      const to = Address.parseRaw(this.#world.till)
+      const account = this.#pick(this.#accounts)
+      await thief.transfer({ to, value: ton('1000'), comment: formatMemo(account) })
+      this.#liar = liar
+    } else {
+      await this.#liar?.close()
+      this.#liar = undefined
+    }
+    this.#restart()
   }
 
   #trouble(): void {
