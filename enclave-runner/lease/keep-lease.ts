@@ -164,7 +164,7 @@ async function takeVoucher(
   }
   const isOurs = voucher.till === till && voucher.payee === offer.payee && meterKey !== null
   if (isOurs && (await verifyVoucher(voucher, meterKey))) {
-    outbox.vouched(gateway, parseNano(voucher.cumulative))
+    outbox.vouched(gateway, parseNano(voucher.cumulative), voucher)
   } else {
     log('error', 'voucher not accepted', { gateway, isOurs })
   }

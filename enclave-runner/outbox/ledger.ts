@@ -33,8 +33,22 @@ export type Line =
       readonly host: Nano | undefined
     }
   | { readonly kind: 'refused'; readonly refused: Refused }
-  | { readonly kind: 'voucher'; readonly gateway: string; readonly cumulative: Nano }
+  | {
+      readonly kind: 'voucher'
+      readonly gateway: string
+      readonly cumulative: Nano
+      /** Absent for the first word of a gateway that has vouchered nothing yet. */
+      readonly signed: SignedVoucher | undefined
+    }
   | { readonly kind: 'credit'; readonly gateway: string; readonly credit: Credit }
+
+/** A voucher as the gateway signed it: with it the host is paid by the Till, whatever became of the gateway. */
+export interface SignedVoucher {
+  readonly till: string
+  readonly payee: string
+  readonly cumulative: string
+  readonly signature: string
+}
 
 /** What a gateway owes: earned, less what its vouchers grew by since we first heard of them (H20). */
 export interface Credit {
@@ -70,6 +84,7 @@ export function outstanding(credit: Credit): Nano {
 export function createOutboxLedger(): OutboxLedger {
   const pending = new Map<string, Entry>()
   const credits = new Map<string, Credit>()
+  const vouchers = new Map<string, SignedVoucher>()
   let refused: Refused[] = []
   const creditOf = (gateway: string): Credit => credits.get(gateway) ?? NO_CREDIT
   const earn = (gateway: string, amount: bigint): void => {
@@ -97,10 +112,12 @@ export function createOutboxLedger(): OutboxLedger {
       if (entry !== undefined) earn(item.gateway, -entry.cost)
       refused = [...refused, item].slice(-MAX_REFUSED)
     },
-    voucher({ gateway, cumulative }) {
+    voucher({ gateway, cumulative, signed }) {
       const credit = creditOf(gateway)
       const baseline = credit.baseline ?? cumulative
       if (cumulative < credit.vouched) return
+      // One for each Till and wallet: a gateway that changes either does not take the earlier one's money along.
+      if (signed !== undefined) vouchers.set(`${gateway} ${signed.till} ${signed.payee}`, signed)
       credits.set(gateway, { ...credit, baseline, vouched: cumulative })
     },
     credit({ gateway, credit }) {
@@ -121,6 +138,11 @@ export function createOutboxLedger(): OutboxLedger {
     snapshot: () => [
       ...Array.from(pending.values(), (entry): Line => ({ kind: 'put', entry })),
       ...refused.map((item): Line => ({ kind: 'refused', refused: item })),
+      ...Array.from(vouchers, ([name, voucher]): Line => {
+        const [gateway = ''] = name.split(' ')
+        const cumulative = parseNano(voucher.cumulative)
+        return { kind: 'voucher', gateway, cumulative, signed: voucher }
+      }),
       // Last, because a replayed `put` counts its cost again.
       ...Array.from(credits, ([gateway, credit]): Line => ({ kind: 'credit', gateway, credit })),
     ],
@@ -179,12 +201,24 @@ export function parseLine(source: string): Line {
     return { kind, refused: { ...names(refused), answer: json(refused['answer']) } }
   }
   if (kind === 'voucher') {
-    return { kind, gateway: string(line['gateway']), cumulative: amount(line['cumulative']) }
+    const signed = line['signed']
+    return {
+      kind,
+      gateway: string(line['gateway']),
+      cumulative: amount(line['cumulative']),
+      signed: signed === undefined ? undefined : parseSigned(fields(signed)),
+    }
   }
   if (kind === 'credit') {
     return { kind, gateway: string(line['gateway']), credit: parseCredit(fields(line['credit'])) }
   }
   throw new RangeError('unknown line')
+}
+
+function parseSigned(voucher: Readonly<Record<string, unknown>>): SignedVoucher {
+  const [till, payee] = [string(voucher['till']), string(voucher['payee'])]
+  const signature = string(voucher['signature'])
+  return { till, payee, cumulative: amount(voucher['cumulative']).toString(), signature }
 }
 
 function parseCredit(credit: Readonly<Record<string, unknown>>): Credit {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { nano } from '#base/nano.ts'
 import type { Entry } from './ledger.ts'
-import { outstanding } from './ledger.ts'
+import { createOutboxLedger, formatLine, outstanding, parseLine } from './ledger.ts'
 import { openOutbox } from './outbox.ts'
 import { OutboxError } from './outbox-error.ts'
 
@@ -89,6 +89,30 @@ test('the file stays small while receipts are acknowledged', async () => {
   expect(statSync(path).size).toBeLessThan(20 * 1024 * 1024)
   expect(ids(path)).toEqual(['req_5000'])
   expect(openOutbox(path).credit(GATEWAY).earned).toBe(2000n * 90n + 100n)
+})
+
+test('keeps the voucher itself, with its signature, also when the file is written anew', async () => {
+  const path = newPath()
+  const voucher = (cumulative: string) => ({
+    till: `0:${'77'.repeat(32)}`,
+    payee: `0:${'11'.repeat(32)}`,
+    cumulative,
+    signature: 'ab'.repeat(64),
+  })
+  const outbox = openOutbox(path)
+  outbox.vouched(GATEWAY, nano(1000n), voucher('1000'))
+  outbox.vouched(GATEWAY, nano(2000n), voucher('2000'))
+  outbox.vouched(GATEWAY, nano(1500n), voucher('1500'))
+  await outbox.close()
+  const ledger = createOutboxLedger()
+  for (const line of readFileSync(path, 'utf8').trim().split('\n')) ledger.apply(parseLine(line))
+  const lines = ledger.snapshot().map(formatLine)
+  expect(lines.filter((line) => line.includes('signature'))).toEqual([
+    expect.stringContaining(JSON.stringify(voucher('2000'))),
+  ])
+  const again = createOutboxLedger()
+  for (const line of lines) again.apply(parseLine(line))
+  expect(again.snapshot().map(formatLine)).toEqual(lines)
 })
 
 test('a gateway owes the shares of its receipts less what its vouchers grew by', async () => {

@@ -1,6 +1,6 @@
 import type { Nano } from '#base/nano.ts'
 import { openJournal } from './journal.ts'
-import type { Credit, Entry, Line, Refused } from './ledger.ts'
+import type { Credit, Entry, Line, Refused, SignedVoucher } from './ledger.ts'
 import { createOutboxLedger, formatLine, parseLine } from './ledger.ts'
 import { OutboxError } from './outbox-error.ts'
 
@@ -20,8 +20,8 @@ export interface Outbox {
   settled(gateway: string, receiptId: string, host: Nano | undefined): void
   refused(refused: Refused): void
   readonly refusals: readonly Refused[]
-  /** Notes a verified cumulative voucher. */
-  vouched(gateway: string, cumulative: Nano): void
+  /** Keeps a verified voucher: what the host redeems by itself if the gateway is gone. */
+  vouched(gateway: string, cumulative: Nano, signed?: SignedVoucher): void
   credit(gateway: string): Credit
   /** Calls `listener` after each `put`. */
   onPut(listener: (gateway: string) => void): void
@@ -70,10 +70,10 @@ export function openOutbox(path: string): Outbox {
     get refusals() {
       return ledger.refused
     },
-    vouched(gateway, cumulative) {
+    vouched(gateway, cumulative, signed) {
       const { baseline, vouched } = ledger.credit(gateway)
       if (baseline === undefined || cumulative > vouched) {
-        record({ kind: 'voucher', gateway, cumulative })
+        record({ kind: 'voucher', gateway, cumulative, signed })
       }
     },
     credit: (gateway) => ledger.credit(gateway),
