@@ -96,6 +96,7 @@ export {
   JSON_BUCKETS_BYTES,
   padJson,
   padSse,
+  SEAL_ROOM_BYTES,
   SSE_BUCKETS_BYTES,
 } from './padding.ts'
 export { type Problem, problemCode, toProblem } from './problem.ts'

@@ -9,6 +9,8 @@ export const JSON_BUCKETS_BYTES = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_53
 
 /** Events that arrive within this time share a frame, as long as they fit its bucket. */
 export const COALESCE_MS = 5
+/** More bytes than padding and frames add to a request body: a limit of bodies is raised by it for sealed ones. */
+export const SEAL_ROOM_BYTES = 1024 * 1024
 const SPACE = 0x20
 const NEWLINE = 0x0a
 const COLON = 0x3a

@@ -1,6 +1,6 @@
 import type { UnixMs } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
-import { ACI_HEADER, type HeaderReader, newRequestId } from '#protocol'
+import { ACI_HEADER, type HeaderReader, newRequestId, SEAL_ROOM_BYTES } from '#protocol'
 import type { Authenticator } from '../accounts/authenticator.ts'
 import { type RequestId, requestId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
@@ -185,7 +185,9 @@ async function serveBody(
     const identity = await authenticate(deps.authenticator, key)
     assertOrigin(identity, textOf(header('origin')))
     admission = deps.limiter.enter(identity)
-    const body = await readBody(deps.maxBodyBytes)
+    // The limit is the text's: sealed, it may be a little longer.
+    const room = runner === undefined ? 0 : SEAL_ROOM_BYTES
+    const body = await readBody(deps.maxBodyBytes + room)
     const asked = { client, path, identity, id, body, at, journey, headers, admission }
     outcome = await once(deps, header('idempotency-key'), asked, runner, () =>
       runner === undefined

@@ -6,6 +6,7 @@ import {
   type HeadInput,
   receiptOfFrame,
   requestDigests,
+  SEAL_ROOM_BYTES,
   type SealedRequest,
   type SuiteName,
   sealingKeyOf,
@@ -48,13 +49,13 @@ afterEach(() => {
 
 type Sealed = SealedRequest<'sync'>
 
-function seal(suite: SuiteName, head?: HeadInput): Promise<Sealed> {
+function seal(suite: SuiteName, head?: HeadInput, body = BODY): Promise<Sealed> {
   const publicKey = sealingKeyOf(runner.keyset, suite)
   if (publicKey === undefined) throw new TypeError('the test runner has both suites')
   return sealRequest(nodeProvider, {
     suite,
     publicKey,
-    body: BODY,
+    body,
     ...(head === undefined ? {} : { head }),
   })
 }
@@ -131,6 +132,21 @@ describe('a body sealed by the client', () => {
       expect((await fetch(origin + path)).status).toBe(404)
     }
     expect((await fetch(origin + PATH)).status).toBe(405)
+  })
+
+  test('may be as long as a plain one: padding and frames are not counted', async () => {
+    account = await world.account(FUNDS)
+    const { maxBodyBytes } = world.config
+    const text = JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: '' }] })
+    const filled = text.replace('""', JSON.stringify('x'.repeat(maxBodyBytes - text.length)))
+    const longest = await seal('ehbp-mlkem768-x25519', headOf(), utf8(filled))
+    expect(filled).toHaveLength(maxBodyBytes)
+    expect(longest.body.length).toBeGreaterThan(maxBodyBytes)
+    const response = await post(longest)
+    expect(response.status).toBe(200)
+    await opened(longest, response)
+    const tooLong = { ...longest, body: new Uint8Array(maxBodyBytes + SEAL_ROOM_BYTES + 1) }
+    expect((await post(tooLong)).status).toBe(413)
   })
 
   test('needs a key, and a runner that is known', async () => {

@@ -27,6 +27,8 @@ let cocoon: Connection
 let model: string
 const folder = newFolder()
 const receipts: VerifiedReceipt[] = []
+/** What a gateway and a runner take unless told otherwise. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024
 const wire: string[] = []
 
 beforeAll(async () => {
@@ -132,6 +134,22 @@ describe('a developer who trusts nobody', () => {
       expect(wire.filter((bytes) => bytes.includes(secret))).toEqual([])
     }
     expect(wire.length).toBeGreaterThan(4)
+  })
+
+  test('may ask as much as a body holds, and not a byte more', async () => {
+    const ask = (length: number) => {
+      const text = JSON.stringify({ model, messages: [{ role: 'user', content: '' }] })
+      const body = text.replace('""', JSON.stringify('x'.repeat(length - text.length)))
+      return cocoon.fetch(`${cocoon.baseURL}/chat/completions`, { method: 'POST', body })
+    }
+    // The runner has opened it: only the model's own context is too small.
+    const longest = await ask(MAX_BODY_BYTES)
+    expect(longest.headers.get('x-cocoon-confidentiality')).toBe('end-to-end')
+    const told = await longest.json()
+    expect(told).toMatchObject({ error: { type: 'invalid_request_error' } })
+    expect(longest.status).toBe(400)
+    const above = await ask(MAX_BODY_BYTES + 1)
+    expect(await above.json()).toMatchObject({ error: { code: 'request_too_large' } })
   })
 
   test('a runner that attests new keys is verified again, and the prompt is answered', async () => {

@@ -158,6 +158,12 @@ describe('the demonstration model', () => {
       { messages: [{ role: 'user', content: 'long '.repeat(200) }] },
       'context_length_exceeded',
     ],
+    // Encoding it would take minutes, or overrun the stack.
+    [
+      'messages',
+      { messages: [{ role: 'user', content: 'x'.repeat(4 * 1024 * 1024) }] },
+      'context_length_exceeded',
+    ],
   ])('refuses a bad %s by name', async (param, change, code) => {
     const attempt = collect({ body: { ...user('Hello'), ...change } })
     await expect(attempt).rejects.toThrow(EngineError)

@@ -46,7 +46,7 @@ interface Context {
   readonly options: DemoEngineOptions
 }
 
-type PromptBuilder = (body: JsonObject, tokenizer: Tokenizer) => readonly number[]
+type PromptBuilder = (body: JsonObject, tokenizer: Tokenizer, context: number) => readonly number[]
 
 interface TextEndpoint {
   readonly format: AnswerFormat
@@ -91,7 +91,8 @@ export function createDemoEngine(options: DemoEngineOptions): Engine {
 
 function countPrompt(context: Context, endpoint: Endpoint, body: JsonObject): number {
   if (endpoint === '/v1/embeddings') return totalLength(embeddingIds(context, body))
-  return textEndpoint(endpoint).prompt(body, context.tokenizer).length
+  const { tokenizer, model } = context
+  return textEndpoint(endpoint).prompt(body, tokenizer, model.shape.context).length
 }
 
 function textEndpoint(endpoint: Endpoint): TextEndpoint {
@@ -107,7 +108,7 @@ async function* runText(
 ): AsyncGenerator<EngineEvent, void, void> {
   const { model, tokenizer, options } = context
   const parameters = readParameters(request.body)
-  const ids = prompt(request.body, tokenizer)
+  const ids = prompt(request.body, tokenizer, model.shape.context)
   requireRoom(ids, model.shape.context)
   const entropy = new DataView(options.random(4).buffer).getUint32(0)
   const steps = generate({

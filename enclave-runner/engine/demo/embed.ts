@@ -3,7 +3,7 @@ import { base64 } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
 import type { JsonObject } from '../engine.ts'
 import { invalid, isList, unsupported } from '../fields.ts'
-import { requireRoom } from './prompt.ts'
+import { requireRoom, requireShort } from './prompt.ts'
 import { createSequence } from './sequence.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import type { Transformer } from './transformer.ts'
@@ -25,6 +25,7 @@ export function embeddingPrompts(
     if (typeof text !== 'string' || text === '') {
       throw unsupported('input', 'the demonstration model embeds non-empty texts only')
     }
+    requireShort(text, tokenizer, context)
     const ids = [tokenizer.bos, ...tokenizer.encode(text)]
     requireRoom(ids, context)
     return ids

@@ -18,9 +18,13 @@ const ROLES: ReadonlyMap<string, 'user' | 'assistant' | 'omitted'> = new Map([
 
 /**
  * Token ids of a chat: `<s>`, each turn behind its role mark, then `<|assistant|>` for the answer.
- * @throws EngineError invalid_request, unsupported_parameter
+ * @throws EngineError invalid_request, unsupported_parameter, context_length_exceeded
  */
-export function chatPrompt(body: JsonObject, tokenizer: Tokenizer): readonly number[] {
+export function chatPrompt(
+  body: JsonObject,
+  tokenizer: Tokenizer,
+  context: number,
+): readonly number[] {
   const messages = body['messages']
   if (!isList(messages) || messages.length === 0 || messages.length > MAX_MESSAGES) {
     throw invalid('messages', `'messages' must hold 1 to ${MAX_MESSAGES} messages`)
@@ -33,6 +37,7 @@ export function chatPrompt(body: JsonObject, tokenizer: Tokenizer): readonly num
   for (const [index, message] of messages.entries()) {
     const turn = readTurn(message, index)
     if (turn.role === 'omitted') continue
+    requireShort(turn.text, tokenizer, context)
     ids.push(marks[turn.role], ...tokenizer.encode(turn.text))
     if (turn.role === 'assistant') ids.push(tokenizer.eos)
   }
@@ -41,21 +46,35 @@ export function chatPrompt(body: JsonObject, tokenizer: Tokenizer): readonly num
 }
 
 /** Token ids of a legacy completion: `<s>` and the text as it stands. @throws EngineError */
-export function completionPrompt(body: JsonObject, tokenizer: Tokenizer): readonly number[] {
+export function completionPrompt(
+  body: JsonObject,
+  tokenizer: Tokenizer,
+  context: number,
+): readonly number[] {
   const prompt = body['prompt']
   const [only, ...more] = isList(prompt) ? prompt : [prompt]
   if (typeof only !== 'string' || more.length > 0) {
     throw unsupported('prompt', 'the demonstration model takes one prompt of text')
   }
-  return [tokenizer.bos, ...tokenizer.encode(only)]
+  requireShort(only, tokenizer, context)
+  return [tokenizer.bos].concat(tokenizer.encode(only))
 }
 
 /** @throws EngineError context_length_exceeded when no token of answer would fit */
 export function requireRoom(prompt: readonly number[], context: number): void {
-  if (prompt.length < context) return
-  throw new EngineError(
+  if (prompt.length >= context) throw tooLong(context, `${prompt.length} tokens`)
+}
+
+/** Joining pairs takes the square of a word's length: a text that cannot fit is refused by its length alone. */
+export function requireShort({ length }: string, { longest }: Tokenizer, context: number): void {
+  const least = Math.ceil(length / longest)
+  if (least >= context) throw tooLong(context, `at least ${least} tokens`)
+}
+
+function tooLong(context: number, has: string): EngineError {
+  return new EngineError(
     'context_length_exceeded',
-    `This model's maximum context length is ${context} tokens. However, your prompt has ${prompt.length} tokens.`,
+    `This model's maximum context length is ${context} tokens. However, your prompt has ${has}.`,
     { param: 'messages' },
   )
 }

@@ -13,6 +13,8 @@ export interface Tokenizer {
   readonly size: number
   readonly bos: number
   readonly eos: number
+  /** Bytes of the longest token: a text has at least its length by this many tokens. */
+  readonly longest: number
   /** The id of a control token such as `<|user|>`. @throws GgufError when the model has none */
   control(token: string): number
   /** Encodes text. Control tokens are never made from text: a caller cannot forge a role mark. */
@@ -35,6 +37,7 @@ export function createTokenizer(file: GgufFile): Tokenizer {
   return {
     size: tokens.length,
     bos: integer(file, 'tokenizer.ggml.bos_token_id', tokens.length),
+    longest: pieces.reduce((most, { length }) => Math.max(most, length), 1),
     eos: integer(file, 'tokenizer.ggml.eos_token_id', tokens.length),
     control(token) {
       const id = ids.get(token)
