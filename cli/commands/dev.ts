@@ -1,6 +1,10 @@
+import { parseArgs } from 'node:util'
 import { type Command, UsageError } from '../command.ts'
 
 const USAGE = `cocoon dev: the whole product on this machine, a fresh world at each start.
+
+  cocoon dev             the gateway on Node (what npm start does)
+  cocoon dev --worker    the gateway on workerd, as Cloudflare runs it (what npm run start:worker does)
 
 Starts a local TON chain, the gateway, two simulated runners (one with an AMD processor, one with an Intel one,
 each with a GPU) as separate processes, and a funded account.
@@ -19,8 +23,11 @@ export const dev: Command = {
   summary: 'start the development world (what npm start does)',
   usage: USAGE,
   run: async (io) => {
+    const { values } = parseArgs({ args: [...io.args], options: { worker: { type: 'boolean' } } })
+    const platform = values.worker === true ? 'workerd' : 'node'
     const { runWorld } = await importWorld()
-    return runWorld({ env: io.env, cwd: io.cwd, out: io.out, err: io.err, stopped: io.stopped })
+    const { env, cwd, out, err, stopped } = io
+    return runWorld({ env, cwd, out, err, stopped, platform })
   },
 }
 

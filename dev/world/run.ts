@@ -14,11 +14,13 @@ export interface RunOptions {
   readonly out: (line: string) => void
   readonly err: (line: string) => void
   readonly stopped: AbortSignal
+  /** Where the gateway runs. */
+  readonly platform: 'node' | 'workerd'
 }
 
 /** Runs a world until it is asked to stop. @returns an exit code */
 export async function runWorld(options: RunOptions): Promise<number> {
-  const { env, cwd, out, err, stopped } = options
+  const { env, cwd, out, err, stopped, platform } = options
   const folder = join(cwd, '.cocoon')
   let world: World
   try {
@@ -26,6 +28,7 @@ export async function runWorld(options: RunOptions): Promise<number> {
       ports: readPorts(env),
       machines: SIMULATED_MACHINES,
       folder: join(folder, 'world'),
+      platform,
       progress: (step) => out(`  ${step} …`),
       ...engineOf(env),
     })
