@@ -48,12 +48,13 @@ export async function startPart<Settings, Ready>(options: {
   if (pid === undefined) throw new PartError(`${options.name} could not be started`)
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill(signal)
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+    if (signal === 'SIGKILL') killGroup(pid)
+    else child.kill(signal)
+    const timer = setTimeout(() => killGroup(pid), STOP_MS_MAX)
     await ended
     clearTimeout(timer)
   }
-  const stopWithParent = (): boolean => child.kill('SIGKILL')
+  const stopWithParent = (): void => killGroup(pid)
   process.once('exit', stopWithParent)
   void ended.then(() => process.off('exit', stopWithParent))
   child.send({ settings: options.settings })
@@ -70,6 +71,15 @@ export async function startPart<Settings, Ready>(options: {
   } catch (error) {
     await end('SIGKILL')
     throw error
+  }
+}
+
+/** A part leads a group of its own: what it started ends with it. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It is gone already.
   }
 }
 

@@ -28,10 +28,10 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
   refusePlaintext(deps, request)
   const asked = readAsk(request.path, textOf(request.body), request.body.length)
   const ask = allowedAsk(request.identity, asked)
-  for (const model of ask.models) await deps.directory.prepare({ model })
   const tried = new Set<string>()
   let sent: SentTry | undefined
   for (let number = 1; number <= MAX_ATTEMPTS; number++) {
+    for (const model of ask.models) await deps.directory.prepare({ model })
     const next = await begin(deps, request, ask, { tried, number, sent })
     if (next === undefined) break
     sent = await sendOrGiveBack(deps, request, next)
@@ -42,6 +42,7 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
       tried.add(runner.id)
     }
     if (!mayRetry(outcome)) break
+    deps.directory.suspect(runner)
   }
   if (sent === undefined) throw new ApiError('no_runner', 'No runner serves this model')
   return concludePlain(deps, request, sent)

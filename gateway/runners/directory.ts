@@ -16,6 +16,8 @@ export interface Runners {
   prepare(
     about: { readonly model: string } | { readonly runner: string },
   ): Promise<void> | undefined
+  /** The runner failed a request: what a copy says of its model may be old, and is fetched anew. */
+  suspect(runner: LiveRunner): void
 }
 
 /** The directory itself, where runners register. */
@@ -46,6 +48,7 @@ export function createDirectory(): Directory {
       return found
     },
     prepare: () => undefined,
+    suspect: () => {},
     put: (runner) => {
       runners.set(runner.id, runner)
     },

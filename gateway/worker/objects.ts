@@ -53,6 +53,8 @@ export interface LoadReport {
   readonly place: string
   /** Requests by runner. */
   readonly inFlight: Readonly<Record<string, number>>
+  /** A runner has just failed: the market knows best. */
+  readonly isSuspect: boolean
 }
 
 export interface RouteView extends MarketView {

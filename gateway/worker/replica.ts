@@ -21,6 +21,8 @@ export interface Replica extends Runners {
 }
 
 interface Model {
+  /** A runner of it has failed since. */
+  isSuspect: boolean
   asked: UnixMs
   known: UnixMs
   offer: ModelOffer | undefined
@@ -52,8 +54,9 @@ export function createReplica(deps: {
   async function prepareModel(id: string): Promise<void> {
     const now = clock()
     const model = models.get(id)
-    if (model !== undefined && now - model.known < FRESH_MS) return
-    const isAsked = model !== undefined && now - model.asked < FRESH_MS
+    const isSuspect = model?.isSuspect === true
+    if (model !== undefined && !isSuspect && now - model.known < FRESH_MS) return
+    const isAsked = model !== undefined && !isSuspect && now - model.asked < FRESH_MS
     if (isAsked && now - model.known < STALE_MS) return
     if (model === undefined && !(await isOnSale(id))) return
     if (model !== undefined) model.asked = now
@@ -63,9 +66,9 @@ export function createReplica(deps: {
         copy.live.load.inFlight - copy.elsewhere,
       ]),
     )
-    const view = await objects.route(id).look({ model: id, place, inFlight })
+    const view = await objects.route(id).look({ model: id, place, inFlight, isSuspect })
     const runners = merge(models.get(id)?.runners, view)
-    models.set(id, { asked: now, known: now, offer: view.offer, runners })
+    models.set(id, { isSuspect: false, asked: now, known: now, offer: view.offer, runners })
   }
 
   /** A made-up name makes no object (M17). */
@@ -116,6 +119,10 @@ export function createReplica(deps: {
     offers: { find: (id) => models.get(id)?.offer },
     prepare: (about) =>
       'model' in about ? prepareModel(about.model) : prepareRunner(about.runner),
+    suspect: ({ model }) => {
+      const known = models.get(model)
+      if (known !== undefined) known.isSuspect = true
+    },
     find: (id) => models.get(owners.get(id) ?? '')?.runners.get(id)?.live,
     all: () => [...live()],
     eligible: (model, now) =>

@@ -8,8 +8,8 @@ import {
   type RouteView,
 } from './objects.ts'
 
-/** How long one reading of the market serves. */
-const FRESH_MS = 1_000
+/** How long one reading of the market serves, and for a place that saw a runner fail. */
+const FRESH_MS = { usual: 1_000, suspect: 100 }
 /** A place that has not reported for so long has nothing under way. */
 const FORGET_MS = 15_000
 
@@ -27,7 +27,8 @@ export function routeObject(host: WorkerHost) {
       this.#places.set(report.place, { at: now, report })
       const known = this.#view
       const view =
-        known !== undefined && now - known.at < FRESH_MS
+        known !== undefined &&
+        now - known.at < (report.isSuspect ? FRESH_MS.suspect : FRESH_MS.usual)
           ? known.view
           : await objectsOf(this.env).market().view(report.model)
       if (view !== known?.view) this.#view = { at: now, view }
