@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterAll, test } from 'vitest'
 import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
 import { describeKeys } from '../ledger/testing/key-conformance.ts'
+import { describeParallel } from '../ledger/testing/parallel.ts'
 import { walk, walks } from '../ledger/testing/random-walk.ts'
 import { memoryHarness, openLedger } from './testing/open-ledger.ts'
 
@@ -29,6 +30,7 @@ const open: OpenHarness = async (options) => {
 
 describeLedger('better-sqlite3', open)
 describeKeys('better-sqlite3', open)
+describeParallel('better-sqlite3', async () => (await open({ hosts: 'here' })).ledger)
 
 test('whatever is asked in whatever order, the books add up to what was answered', async () => {
   await fc.assert(

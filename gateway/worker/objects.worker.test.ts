@@ -1,0 +1,77 @@
+import {
+  abortAllDurableObjects,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { expect, test } from 'vitest'
+import { type AccountId, tonAddress } from '../db/ids.ts'
+import { ALICE, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
+import { describeParallel, manyAccounts } from '../ledger/testing/parallel.ts'
+import { auditObjects } from './audit-objects.ts'
+import { ledgerOf } from './ledger-of.ts'
+import { listLedgers } from './list-ledgers.ts'
+import { objectsOf } from './objects.ts'
+
+const objects = objectsOf(env)
+const ledger = ledgerOf(objects)
+const stubOf = (account: AccountId) => env.LEDGER.getByName(`acct:${account}`)
+
+test('an object that is evicted, or crashes, in the middle of a request loses nothing', async () => {
+  await ledger.commit([mirror(ALICE, 1_000n)])
+  await ledger.commit([reserve(50_001, 100n), reserve(50_002, 100n)])
+  await evictDurableObject(stubOf(ALICE))
+  await ledger.commit([settle(50_001, 10)])
+  await abortAllDurableObjects()
+  const [again] = await ledger.commit([settle(50_001, 10)])
+  expect(again).toMatchObject({ ok: true, duplicate: true, cost: 70n })
+  await ledger.commit([settle(50_002, 10)])
+  const [read] = await ledger.commit([{ op: 'read_account', account: ALICE }])
+  expect(read).toMatchObject({ account: { available: 860n, held: 0n, settled: 140n } })
+})
+
+describeParallel('Durable Objects', async () => ledger)
+
+test('an audit visits every object, page by page, and the shares under way add up', async () => {
+  const accounts = manyAccounts(500)
+  // Some of the shares are delivered, the others still wait.
+  for (const account of accounts.slice(0, 20)) await runDurableObjectAlarm(stubOf(account))
+  let [after, seen, earned, settled] = ['', 0, 0n, 0n]
+  let sent = 0n
+  for (let next: string | null = ''; next !== null; after = next ?? '') {
+    const page = await auditObjects(objects, after)
+    expect(page.broken).toEqual([])
+    seen += page.accounts
+    earned += page.hosts + page.fees
+    settled += page.clearing
+    sent += page.sent
+    next = page.next
+  }
+  const [{ host }] = await ledger.commit([{ op: 'read_host', payee: HOST }])
+  expect(seen).toBeGreaterThanOrEqual(500)
+  expect(host.earned).toBeGreaterThan(0n)
+  expect(earned).toBeGreaterThanOrEqual(host.earned)
+  expect(settled).toBeGreaterThan(0n)
+  expect(sent).toBe(0n)
+})
+
+test('asking for ledgers that nobody wrote to leaves nothing behind (M17)', async () => {
+  const payee = tonAddress(`0:${'ee'.repeat(32)}`)
+  const [{ host }] = await ledger.commit([{ op: 'read_host', payee }])
+  expect(host).toMatchObject({ earned: 0n, redeemed: 0n })
+  const account = manyAccounts(1_000).at(-1) ?? ALICE
+  const [read] = await ledger.commit([{ op: 'read_account', account }])
+  expect(read).toEqual({ ok: false, code: 'unknown_account' })
+  const [key] = await ledger.commit([{ op: 'find_key', account, hash: 'ab'.repeat(32) }])
+  expect(key).toEqual({ ok: false, code: 'unknown_key' })
+  for (const name of [`host:${payee}`, `acct:${account}`]) {
+    const tables = await runInDurableObject(env.LEDGER.getByName(name), (_, { storage }) =>
+      storage.sql.exec('SELECT name FROM sqlite_master').toArray(),
+    )
+    expect(tables).toEqual([])
+  }
+  const { names } = await listLedgers(objects, '', 10_000)
+  expect(names).not.toContain(`acct:${account}`)
+  expect(names).not.toContain(`host:${payee}`)
+})
