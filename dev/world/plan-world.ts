@@ -171,8 +171,9 @@ async function planRunners(
   serves: Served,
 ): Promise<readonly RunnerSettings[]> {
   const data = await exportSimulatedTee(tee)
-  // The first is called by the gateway, the second dials out: a world of two has both ways.
-  return [options.ports.runner, undefined].slice(0, options.machines ?? 1).map((port, machine) => ({
+  // The first is called by the gateway, the second dials out where it can: a world of two has both ways.
+  const second = options.platform === 'workerd' ? 0 : undefined
+  return [options.ports.runner, second].slice(0, options.machines ?? 1).map((port, machine) => ({
     config: runnerConfig(options, serves, { port, outbox: `runner-outbox-${machine}` }),
     tee: data,
     machine,
