@@ -56,7 +56,7 @@ function readSettingsFile(file: string): string {
 }
 
 /** `KEY=value` lines; blank lines and `#` comments are skipped. */
-function parseSettings(text: string): Readonly<Record<string, string>> {
+export function parseSettings(text: string): Readonly<Record<string, string>> {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
   return Object.fromEntries(
     lines.map((line) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { madeFirmware, madeKernel } from '#attestation/launch/testing/launches.ts'
 import type { CommandIo } from '../command.ts'
+import { HOST_INPUTS } from '../measure/host-inputs.ts'
 import { measure } from './measure.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cocoon-measure-'))
@@ -55,5 +56,13 @@ describe('cocoon measure', () => {
     ['no processors', [folder, '--processors', '0'], /whole number/],
   ])('%s: says what to do', async (_, args, message) => {
     await expect(run(...args)).rejects.toThrow(message)
+  })
+
+  test('lists each input of the host once, each with how it is met or that nothing meets it (H22)', async () => {
+    const names = HOST_INPUTS.map(({ input }) => input)
+    expect(new Set(names).size).toBe(names.length)
+    const text = await run('--inputs')
+    for (const name of names) expect(text).toContain(name)
+    expect(text).toMatch(/ACPI tables and their AML +NOT STOPPED/)
   })
 })

@@ -15,20 +15,24 @@ import {
 } from '#attestation/launch'
 import { type Bytes, hex } from '#base/bytes.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { HOST_INPUTS } from '../measure/host-inputs.ts'
 
 const GIB = 1024 ** 3
+const INPUT_COLUMNS = 52
 
 const USAGE = `cocoon measure: what hardware will report when it launches an image.
 
   cocoon measure FOLDER [--processors N] [--cpu NAME] [--features N] [--json]
+  cocoon measure --inputs [--json]
 
-FOLDER holds vmlinuz, initrd, cmdline (as QEMU boots them directly), and firmware-sev-snp.fd or
+FOLDER is what enclave-runner/image/build.sh makes: vmlinuz, initrd, cmdline, and firmware-sev-snp.fd or
 firmware-tdx.fd or both. Prints the SEV-SNP launch digest or the TDX registers, and the image hash under
 which the Registry lists it.
 
   --processors N   of an SEV-SNP guest: each one is measured (default 8)
   --cpu NAME       its CPU model: ${CPU_MODEL_NAMES.join(', ')} (default EPYC-Genoa)
   --features N     SEV_FEATURES (default 1: SNP)
+  --inputs         lists each thing that a host supplies, as measured, checked, ignored or not stopped
   --json           machine-readable
 
 SEV-SNP digests agree with sev-snp-measure. TDX registers follow the specifications and have met no hardware and
@@ -48,6 +52,7 @@ export const measure: Command = {
   usage: USAGE,
   run: async (io) => {
     const { values, folder } = readArguments(io)
+    if (folder === undefined) return printInputs(io, values.json === true)
     try {
       const measured = await measureFolder(folder, readMachine(values))
       print(io, measured, values.json === true)
@@ -67,11 +72,12 @@ function readArguments(io: CommandIo) {
       processors: { type: 'string', default: '8' },
       cpu: { type: 'string', default: 'EPYC-Genoa' },
       features: { type: 'string', default: '1' },
+      inputs: { type: 'boolean' },
       json: { type: 'boolean' },
     },
   })
   const [folder] = positionals
-  if (folder === undefined || positionals.length > 1) {
+  if ((values.inputs === true) !== (folder === undefined) || positionals.length > 1) {
     throw new UsageError('name one FOLDER. See: cocoon measure --help')
   }
   return { values, folder }
@@ -169,4 +175,17 @@ function print(io: CommandIo, measured: readonly Measured[], asJson: boolean): v
     for (const [name, value] of Object.entries(registers)) io.out(`  ${name.padEnd(12)} ${value}`)
     io.out(`  ${'image hash'.padEnd(12)} ${image_hash}`)
   }
+}
+
+function printInputs(io: CommandIo, asJson: boolean): number {
+  if (asJson) {
+    io.out(JSON.stringify(HOST_INPUTS, undefined, 2))
+    return EXIT.ok
+  }
+  io.out(`${'what the host supplies'.padEnd(INPUT_COLUMNS)} ${'SEV-SNP'.padEnd(12)} TDX`)
+  for (const { input, sevSnp, tdx, how } of HOST_INPUTS) {
+    io.out(`${input.padEnd(INPUT_COLUMNS)} ${sevSnp.padEnd(12)} ${tdx}`)
+    io.out(`    ${how}`)
+  }
+  return EXIT.ok
 }

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { verifyVoucher } from '#contracts/pure'
+import { processDeps, readRunnerConfig, startRunner } from '#enclave-runner/main.ts'
+import { openDevices } from './devices.ts'
+import { parseSettings } from './runner-settings.ts'
+
+/**
+ * The program of `enclave-runner/image`: what is measured fixes its settings, and the host's words are one file that
+ * the host hands to the machine. It reads no argument and no variable but the folder that systemd names.
+ */
+const IMAGE_SETTINGS = '/etc/cocoon/runner.env'
+const HOST_SETTINGS = 'host-settings'
+
+const config = readRunnerConfig({
+  image: parseSettings(readFileSync(IMAGE_SETTINGS, 'utf8')),
+  host: parseSettings(readHostSettings()),
+})
+const deps = processDeps()
+const quoter = await openDevices(deps.random)
+const runner = await startRunner(config, { ...deps, quoter, verifyVoucher })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void runner.close().then(() => process.exit(0)))
+}
+
+function readHostSettings(): string {
+  const folder = process.env['CREDENTIALS_DIRECTORY']
+  if (folder === undefined) throw new Error('CREDENTIALS_DIRECTORY is missing: start by systemd')
+  return readFileSync(join(folder, HOST_SETTINGS), 'utf8')
+}
