@@ -24,6 +24,7 @@ describe('the gateway’s settings', () => {
     expect(readGatewayConfig(GOOD)).toMatchObject({
       production: true,
       listen: { host: '127.0.0.1', port: 8787 },
+      tee: false,
       gpu: 'required',
       plaintext: 'allow',
       commissionBps: 500,

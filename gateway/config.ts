@@ -48,6 +48,8 @@ export interface GatewayConfig {
   readonly commissionBps: number
   readonly maxCoefficientBps: number
   readonly plaintext: PlaintextRule
+  /** Whether it runs in a confidential machine, whose evidence it shows. */
+  readonly tee: boolean
   readonly gpu: 'required' | 'optional'
   readonly denials: readonly string[]
   readonly adminKey: string | undefined
@@ -115,6 +117,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     commissionBps: values.COMMISSION_BPS,
     maxCoefficientBps: values.MAX_PRICE_COEFFICIENT_BPS,
     plaintext: values.PLAINTEXT,
+    tee: values.GATEWAY_TEE === 'on',
     gpu: values.GPU,
     denials: values.DENIED_HASHES,
     adminKey: values.ADMIN_KEY,
@@ -179,6 +182,9 @@ function crossChecks(values: SettingValues): readonly string[] {
     hex(values.GAS_KEY) === hex(values.METER_KEY ?? new Uint8Array())
   ) {
     problems.push('GAS_KEY and METER_KEY must differ')
+  }
+  if (values.PLAINTEXT === 'attested' && values.GATEWAY_TEE === 'off') {
+    problems.push('PLAINTEXT=attested needs GATEWAY_TEE=on')
   }
   if (values.GATEWAY_ENV === 'development') {
     if (!isLoopback(values.HOST)) problems.push('HOST must be loopback in development')

@@ -2,6 +2,7 @@ import type { RegistrySnapshot } from '#contracts'
 import type { Authenticator } from './accounts/authenticator.ts'
 import type { KeyDeps } from './accounts/keys.ts'
 import type { OpenAccountDeps } from './accounts/open-account.ts'
+import type { SelfAttestor } from './attest/self-attestor.ts'
 import type { AccountId } from './db/ids.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
@@ -38,6 +39,8 @@ export interface FrontDeps {
 /** Everything that the whole HTTP app works with. Built once, by the platform's entry. */
 export interface AppDeps extends FrontDeps {
   readonly runners: RunnersDeps
+  /** Undefined: this gateway shows no evidence of its own. */
+  readonly self: SelfAttestor | undefined
   readonly catalog: Catalog
   readonly network: 'mainnet' | 'testnet'
   /** The Till as the chain shows it; undefined without one. */

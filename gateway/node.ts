@@ -5,6 +5,7 @@ import type { Migration } from './db/migrate.ts'
 import { createRandom } from './node/random.ts'
 import type { GatewayDeps } from './node/start-gateway.ts'
 
+export type { Machine } from './attest/machine.ts'
 export type { SimulationTrust } from './compose/compose-market.ts'
 export { ConfigError, type GatewayConfig, readGatewayConfig } from './config.ts'
 export { createPinoLog } from './node/pino-log.ts'

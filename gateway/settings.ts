@@ -179,6 +179,11 @@ export const SETTINGS = {
     fallback: 'allow',
     parse: oneOf<PlaintextRule>('allow', 'attested', 'refuse'),
   }),
+  GATEWAY_TEE: setting({
+    help: 'on: this is a confidential machine, and the gateway shows evidence of its own',
+    fallback: 'off',
+    parse: oneOf('off', 'on'),
+  }),
   GPU: setting({
     help: 'confidential GPU evidence of runners: required or optional',
     fallback: 'required',

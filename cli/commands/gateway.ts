@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { QuoteError } from '#enclave-runner/main.ts'
 import {
   ConfigError,
   createPinoLog,
+  type Machine,
   processDeps,
   readGatewayConfig,
   readMigrations,
@@ -12,6 +14,7 @@ import {
 import { openPages } from '#web/node.ts'
 import { type Command, EXIT, UsageError } from '../command.ts'
 import { describeSettings } from '../describe-settings.ts'
+import { openDevices } from '../devices.ts'
 import { packageRoot } from '../package-root.ts'
 
 const USAGE = `cocoon gateway: the OpenAI-compatible door, on Node with one SQLite file.
@@ -40,6 +43,7 @@ export const gateway: Command = {
           endpoints: config.chain.webEndpoints,
           network: config.chain.network,
         }),
+        ...(config.tee ? { machine: await openMachine() } : {}),
         migrations: readMigrations(join(root, 'migrations')),
       },
     })
@@ -50,6 +54,19 @@ export const gateway: Command = {
     await running.close()
     return EXIT.ok
   },
+}
+
+/** The machine as a gateway uses it: its processor's evidence. A gateway runs no model and shows no GPU. */
+async function openMachine(): Promise<Machine> {
+  try {
+    const { teeType, quote } = await openDevices((length) =>
+      crypto.getRandomValues(new Uint8Array(length)),
+    )
+    return { teeType, quote }
+  } catch (error) {
+    if (!(error instanceof QuoteError)) throw error
+    throw new UsageError(`GATEWAY_TEE=on, but ${error.message}: see cocoon doctor`)
+  }
 }
 
 function orUsage<T>(read: () => T): T {

@@ -135,6 +135,7 @@ export async function planWorld(
     commissionBps: COMMISSION_BPS,
     maxCoefficientBps: 20_000,
     plaintext: 'allow',
+    tee: false,
     gpu: 'required',
     denials: [],
     adminKey,

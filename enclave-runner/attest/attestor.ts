@@ -1,5 +1,6 @@
 import { base64, hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
+import { createTurns } from '#base/turns.ts'
 import type { Report } from '#protocol'
 import { gpuNonce, offeredVersions, reportData } from '#protocol'
 import { QuoteError } from '../quote/quote-error.ts'
@@ -34,34 +35,17 @@ export function createAttestor(
   serving: ServingFacts,
   outdated: (identity: Identity) => void,
 ): Attestor {
-  const inFlight = new Map<string, Promise<Report>>()
-  let waiting = 0
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (waiting >= MAX_WAITING) throw new QuoteError('busy', 'too many quotes wait')
-    waiting++
-    const turn = last.then(work, work)
-    last = turn.catch(() => {})
-    return turn.finally(() => waiting--)
-  }
+  const turns = createTurns(MAX_WAITING, () => new QuoteError('busy', 'too many quotes wait'))
   return {
     gpus: {
-      gpu: (nonce) => inTurn(() => quoter.gpu(nonce)),
-      gpuState: () => inTurn(() => quoter.gpuState()),
+      gpu: (nonce) => turns.take(() => quoter.gpu(nonce)),
+      gpuState: () => turns.take(() => quoter.gpuState()),
     },
-    report(identity, nonce) {
-      const name = `${identity.digest} ${nonce}`
-      const known = inFlight.get(name)
-      if (known !== undefined) return known
-      const made = inTurn(async () => {
+    report: (identity, nonce) =>
+      turns.share(`${identity.digest} ${nonce}`, async () => {
         await demandSameGpus(quoter, identity, outdated)
         return makeReport(quoter, serving, identity, nonce)
-      })
-      inFlight.set(name, made)
-      const forget = (): void => void inFlight.delete(name)
-      made.then(forget, forget)
-      return made
-    },
+      }),
   }
 }
 

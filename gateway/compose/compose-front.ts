@@ -3,6 +3,7 @@ import { createAuthenticator } from '../accounts/authenticator.ts'
 import type { FrontDeps, TillView } from '../deps.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
 import type { Offers } from '../inference/catalog.ts'
+import type { PlaintextRule } from '../inference/deps.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { createWaitingRoom } from '../inference/waiting-room.ts'
@@ -19,6 +20,8 @@ import { deriveSecret, type Platform } from './platform.ts'
 
 /** What the front needs beside the platform: where runners are known, and how they are reached. */
 export interface FrontParts {
+  /** Whether this gateway's own evidence was accepted and still is. */
+  readonly isAttested: () => boolean
   readonly directory: Runners
   readonly catalog: Offers
   readonly keysetOf: KeysetOf
@@ -66,7 +69,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       onceKey: hashes.macKey(deriveSecret(platform, 'idempotency')),
       topUpUrl: (account) => `${publicUrl}/top-up?account=${account}`,
       affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
-      plaintext: config.plaintext,
+      takesPlaintext: plaintextRule(config.plaintext, parts.isAttested),
       timer,
       random,
       log,
@@ -97,6 +100,10 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
     closing: platform.closing,
     pendingOf: (account) => pending.settled(account),
   }
+}
+
+function plaintextRule(rule: PlaintextRule, isAttested: () => boolean): () => boolean {
+  return rule === 'attested' ? isAttested : () => rule === 'allow'
 }
 
 function tillView({ config, meter }: Platform): TillView | undefined {

@@ -39,7 +39,8 @@ export interface InferenceDeps extends SettleDeps {
   readonly topUpUrl: TopUpUrl
   /** Keys cache affinity, so that a caller's own cache key means nothing outside. */
   readonly affinity: MacKey
-  readonly plaintext: PlaintextRule
+  /** Whether unsealed requests may pass now: by rule, or while this gateway is attested. */
+  readonly takesPlaintext: () => boolean
   readonly clock: Clock
   readonly timer: Timer
   readonly random: Random

@@ -52,8 +52,7 @@ function refusePlaintext(deps: InferenceDeps, { identity }: InferenceRequest): v
   if (identity.sealedOnly) {
     throw new ApiError('sealed_only', 'This key is for sealed requests only: use cocoon connect')
   }
-  // `attested` opens once this gateway serves evidence of its own; until then it has none.
-  if (deps.plaintext !== 'allow') {
+  if (!deps.takesPlaintext()) {
     throw new ApiError('plaintext_refused', 'This gateway takes sealed requests only')
   }
 }

@@ -4,7 +4,11 @@ import {
   defaultCollateralSettings,
 } from '#attestation'
 import { type Clock, type Random, toSeconds } from '#base/brand.ts'
-import { nodeProvider, signerFromSeed } from '#protocol/node'
+import { hex } from '#base/bytes.ts'
+import { generateSigner, nodeProvider, signerFromSeed } from '#protocol/node'
+import type { Machine } from '../attest/machine.ts'
+import { createSelfAttestor, type SelfAttestor } from '../attest/self-attestor.ts'
+import type { TlsKey } from '../attest/self-identity.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket, type SimulationTrust } from '../compose/compose-market.ts'
 import { deriveSecret, type Platform } from '../compose/platform.ts'
@@ -26,6 +30,7 @@ import { createWatchdog } from '../relay/watchdog.ts'
 import { createChallenges } from '../runners/challenges.ts'
 import type { Origins } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
+import type { JudgeDeps } from '../runners/judge-evidence.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { diskStore } from './disk-store.ts'
@@ -45,6 +50,9 @@ export interface BuildInput {
   readonly origins: Origins
   readonly simulation: SimulationTrust | undefined
   readonly pages: ServePages | undefined
+  /** The confidential machine that this is; undefined: this gateway shows no evidence. */
+  readonly machine: Machine | undefined
+  readonly tlsKeys: readonly TlsKey[]
   readonly openapi: string
   readonly closing: AbortSignal
   readonly clock: Clock
@@ -66,6 +74,7 @@ export function build(input: BuildInput): Built {
   const runnerStore = createRunnerStore(store)
   const catalog = storedCatalog(store.db, config.models, toSeconds(clock()))
   const front = composeFront(platform, {
+    isAttested: () => self?.isAttested() ?? false,
     directory,
     catalog,
     keysetOf: createKeysetOf(directory, runnerStore),
@@ -90,8 +99,10 @@ export function build(input: BuildInput): Built {
     simulation,
     takesTunnels: true,
   })
+  const self = openSelf(input, runners)
   const app: AppDeps = {
     ...front,
+    self,
     runners,
     catalog,
     network: config.chain.network,
@@ -116,6 +127,24 @@ export function build(input: BuildInput): Built {
   }
   return { app, collateral }
 }
+
+/** A gateway judges itself as it judges runners, but for the model and its GPU. */
+function openSelf(input: BuildInput, judge: JudgeDeps): SelfAttestor | undefined {
+  const { machine, publicUrl, tlsKeys, clock, random, log } = input
+  if (machine === undefined) return undefined
+  return createSelfAttestor({
+    machine,
+    makeSigner: () => generateSigner(`gateway-${hex(random(KEY_ID_BYTES))}`),
+    origin: publicUrl,
+    tlsKeys,
+    judge: { ...judge, gpu: { ...judge.gpu, presence: 'optional' } },
+    clock,
+    random,
+    log,
+  })
+}
+
+const KEY_ID_BYTES = 8
 
 function openPlatform(input: BuildInput): Platform {
   const { config, publicUrl, store, closing, clock, timer, random, log } = input

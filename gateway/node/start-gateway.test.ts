@@ -35,6 +35,7 @@ const config: GatewayConfig = {
   commissionBps: 0,
   maxCoefficientBps: 20_000,
   plaintext: 'allow',
+  tee: false,
   gpu: 'required',
   denials: [],
   adminKey: undefined,

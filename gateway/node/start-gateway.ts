@@ -3,11 +3,13 @@ import { getRequestListener } from '@hono/node-server'
 import type { Clock, Random } from '#base/brand.ts'
 import { signerFromSeed } from '#protocol/node'
 import { createApp } from '../app.ts'
+import type { Machine } from '../attest/machine.ts'
 import type { SimulationTrust } from '../compose/compose-market.ts'
 import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
 import { type GatewayConfig, isLoopback } from '../config.ts'
 import type { RunnerId } from '../db/ids.ts'
 import { type Migration, migrate } from '../db/migrate.ts'
+import type { AppDeps } from '../deps.ts'
 import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
@@ -52,6 +54,8 @@ export interface GatewayDeps {
   readonly openapi: string
   /** Draws the web page at `/`; undefined: the API alone. */
   readonly pages?: ServePages
+  /** The confidential machine that this process runs in. */
+  readonly machine?: Machine
   /** Roots and collateral of simulated hardware. Refused unless chain and listener are on this machine (H17). */
   readonly simulation?: SimulationTrust
 }
@@ -117,6 +121,8 @@ export async function startGateway(options: {
     chain,
     simulation: deps.simulation,
     pages: deps.pages,
+    machine: deps.machine,
+    tlsKeys: [],
     closing: closing.signal,
   })
   const spans =
@@ -126,6 +132,7 @@ export async function startGateway(options: {
   listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace })
   handle = mainHandler(config, built, listener)
   await restoreLeases(built.app.runners)
+  await built.app.self?.appraise()
   takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
   const { ledger } = built.app.runners
   const money = createMoneyJobs({
@@ -223,7 +230,7 @@ function startJobs(
     runners: app.runners,
     collateral,
     checkpoint: () => store.checkpoint(),
-    others,
+    others: [...others, ...selfJobs(app)],
     clock: deps.clock,
   })
   const { metrics } = app.inference
@@ -243,6 +250,12 @@ function tracesJob({ flush }: SpanExporter): Job {
 }
 
 const TRACES_MS = 5_000
+
+/** As often as runners are judged anew. */
+function selfJobs({ self }: AppDeps): readonly Job[] {
+  if (self === undefined) return []
+  return [{ name: 'attest', everyMs: 200_000, run: () => self.appraise() }]
+}
 
 interface Parts {
   readonly built: Built

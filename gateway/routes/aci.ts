@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { toSeconds } from '#base/brand.ts'
-import { ACI_VERSION } from '#protocol'
+import { ACI_VERSION, type Report } from '#protocol'
 import { sessionId } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
@@ -8,6 +8,7 @@ import type { AppEnv } from '../http/env.ts'
 import { isTrusted } from '../runners/directory.ts'
 import type { SessionRow } from '../runners/runner-store.ts'
 
+const NONCE = /^[0-9a-f]{64}$/
 const SESSION_ID = /^[0-9a-f]{64}$/
 const MAX_LISTED = 200
 
@@ -15,6 +16,15 @@ const MAX_LISTED = 200
 export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { store } = deps.runners
+
+  app.get('/v1/aci/attestation', async (context) => {
+    return context.json(await ownReport(deps, context.req.query('nonce')))
+  })
+
+  // The path of services before ACI.
+  app.get('/v1/attestation/report', async (context) => {
+    return context.json(await ownReport(deps, context.req.query('nonce')))
+  })
 
   app.get('/v1/aci/sessions', (context) => {
     const { upstream_name, model, keyset_digest } = context.req.query()
@@ -40,6 +50,18 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
     return context.body(row.collateral, 200, { 'content-type': 'application/json' })
   })
   return app
+}
+
+async function ownReport({ self }: AppDeps, nonce: string | undefined): Promise<Report> {
+  if (self === undefined) {
+    throw new ApiError('not_found', 'This gateway shows no evidence of its own: ask its runners')
+  }
+  if (nonce === undefined || !NONCE.test(nonce)) {
+    throw new ApiError('invalid_request', 'nonce takes 64 lower-case hex digits', {
+      param: 'nonce',
+    })
+  }
+  return self.report(nonce)
 }
 
 /** Sessions of the runners that may get a prompt now. */

@@ -48,7 +48,7 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
 }
 
 function describe(deps: AppDeps, offer: ModelOffer) {
-  const { directory, clock, quoteTerms, plaintext } = deps.inference
+  const { directory, clock, quoteTerms, takesPlaintext } = deps.inference
   const runners = directory.eligible(offer.id, clock())
   const prices = runners.map((runner) => quoteTerms(runner, offer).price)
   const cheapest =
@@ -66,7 +66,7 @@ function describe(deps: AppDeps, offer: ModelOffer) {
     pricing: pricingOf(cheapest),
     commission_bps: deps.commissionBps,
     confidentiality: {
-      modes: ['end-to-end', 'sealed', ...(plaintext === 'allow' ? ['gateway'] : [])],
+      modes: ['end-to-end', 'sealed', ...(takesPlaintext() ? ['gateway'] : [])],
       attestation: [...new Set(runners.map(({ standing }) => standing.status))],
       tee: [...new Set(runners.map(({ standing }) => standing.attested.technology))],
     },

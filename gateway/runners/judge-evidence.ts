@@ -36,7 +36,8 @@ export interface Exhibit {
   readonly evidence: unknown
   readonly keyset: Keyset
   readonly keysetDigest: string
-  readonly subject: Subject
+  /** Undefined for a service that runs no model: a gateway. */
+  readonly subject: Subject | undefined
   /** Nonce of the quote: the registration's challenge. */
   readonly nonce: string
 }
@@ -81,15 +82,16 @@ export async function judgeEvidence(deps: JudgeDeps, exhibit: Exhibit): Promise<
     ...(deps.anchors === undefined ? {} : { anchors: deps.anchors }),
     expected: {
       reportData: expectedData,
-      model: { id: subject.model, weights: subject.weights },
+      model: subject === undefined ? undefined : { id: subject.model, weights: subject.weights },
       gpuNonce: gpuNonce(exhibit.keyset),
-      gpuDigest: subject.gpu === 'none' ? undefined : subject.gpu,
+      gpuDigest: subject === undefined || subject.gpu === 'none' ? undefined : subject.gpu,
     },
     policy: {
       ...DEFAULT_POLICY,
       allowlist,
       minAllowlistVersion: deps.allowlist.minVersion(),
       gpu: deps.gpu,
+      ...(subject === undefined ? { models: 'any' as const } : {}),
     },
   })
   if (verdict.status === 'refused') throw refusedBy(failures(verdict.checks))

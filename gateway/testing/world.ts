@@ -11,6 +11,7 @@ import { deployContracts } from '#dev/world/deploy-contracts.ts'
 import { makeSimulatedTee, type SimulatedTee, simulationOf } from '#dev/world/simulated-tee.ts'
 import { accountStatement } from '#protocol'
 import { generateSigner, nodeProvider, signerFromSeed } from '#protocol/node'
+import type { Machine } from '../attest/machine.ts'
 import type { GatewayConfig } from '../config.ts'
 import { accountId, tonAddress } from '../db/ids.ts'
 import { createCore } from '../ledger/core.ts'
@@ -58,6 +59,8 @@ export interface TestAccount {
 export async function startTestWorld(
   changes: Partial<GatewayConfig> = {},
   machines?: SimulatedTee,
+  /** The machine that the gateway itself runs in. */
+  machineOf?: (tee: SimulatedTee) => Machine,
 ): Promise<TestWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-gateway-'))
   const chain = await startDevChain({ port: 0 })
@@ -101,6 +104,7 @@ export async function startTestWorld(
     commissionBps: COMMISSION_BPS,
     maxCoefficientBps: 20_000,
     plaintext: 'allow',
+    tee: false,
     gpu: 'required',
     denials: [],
     adminKey: ADMIN_KEY,
@@ -129,6 +133,7 @@ export async function startTestWorld(
         migrations: readMigrations(join(ROOT, 'migrations')),
         openapi: 'openapi: 3.1.0',
         simulation: { anchors, collateral },
+        ...(machineOf === undefined ? {} : { machine: machineOf(tee) }),
       },
     })
   let gateway = await start()

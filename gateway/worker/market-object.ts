@@ -76,6 +76,7 @@ export function marketObject(host: WorkerHost) {
         takesTunnels: false,
       })
       const front = composeFront(platform, {
+        isAttested: () => false,
         directory,
         catalog: this.#catalog,
         keysetOf: () => undefined,
@@ -86,6 +87,8 @@ export function marketObject(host: WorkerHost) {
       this.#app = createApp({
         ...front,
         runners: this.#runners,
+        // Workers are no confidential machine.
+        self: undefined,
         catalog: this.#catalog,
         network: config.chain.network,
         tillViews: till === undefined ? undefined : createTillViews(chain, till, clock),

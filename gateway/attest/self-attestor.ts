@@ -1,0 +1,118 @@
+import { type Clock, type Random, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import { hex } from '#base/bytes.ts'
+import { createTurns } from '#base/turns.ts'
+import { ACI_VERSION, type Report, reportData, type Signer } from '#protocol'
+import { ApiError } from '../errors.ts'
+import { codeOf, type Log } from '../log.ts'
+import { type JudgeDeps, judgeEvidence } from '../runners/judge-evidence.ts'
+import type { Machine } from './machine.ts'
+import {
+  createSelfIdentity,
+  SELF_LIFETIME_SECONDS,
+  type SelfIdentity,
+  type TlsKey,
+} from './self-identity.ts'
+
+/** A gateway that shows evidence of its own. */
+export interface SelfAttestor {
+  /**
+   * Its ACI report over a caller's nonce (64 hex digits). Calls for one nonce share a quote.
+   * @throws ApiError `overloaded` when too many wait (M7)
+   */
+  report(nonce: string): Promise<Report>
+  /** Judges itself by the rules that it has for runners. The outcome is logged, and holds until the next time. */
+  appraise(): Promise<void>
+  /** Whether the last appraisal accepted it and still holds: plain text may pass (`PLAINTEXT=attested`). */
+  isAttested(): boolean
+}
+
+export interface SelfAttestorDeps {
+  readonly machine: Machine
+  /** Makes a receipt key that only this process knows. */
+  readonly makeSigner: () => Pick<Signer, 'keyId' | 'publicKey'>
+  readonly origin: string
+  readonly tlsKeys: readonly TlsKey[]
+  readonly judge: JudgeDeps
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+const MAX_WAITING = 64
+const NONCE_BYTES = 32
+/** A verdict on oneself is no older than one on a runner. */
+const APPRAISAL_SECONDS = 600
+/** The names that ACI gives them. */
+const TEE_TYPES = { 'sev-snp': 'sev_snp', tdx: 'tdx' } as const
+
+export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
+  const { clock, log } = deps
+  const turns = createTurns(MAX_WAITING, tooMany)
+  let identity: SelfIdentity | undefined
+  let acceptedUntil = unixSeconds(0)
+
+  const current = (): SelfIdentity => {
+    const now = toSeconds(clock())
+    if (identity === undefined || now >= identity.madeAt + SELF_LIFETIME_SECONDS / 2) {
+      identity = createSelfIdentity(deps.origin, deps.makeSigner(), deps.tlsKeys, now)
+    }
+    return identity
+  }
+  const reportOf = (who: SelfIdentity, nonce: string): Promise<Report> =>
+    turns.share(`${who.digest} ${nonce}`, () => makeReport(deps.machine, who, nonce))
+
+  return {
+    report: (nonce) => reportOf(current(), nonce),
+    isAttested: () => toSeconds(clock()) < acceptedUntil,
+    async appraise() {
+      try {
+        acceptedUntil = await judgeSelf(deps, current(), reportOf)
+        log('info', 'gateway attested')
+      } catch (error) {
+        acceptedUntil = unixSeconds(0)
+        const check =
+          error instanceof ApiError && error.param !== null ? { check: error.param } : {}
+        log('warn', 'gateway not attested', { code: codeOf(error), ...check })
+      }
+    },
+  }
+}
+
+function tooMany(): ApiError {
+  return new ApiError('overloaded', 'Too many ask for evidence: try again')
+}
+
+async function makeReport(machine: Machine, who: SelfIdentity, nonce: string): Promise<Report> {
+  const data = reportData(who.digest, nonce)
+  return {
+    api_version: ACI_VERSION,
+    workload_keyset_digest: who.digest,
+    attestation: {
+      tee_type: TEE_TYPES[machine.teeType],
+      workload_keyset: who.keyset,
+      report_data: hex(data),
+      source_provenance: null,
+      evidence: { tee: await machine.quote(data) },
+    },
+    service_capabilities: { supported_e2ee_versions: [], serving: { role: 'aggregator' } },
+  }
+}
+
+/** @returns until when the verdict holds @throws ApiError `evidence_refused`, naming the failed check */
+async function judgeSelf(
+  { judge, clock, random }: SelfAttestorDeps,
+  who: SelfIdentity,
+  reportOf: (who: SelfIdentity, nonce: string) => Promise<Report>,
+): Promise<UnixSeconds> {
+  const nonce = hex(random(NONCE_BYTES))
+  const { attestation } = await reportOf(who, nonce)
+  const { verdict } = await judgeEvidence(judge, {
+    evidence: attestation.evidence,
+    keyset: who.keyset,
+    keysetDigest: who.digest,
+    subject: undefined,
+    nonce,
+  })
+  const soon = toSeconds(clock()) + APPRAISAL_SECONDS
+  return unixSeconds(Math.min(soon, verdict.validUntil))
+}
