@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { expectTest, hasTitle, type NamedTest, namedTests } from './support/named-tests.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const document = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8')
@@ -8,44 +9,22 @@ const document = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8')
 interface Row {
   readonly id: string
   readonly state: string
-  readonly tests: readonly { readonly file: string; readonly title: string }[]
+  readonly tests: readonly NamedTest[]
 }
 
 const ROW = /^\| ([CHM][0-9]+) \| [^|]+ \| [^|]+ \| ([^|]+) \| ([^|]+) \|$/gm
-const MOUNTED = /`([^`]+\.ts)` “([^”]+)”/g
 
 const rows: readonly Row[] = [...document.matchAll(ROW)].map(
   ([, id = '', state = '', mounted = '']) => ({
     id,
     state,
-    tests: [...mounted.matchAll(MOUNTED)].map(([, file = '', title = '']) => ({ file, title })),
+    tests: namedTests(mounted),
   }),
 )
 
 const STATES = ['held', 'partly', 'not stopped', 'not built yet']
 const series = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${letter}${i + 1}`)
-
-/** Tests that are written as data or as a suite run by several tests: what runs each. */
-const RUN_BY: readonly (readonly [prefix: string, runner: string, mention: string])[] = [
-  [
-    'contracts/testing/rules/registry.ts',
-    'contracts/registry.test.ts',
-    './testing/rules/registry.ts',
-  ],
-  ['contracts/testing/rules/', 'contracts/till.test.ts', './testing/rules/till.ts'],
-  ['gateway/ledger/testing/conformance.ts', 'gateway/node/ledger.test.ts', '/conformance.ts'],
-]
-
-const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
-
-/** Whether the source has the title as a whole string literal. */
-function hasTitle(source: string, title: string): boolean {
-  const escaped = title.replaceAll("'", "\\'")
-  return [`'${title}'`, `"${title}"`, `\`${title}\``, `'${escaped}'`].some((literal) =>
-    source.includes(literal),
-  )
-}
 
 describe('SECURITY.md', () => {
   test('has one row for each attack, in order', () => {
@@ -60,14 +39,7 @@ describe('SECURITY.md', () => {
 
   test.each(rows.flatMap(({ id, tests }) => tests.map((named) => ({ id, ...named }))))(
     '$id: $file has “$title”',
-    ({ file, title }) => {
-      expect(existsSync(join(ROOT, file)), file).toBe(true)
-      expect(hasTitle(read(file), title)).toBe(true)
-      if (file.endsWith('.test.ts')) return
-      const run = RUN_BY.find(([prefix]) => file.startsWith(prefix))
-      if (run === undefined) throw new Error(`${file} is no test, and nothing is known to run it`)
-      expect(read(run[1])).toContain(run[2])
-    },
+    (named) => expectTest(named),
   )
 
   test('names nothing as mounted that the table cannot parse', () => {

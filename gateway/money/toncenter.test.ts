@@ -69,3 +69,16 @@ test('a message is handed over once, whatever comes back', async () => {
   await expect(chain.send('te6c')).rejects.toMatchObject({ code: 'unavailable' })
   expect(calls()).toBe(1)
 })
+
+test('every page is asked for from an archive', async () => {
+  const asked: unknown[] = []
+  const rpc = {
+    call: async (_method: string, params: object) => {
+      asked.push(params)
+      return []
+    },
+    callOnce: async () => undefined,
+  }
+  await expect(toncenter(rpc).transactions(ADDRESS, ANCHOR, 10)).rejects.toThrow()
+  expect(asked).toMatchObject([{ archival: true, limit: 10, lt: '5', hash: ANCHOR.hash }])
+})
