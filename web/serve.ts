@@ -8,7 +8,9 @@ import { chatPage } from './pages/chat.ts'
 import { dashboardPage } from './pages/dashboard.ts'
 import { homePage } from './pages/home.ts'
 import { lostPage } from './pages/lost.ts'
+import { sessionPage } from './pages/session.ts'
 import { topUpPage } from './pages/top-up.ts'
+import { trustPage } from './pages/trust.ts'
 import { SIMULATION_PATH, type Site } from './site.ts'
 
 const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [
@@ -16,6 +18,8 @@ const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [
   [/^\/chat()$/, chatPage],
   [/^\/dashboard()$/, dashboardPage],
   [/^\/top-up()$/, topUpPage],
+  [/^\/trust()$/, trustPage],
+  [/^\/trust\/sessions\/([0-9a-f]{64})$/, sessionPage],
 ]
 
 const NONCE_BYTES = 18

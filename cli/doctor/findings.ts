@@ -1,4 +1,4 @@
-import type { ShownCheck } from '../verify/shown-check.ts'
+import type { ShownCheck } from '#client/documents'
 
 /** What a machine is examined for before it may earn, in the order in which the table is printed. */
 const EXAMINED = {

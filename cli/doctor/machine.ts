@@ -1,4 +1,5 @@
 import type { Random, UnixSeconds } from '#base/brand.ts'
+import type { ShownCheck } from '#client/documents'
 import {
   attestOnce,
   EngineError,
@@ -9,7 +10,6 @@ import {
   type RunnerConfig,
 } from '#enclave-runner/main.ts'
 import type { Report } from '#protocol'
-import type { ShownCheck } from '../verify/shown-check.ts'
 import { found, type Problem } from './findings.ts'
 
 /** What is done about each way in which a device does not answer. */

@@ -1,6 +1,6 @@
 import { type Collateral, PINNED_ANCHORS, preflightTdx, previewEvidence } from '#attestation'
 import type { UnixSeconds } from '#base/brand.ts'
-import type { ShownCheck } from '../verify/shown-check.ts'
+import type { ShownCheck } from '#client/documents'
 import { found } from './findings.ts'
 
 /**

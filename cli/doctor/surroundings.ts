@@ -1,5 +1,5 @@
 import { type Clock, toSeconds } from '#base/brand.ts'
-import type { ShownCheck } from '../verify/shown-check.ts'
+import type { ShownCheck } from '#client/documents'
 import { found } from './findings.ts'
 
 const MAX_SKEW_SECONDS = 60

@@ -24,11 +24,10 @@ import {
   parseSimulation,
   type Simulation,
 } from '#client'
+import { type Exhibit, expectedOf, type ShownCheck } from '#client/documents'
 import { diskStore } from '#gateway/node/disk-store.ts'
-import { gpuNonce, keysetDigest, reportData } from '#protocol'
 import { type CommandIo, UsageError } from '../command.ts'
 import { cacheFolder } from './cache-folder.ts'
-import type { Exhibit } from './exhibit.ts'
 import type { VerifyDeps } from './load.ts'
 import type { VerifyOptions } from './options.ts'
 import {
@@ -40,7 +39,6 @@ import {
   type Relabels,
   relabelled,
 } from './pins.ts'
-import type { ShownCheck } from './shown-check.ts'
 import { readJsonFile } from './sources.ts'
 
 export interface Judgement {
@@ -180,12 +178,7 @@ async function expectation(
   options: VerifyOptions,
 ): Promise<{ readonly expected: Expected; readonly relabels: Relabels }> {
   if (keyset !== undefined) {
-    const expected = {
-      reportData: reportData(keysetDigest(keyset), nonce),
-      model: subject === undefined ? undefined : { id: subject.model, weights: subject.weights },
-      gpuNonce: gpuNonce(keyset),
-      gpuDigest: subject === undefined || subject.gpu === 'none' ? undefined : subject.gpu,
-    }
+    const expected = expectedOf({ keyset, subject, nonce })
     return { expected, relabels: new Map() }
   }
   const gpu = preview?.evidence.gpu

@@ -1,18 +1,22 @@
 import type { Clock } from '#base/brand.ts'
 import { type Random, toSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
-import { keysetDigest, type Receipt } from '#protocol'
-import { type CommandIo, UsageError } from '../command.ts'
-import { checkReceipt } from './check-receipt.ts'
-import { type Document, DocumentError, readDocument, type SessionRecord } from './document.ts'
 import {
   type Answer,
+  checkReceipt,
+  type Document,
+  DocumentError,
   type Exhibit,
   evidenceExhibit,
   type Nonce,
+  readDocument,
   reportExhibit,
+  type SessionRecord,
   sessionExhibit,
-} from './exhibit.ts'
+} from '#client/documents'
+import { keysetDigest, type Receipt } from '#protocol'
+import { nodeProvider } from '#protocol/node'
+import { type CommandIo, UsageError } from '../command.ts'
 import type { VerifyOptions } from './options.ts'
 import { getJson, readJsonFile, SourceError, targetUrl } from './sources.ts'
 
@@ -205,7 +209,7 @@ async function sessionOption({ deps, io, options }: Call): Promise<FoundSession>
 async function receiptLoaded(call: Call, receipt: Receipt, found: FoundSession): Promise<Loaded> {
   // The keys must have been alive when the receipt was signed, not when it is read.
   const loaded = await sessionLoaded(call, found, receipt.served_at - 1)
-  const checks = await checkReceipt(receipt, found.session.keyset)
+  const checks = await checkReceipt(receipt, found.session.keyset, nodeProvider)
   const { exhibit } = loaded
   return {
     ...loaded,

@@ -1,6 +1,6 @@
 import { type Allowlist, type Check, type Claims, EMPTY_ALLOWLIST, type Policy } from '#attestation'
 import type { UnixSeconds } from '#base/brand.ts'
-import type { ShownCheck } from './shown-check.ts'
+import type { ShownCheck } from '#client/documents'
 
 /** Where the demands on image, model and machine come from. */
 export type Allowed =

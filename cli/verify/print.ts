@@ -1,10 +1,10 @@
 import type { Claim } from '#attestation'
+import type { ShownCheck } from '#client/documents'
 import { receiptEvent } from '#protocol'
 import type { CommandIo } from '../command.ts'
 import type { Judgement } from './judge.ts'
 import type { Loaded } from './load.ts'
 import { printable } from './printable.ts'
-import type { ShownCheck } from './shown-check.ts'
 
 const NAME_COLUMNS = 26
 const LABEL_COLUMNS = 11

@@ -20,7 +20,6 @@ import { type Bytes, hex } from '#base/bytes.ts'
 import {
   agreeVersion,
   contentAddress,
-  gpuNonce,
   type Keyset,
   keysetDigest,
   parseKeyset,
@@ -28,10 +27,10 @@ import {
   parseSubject,
   preferredSealingKey,
   type Report,
-  reportData,
   type Subject,
   type SuiteName,
 } from '#protocol'
+import { expectedOf } from '../documents/expected.ts'
 import { ClientError } from '../errors.ts'
 import { getJson, type HttpDeps, member } from '../http.ts'
 import type { AllowlistReader } from '../registry/allowlist.ts'
@@ -197,12 +196,7 @@ async function judge(
     collateral,
     now: toSeconds(deps.clock()),
     ...(deps.anchors === undefined ? {} : { anchors: deps.anchors }),
-    expected: {
-      reportData: reportData(keysetDigest(keyset), nonce),
-      model: { id: subject.model, weights: subject.weights },
-      gpuNonce: gpuNonce(keyset),
-      gpuDigest: subject.gpu === 'none' ? undefined : subject.gpu,
-    },
+    expected: expectedOf({ keyset, subject, nonce }),
     policy: { ...DEFAULT_POLICY, ...deps.policy, allowlist, minAllowlistVersion: minVersion },
   })
   return { verdict, readAt: allowlist.readAt }

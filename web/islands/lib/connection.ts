@@ -31,7 +31,7 @@ export async function openConnection(
 
 const ENOUGH_ENDPOINTS = 2
 
-function allowlistOptions(
+export function allowlistOptions(
   isSimulated: boolean,
 ): Pick<ConnectOptions, 'registry' | 'trustGatewayAllowlist'> {
   const { endpoints, registry: address } = site

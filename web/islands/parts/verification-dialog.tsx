@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { utcTime } from '../../format.ts'
-import { technologyName } from '../../parts/technology.ts'
 import { site } from '../lib/browser.ts'
-import type { RunnerStatement, Verification } from '../lib/connection.ts'
-import { CheckList, Fact, Id } from './check-list.tsx'
+import type { Verification } from '../lib/connection.ts'
+import { Fact, Id } from './check-list.tsx'
+import { RunnerChecks } from './runner-checks.tsx'
 
 /** What this browser verified, check by check, and who served the code that did it (H19). */
 export function VerificationDialog(props: {
@@ -58,36 +58,3 @@ const SOURCES = {
   'registry by one endpoint': 'read from the chain by one endpoint',
   'as told by gateway': 'as this gateway tells it: nobody else confirmed it',
 } as const
-
-function RunnerChecks({ runner }: { readonly runner: RunnerStatement }) {
-  return (
-    <section class="runner">
-      <h3>
-        <Id value={runner.id} />{' '}
-        <span class={`badge ${runner.status}`}>
-          {runner.status === 'verified' ? 'Verified' : 'Simulated'}
-        </span>
-      </h3>
-      <dl class="facts">
-        <Fact name="Processor">
-          {technologyName(runner.technology)}, {runner.tcb}
-        </Fact>
-        <Fact name="GPU">{runner.gpus.join(', ') || 'none'}</Fact>
-        <Fact name="Image">
-          <Id value={runner.imageHash} />
-        </Fact>
-        <Fact name="Model">
-          {runner.model}, weights <Id value={runner.weights} />
-        </Fact>
-        <Fact name="Sealed with">{runner.suite}</Fact>
-        <Fact name="Session">
-          <a href={`/trust/sessions/${runner.sessionId}`}>
-            <Id value={runner.sessionId} />
-          </a>
-          , good until {utcTime(runner.validUntil)}
-        </Fact>
-      </dl>
-      <CheckList checks={runner.checks.all} />
-    </section>
-  )
-}

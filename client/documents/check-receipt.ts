@@ -1,14 +1,15 @@
 import { CodedError } from '#base/coded-error.ts'
 import {
+  type CryptoMode,
   type Keyset,
   keysetDigest,
+  type Provider,
   type Receipt,
   receiptEvent,
   receiptKeyOf,
   verifyDocument,
   verifyReceipt,
 } from '#protocol'
-import { nodeProvider } from '#protocol/node'
 import { type DocumentCheckId, fail, judge, pass, type ShownCheck, skip } from './shown-check.ts'
 
 const ALTERED = 'Keep the receipt and dispute it: no attested key signed this.'
@@ -17,6 +18,7 @@ const ALTERED = 'Keep the receipt and dispute it: no attested key signed this.'
 export async function checkReceipt(
   receipt: Receipt,
   keyset: Keyset,
+  provider: Provider<CryptoMode>,
 ): Promise<readonly ShownCheck[]> {
   const same = receipt.workload_keyset_digest === keysetDigest(keyset)
   const named = judge('receipt.keyset', same, {
@@ -28,18 +30,22 @@ export async function checkReceipt(
   const { signature, ...unsigned } = receipt
   const signed = await outcome('receipt.signature', ALTERED, async () => {
     const key = receiptKeyOf(keyset, receipt.key_id)
-    await verifyDocument(unsigned, signature, key, nodeProvider)
+    await verifyDocument(unsigned, signature, key, provider)
     return undefined
   })
   if (signed.status === 'fail') return [named, signed]
-  return [named, signed, await numbers(receipt, keyset)]
+  return [named, signed, await numbers(receipt, keyset, provider)]
 }
 
-async function numbers(receipt: Receipt, keyset: Keyset): Promise<ShownCheck> {
+async function numbers(
+  receipt: Receipt,
+  keyset: Keyset,
+  provider: Provider<CryptoMode>,
+): Promise<ShownCheck> {
   const remedy = 'Dispute the bill: the runner’s own numbers contradict each other.'
   return outcome('receipt.numbers', remedy, async () => {
     if (receiptEvent(receipt, 'usage.metered') === undefined) return 'the receipt meters nothing'
-    await verifyReceipt(receipt, keyset, nodeProvider)
+    await verifyReceipt(receipt, keyset, provider)
     return undefined
   })
 }
