@@ -1,7 +1,15 @@
 import type { Bytes } from '#base/bytes.ts'
 
 /** The interactive parts: one bundle each, loaded by the pages that name it. */
-export const ISLANDS = ['copy', 'chat', 'dashboard', 'top-up', 'trust', 'session'] as const
+export const ISLANDS = [
+  'copy',
+  'chat',
+  'dashboard',
+  'top-up',
+  'trust',
+  'session',
+  'operator',
+] as const
 export type Island = (typeof ISLANDS)[number]
 
 /** A file as it is served: its name holds its hash, so that it never changes. */

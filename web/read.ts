@@ -35,6 +35,14 @@ export interface RunnerView {
   readonly capacity: number
   readonly input: Nano
   readonly output: Nano
+  /** What the gateway measured itself; absent members were not measured yet. */
+  readonly performance: {
+    readonly firstByteMs: number | undefined
+    readonly tokensPerSecond: number | undefined
+    /** 0 to 1. */
+    readonly success: number | undefined
+    readonly inFlight: number
+  }
 }
 
 export function readModels(json: unknown): readonly ModelView[] {
@@ -63,6 +71,7 @@ export function readRunners(json: unknown): readonly RunnerView[] {
   return listMember(json, 'data').map((entry) => {
     const pricing = member(entry, 'pricing')
     const attestation = member(entry, 'attestation')
+    const performance = member(entry, 'performance')
     return {
       id: textMember(entry, 'id') ?? '',
       model: textMember(entry, 'model') ?? '',
@@ -80,6 +89,12 @@ export function readRunners(json: unknown): readonly RunnerView[] {
       capacity: numberMember(entry, 'capacity') ?? 0,
       input: amount(pricing, 'input_nano_per_million'),
       output: amount(pricing, 'output_nano_per_million'),
+      performance: {
+        firstByteMs: numberMember(performance, 'first_byte_ms'),
+        tokensPerSecond: numberMember(performance, 'tokens_per_second'),
+        success: numberMember(performance, 'success'),
+        inFlight: numberMember(performance, 'in_flight') ?? 0,
+      },
     }
   })
 }

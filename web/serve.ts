@@ -7,7 +7,9 @@ import type { DrawPage, Page, View } from './page.ts'
 import { chatPage } from './pages/chat.ts'
 import { dashboardPage } from './pages/dashboard.ts'
 import { homePage } from './pages/home.ts'
+import { hostsPage } from './pages/hosts.ts'
 import { lostPage } from './pages/lost.ts'
+import { operatorPage } from './pages/operator.ts'
 import { sessionPage } from './pages/session.ts'
 import { topUpPage } from './pages/top-up.ts'
 import { trustPage } from './pages/trust.ts'
@@ -20,6 +22,8 @@ const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [
   [/^\/top-up()$/, topUpPage],
   [/^\/trust()$/, trustPage],
   [/^\/trust\/sessions\/([0-9a-f]{64})$/, sessionPage],
+  [/^\/hosts()$/, hostsPage],
+  [/^\/operator()$/, operatorPage],
 ]
 
 const NONCE_BYTES = 18

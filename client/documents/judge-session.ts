@@ -38,6 +38,8 @@ export async function judgeSession(given: {
   /** Undefined: the pinned roots. */
   readonly anchors: TrustAnchors | undefined
   readonly now: UnixSeconds
+  /** When the keys must not have ended: now, or when a receipt was signed. */
+  readonly usedAt: UnixSeconds
 }): Promise<JudgedSession> {
   const { session, askedAs, live, allowlist, collateral, anchors, now } = given
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(session.reportText)))
@@ -46,7 +48,7 @@ export async function judgeSession(given: {
     live,
     nonce: { value: session.nonce ?? null, own: false },
     evidenceDigest: `sha256:${hex(digest)}`,
-    at: now,
+    at: given.usedAt,
   })
   const { keyset, subject, nonce, evidence } = exhibit
   if (keyset === undefined) throw new TypeError('a session has a keyset')

@@ -1,5 +1,5 @@
 import { NO_COLLATERAL, parseBundle } from '#attestation'
-import { toSeconds } from '#base/brand.ts'
+import { toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import { listMember, textMember } from '#base/members.ts'
 import { createAllowlistReader, PINNED_REGISTRY } from '#client'
@@ -30,8 +30,19 @@ export async function judgeSessionById(
   id: string,
 ): Promise<JudgedSession & { readonly isLive: boolean }> {
   const session = await fetchSession(id)
-  const [live, allowlist, simulation, bundle] = await Promise.all([
-    askLive(session),
+  const live = await askLive(session)
+  const judged = await judgeRecord({ session, id, live, usedAt: toSeconds(clock()) })
+  return { ...judged, isLive: live !== undefined }
+}
+
+async function judgeRecord(given: {
+  readonly session: SessionRecord
+  readonly id: string
+  readonly live: Answer | undefined
+  readonly usedAt: UnixSeconds
+}): Promise<JudgedSession> {
+  const { session, id, live, usedAt } = given
+  const [allowlist, simulation, bundle] = await Promise.all([
     readAllowlist(),
     readSimulation(),
     call(`/v1/aci/sessions/${id}/collateral`).catch(() => undefined),
@@ -42,11 +53,10 @@ export async function judgeSessionById(
       ? NO_COLLATERAL
       : parseBundle(bundle, { now, maxAgeSeconds: BUNDLE_SECONDS }).collateral
   const collateral = new Map([...(simulation?.collateral ?? []), ...bundled])
-  const judged = await judgeSession({
-    ...{ session, askedAs: id, live, allowlist, collateral, now },
+  return judgeSession({
+    ...{ session, askedAs: id, live, allowlist, collateral, now, usedAt },
     anchors: simulation?.anchors,
   })
-  return { ...judged, isLive: live !== undefined }
 }
 
 async function fetchSession(id: string): Promise<SessionRecord> {
@@ -102,7 +112,10 @@ export async function judgeReceipt(json: unknown): Promise<JudgedReceipt> {
   const id = textMember(listed[0], 'session_id') ?? ''
   if (!SESSION_ID.test(id))
     throw new Error('This gateway knows no session of the key that signed it.')
-  const checks = await checkReceipt(receipt, (await fetchSession(id)).keyset, webProvider)
-  const { checks: sessionChecks } = await judgeSessionById(id)
+  const session = await fetchSession(id)
+  const checks = await checkReceipt(receipt, session.keyset, webProvider)
+  // The keys must have been alive when it was signed, not when it is read.
+  const usedAt = unixSeconds(receipt.served_at - 1)
+  const { checks: sessionChecks } = await judgeRecord({ session, id, live: undefined, usedAt })
   return { receipt, session: id, checks: [...checks, ...sessionChecks] }
 }
