@@ -15,7 +15,7 @@ import {
 import { openWorld, WORLD_START_MS } from '../support/open-world.ts'
 
 /** What every page owes its reader, whatever it shows: measured in a real Chromium. */
-const PAGES = ['/', '/chat', '/dashboard', '/top-up']
+const PAGES = ['/', '/chat', '/dashboard', '/top-up', '/trust', '/hosts', '/operator']
 const MAX_FIRST_LOAD_BYTES = 100 * 1024
 const SLOWER = 4
 const MAX_READY_MS = 2_000
