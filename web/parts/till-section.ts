@@ -44,7 +44,7 @@ function reserves(told: unknown, { ticker }: Site): Html {
   return html`<div><h3>Proof of reserves, ${utcTime(numberMember(told, 'at') ?? 0)}</h3>
 <dl class="facts"><dt>Owed to ${numberMember(told, 'accounts')} accounts</dt><dd>${amountOf(amount(liabilities, 'accounts'), ticker)}</dd>
 <dt>Owed to hosts</dt><dd>${amountOf(amount(liabilities, 'hosts'), ticker)}</dd>
-<dt>Covered by the Till</dt><dd>${covered === true ? 'yes' : covered === false ? html`<strong>no</strong>` : 'not known'}</dd>
+<dt>Covered by the Till</dt><dd>${covered === true ? 'yes' : covered === false ? html`<strong>not at this moment</strong>` : 'not known'}</dd>
 <dt>Root</dt><dd><code title="${textMember(told, 'root') ?? ''}">${shortId(textMember(told, 'root') ?? '', 16, 8)}</code></dd></dl>
 <p class="note">Your account page checks that your balance is part of this root.</p></div>`
 }
