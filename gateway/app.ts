@@ -16,10 +16,14 @@ import { adminRoutes } from './routes/admin.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { chequeRoutes } from './routes/cheques.ts'
 import { exitRoutes } from './routes/exit.ts'
+import { keyRoutes } from './routes/keys.ts'
 import { modelRoutes } from './routes/models.ts'
+import { openRouterRoutes } from './routes/openrouter.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { receiptRoutes } from './routes/receipts.ts'
 import { runnerRoutes } from './routes/runners.ts'
+import { signInRoutes } from './routes/sign-in.ts'
+import { webhookRoutes } from './routes/webhook.ts'
 
 /** Parts of OpenAI's API that this gateway does not have: told apart from a misspelt URL. */
 const NOT_IMPLEMENTED =
@@ -53,7 +57,15 @@ export function createFrontApp(
 
 /** The routes that any number of places can serve. */
 function frontRoutes(deps: FrontDeps): readonly Hono<AppEnv>[] {
-  return [accountRoutes(deps), chequeRoutes(deps), receiptRoutes(deps)]
+  return [
+    accountRoutes(deps),
+    keyRoutes(deps),
+    signInRoutes(deps),
+    openRouterRoutes(deps),
+    webhookRoutes(deps),
+    chequeRoutes(deps),
+    receiptRoutes(deps),
+  ]
 }
 
 function open(

@@ -1,9 +1,10 @@
 import type { RegistrySnapshot } from '#contracts'
 import type { Authenticator } from './accounts/authenticator.ts'
-import type { KeyDeps } from './accounts/keys.ts'
-import type { OpenAccountDeps } from './accounts/open-account.ts'
+import type { SignInDeps } from './accounts/sign-in.ts'
+import type { WebhookDeps } from './accounts/tell-webhooks.ts'
 import type { SelfAttestor } from './attest/self-attestor.ts'
 import type { AccountId } from './db/ids.ts'
+import type { Strangers } from './http/limit-strangers.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
 import type { MoneyWatch } from './money/money-watch.ts'
@@ -12,6 +13,7 @@ import type { TillViews } from './money/till-views.ts'
 import type { ServePages } from './pages.ts'
 import type { DeliverDeps } from './receipts/take-batch.ts'
 import type { RunnersDeps } from './runners/deps.ts'
+import type { UrlRules } from './runners/runner-url.ts'
 
 /** What the chain says about this gateway's Till, for people. */
 export interface TillView {
@@ -27,7 +29,9 @@ export interface TillView {
 export interface FrontDeps {
   readonly inference: InferenceDeps
   readonly receipts: DeliverDeps
-  readonly accounts: OpenAccountDeps & KeyDeps
+  readonly accounts: SignInDeps
+  readonly strangers: Strangers
+  readonly webhooks: WebhookDeps & { readonly rules: UrlRules }
   readonly authenticator: Authenticator
   readonly till: TillView | undefined
   readonly commissionBps: number

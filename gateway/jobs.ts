@@ -1,5 +1,6 @@
 import type { CollateralSource } from '#attestation'
-import { type Clock, toSeconds } from '#base/brand.ts'
+import { type Clock, toSeconds, unixMs } from '#base/brand.ts'
+import { tellWebhooks, type WebhookDeps } from './accounts/tell-webhooks.ts'
 import type { Ledger } from './ledger/port.ts'
 import { appraiseLeases } from './runners/appraise-leases.ts'
 import type { RunnersDeps } from './runners/deps.ts'
@@ -16,12 +17,17 @@ export interface JobsDeps {
   readonly ledger: Ledger
   readonly runners: RunnersDeps
   readonly collateral: CollateralSource
+  readonly webhooks: WebhookDeps
   /** Moves the write-ahead log into the file. */
   readonly checkpoint: () => void
   /** Jobs of the money side, when this gateway has a Till, and those of its platform. */
   readonly others: readonly Job[]
   readonly clock: Clock
 }
+
+/** An account that never had money is forgotten after a week. */
+const UNFUNDED_MS = 7 * 86_400_000
+const MAX_EXPIRED = 10_000
 
 /** Every job of a gateway in one process. */
 export function createJobs(deps: JobsDeps): readonly Job[] {
@@ -34,6 +40,16 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
         await ledger.commit([{ op: 'maintain', now: toSeconds(clock()) }])
       },
     },
+    {
+      // Nobody's money is in them, and their owners may open them again.
+      name: 'expire accounts',
+      everyMs: 3_600_000,
+      run: async () => {
+        const before = unixMs(clock() - UNFUNDED_MS)
+        await ledger.commit([{ op: 'expire_accounts', before, limit: MAX_EXPIRED }])
+      },
+    },
+    { name: 'webhooks', everyMs: 5_000, run: () => tellWebhooks(deps.webhooks) },
     { name: 'checkpoint', everyMs: 5_000, run: async () => deps.checkpoint() },
     ...createRunnerJobs(runners, deps.collateral),
     ...deps.others,

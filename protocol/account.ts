@@ -13,6 +13,7 @@ import {
   seconds,
   text,
 } from './parse.ts'
+import { parseTonProof } from './ton-proof.ts'
 
 /** 32 Crockford base32 characters; contracts/ computes and checks it. */
 export const accountId = text(32, /^[0-9A-HJKMNP-TV-Z]{32}$/)
@@ -46,6 +47,26 @@ export function accountStatement(said: {
 }): Bytes {
   const { gateway, account, issued_at, nonce } = said
   return canonical({ purpose: PURPOSE.account, gateway, account, issued_at, nonce })
+}
+
+/**
+ * `POST /v1/auth/session`: the owner signs a nonce of the gateway's, by its key or by its wallet.
+ * @see SPEC.md section 10.6
+ */
+export const parseSignInRequest = exact({
+  account: accountId,
+  nonce: hexOf(16),
+  /** By the account's `owner_key` over `signInStatement`. */
+  signature: optional(hexOf(64)),
+  /** By the account's `owner`, with purpose `signIn` and the account as subject. */
+  ton_proof: optional(parseTonProof),
+})
+export type SignInRequest = Parsed<typeof parseSignInRequest>
+
+/** The bytes that the owner key signs for a session. */
+export function signInStatement(said: { gateway: string; account: string; nonce: string }): Bytes {
+  const { gateway, account, nonce } = said
+  return canonical({ purpose: PURPOSE.session, gateway, account, nonce })
 }
 
 /**

@@ -14,6 +14,9 @@ export {
   parseChequeRequest,
   parseExitCancel,
   parseExitRequest,
+  parseSignInRequest,
+  type SignInRequest,
+  signInStatement,
 } from './account.ts'
 export { type Allowance, MAX_ATTEMPT, openAllowance, sealAllowance } from './allowance.ts'
 export { allowanceKeyFromEnc, openAllowanceContext } from './allowance-key.ts'

@@ -42,6 +42,7 @@ export const PURPOSE = {
   heartbeat: 'cocoon.heartbeat.v1',
   tunnel: 'cocoon.tunnel.v1',
   account: 'cocoon.account.v1',
+  session: 'cocoon.session.v1',
   allowance: 'cocoon.allowance.v1',
   refusal: 'cocoon.refusal.v1',
 } as const

@@ -152,7 +152,22 @@ describe('openapi.yaml', () => {
 
 describe('the recorder', () => {
   const check = createChecker(readDescription())
-  const key = { id: 'key_1', object: 'api_key', name: '', masked: 'sk', sealed_only: false }
+  const key = {
+    id: 'key_1',
+    object: 'api_key',
+    name: '',
+    masked: 'sk',
+    role: 'admin',
+    sealed_only: false,
+    models: null,
+    allowed_origins: null,
+    max_price: { input: null, output: '5' },
+    requests_per_minute: null,
+    tokens_per_minute: null,
+    concurrency: null,
+    budget: null,
+    previous_until: null,
+  }
   const times = { expires_at: null, revoked_at: null, created_at: 1 }
   const answer = (status: number, body: unknown, more: Partial<Exchange> = {}): Exchange => ({
     origin: 'http://gateway',

@@ -1,5 +1,6 @@
 import { hex } from '#base/bytes.ts'
 import { createAuthenticator } from '../accounts/authenticator.ts'
+import { createSessionTokens } from '../accounts/session-token.ts'
 import type { FrontDeps, TillView } from '../deps.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
 import type { Offers } from '../inference/catalog.ts'
@@ -7,6 +8,7 @@ import type { PlaintextRule } from '../inference/deps.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { createWaitingRoom } from '../inference/waiting-room.ts'
+import { createAddressLimiter } from '../limits/address-limiter.ts'
 import { createLimiter } from '../limits/limiter.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
@@ -89,12 +91,32 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
     },
     accounts: {
       ...keys,
+      sessions: createSessionTokens({
+        secret: deriveSecret(platform, 'sessions'),
+        gateway: publicUrl,
+        clock,
+      }),
+      challenges: hashes.macKey(deriveSecret(platform, 'sign-in nonces')),
       random,
       forget: (account) => authenticator.forget(account),
       gateway: publicUrl,
       verify: verifier.verify,
     },
     authenticator,
+    strangers: {
+      limiter: createAddressLimiter(config.accountsPerHour, clock),
+      trustedProxies: new Set(),
+    },
+    webhooks: {
+      ledger,
+      hashes,
+      secrets: hashes.macKey(deriveSecret(platform, 'webhooks')),
+      upstream,
+      watchdog,
+      clock,
+      log,
+      rules: { loopback: !config.production },
+    },
     till: tillView(platform),
     commissionBps: config.commissionBps,
     closing: platform.closing,

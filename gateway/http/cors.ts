@@ -48,7 +48,7 @@ export function preflightHeaders(asked: string | undefined): Readonly<Record<str
   const list = asked !== undefined && /^[A-Za-z0-9, _-]*$/.test(asked) ? asked : ''
   return {
     ...COMMON_HEADERS,
-    'access-control-allow-methods': 'GET, POST, PATCH, DELETE, OPTIONS',
+    'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
     'access-control-allow-headers': list.slice(0, MAX_HEADER_LIST),
     'access-control-max-age': PREFLIGHT_SECONDS,
     vary: 'access-control-request-headers',

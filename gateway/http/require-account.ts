@@ -1,20 +1,54 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Identity } from '../accounts/authenticator.ts'
+import { isSessionToken } from '../accounts/session-token.ts'
+import type { AccountId, KeyId } from '../db/ids.ts'
 import type { FrontDeps } from '../deps.ts'
-import { authenticate, readKey } from './authenticate.ts'
+import { ApiError } from '../errors.ts'
+import { authenticate, fromAccountError, readKey } from './authenticate.ts'
 import type { AppEnv } from './env.ts'
 
-/** Lets only callers with an API key through, and shows them everything that they have already paid for. */
+/** Who asks about an account. */
+export interface Caller {
+  readonly account: AccountId
+  /** Null for an owner who signed in. */
+  readonly key: KeyId | null
+  /** May make, change and revoke keys, and see what other keys did. */
+  readonly isAdmin: boolean
+}
+
+/**
+ * Lets only callers with an API key or a session through, and shows them everything that they have already paid for.
+ */
 export function requireAccount(deps: FrontDeps): MiddlewareHandler<AppEnv> {
   return async function account(context, next) {
-    const key = readKey(context.req.header('authorization'), context.req.header('x-api-key'))
-    const identity = await authenticate(deps.authenticator, key)
-    context.set('identity', identity)
-    await deps.pendingOf(identity.account)
+    const text = readKey(context.req.header('authorization'), context.req.header('x-api-key'))
+    const caller = isSessionToken(text) ? await ownerOf(deps, text) : await holderOf(deps, text)
+    context.set('caller', caller)
+    await deps.pendingOf(caller.account)
     await next()
   }
 }
 
-export function identityOf(context: Context<AppEnv>): Identity {
-  return context.get('identity')
+/** After `requireAccount`: a leaked inference key makes no keys and sees nobody else's usage. */
+export const requireAdmin: MiddlewareHandler<AppEnv> = async function admin(context, next) {
+  if (!callerOf(context).isAdmin) {
+    throw new ApiError('admin_key_required', 'This takes an admin key of the account, or its owner')
+  }
+  await next()
+}
+
+export function callerOf(context: Context<AppEnv>): Caller {
+  return context.get('caller')
+}
+
+async function holderOf(deps: FrontDeps, text: string): Promise<Caller> {
+  const { account, key, role } = await authenticate(deps.authenticator, text)
+  return { account, key, isAdmin: role === 'admin' }
+}
+
+async function ownerOf(deps: FrontDeps, token: string): Promise<Caller> {
+  try {
+    return { account: await deps.accounts.sessions.read(token), key: null, isAdmin: true }
+  } catch (error) {
+    throw fromAccountError(error)
+  }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '#base/brand.ts'
 import type { Identity } from '../accounts/authenticator.ts'
 import type { AccountId, KeyId, RequestId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
+import type { KeyRules } from '../ledger/port.ts'
 import { type FullAt, giveBackTo, lookInto, type Rate, takeFrom } from './gcra.ts'
 
 const MINUTE_MS = 60_000
@@ -12,6 +13,8 @@ export interface Limiter {
   enter(identity: Identity): Admission
   /** A receipt says how many tokens the request used: the rest is given back. 0: it came to nothing. */
   used(request: RequestId, tokens: number): void
+  /** `x-ratelimit-*` of a key as they are now. */
+  look(key: Pick<Identity, 'key' | 'rules'>): Readonly<Record<string, string>>
 }
 
 /** A request between its coming and its end. */
@@ -115,6 +118,15 @@ export function createLimiter({ clock, accountConcurrency }: LimiterOptions): Li
     }
   }
 
+  function headersFor(rules: KeyRules, state: KeyState): Readonly<Record<string, string>> {
+    const requests = perMinute(rules.requestsPerMinute)
+    const tokens = perMinute(rules.tokensPerMinute)
+    return {
+      ...(requests && headersOf('requests', state.requests, requests)),
+      ...(tokens && headersOf('tokens', state.tokens, tokens)),
+    }
+  }
+
   function takeRequest(state: KeyState, rate: Rate): void {
     const result = takeFrom(state.requests, rate, 1, clock())
     if (!result.ok) {
@@ -146,13 +158,7 @@ export function createLimiter({ clock, accountConcurrency }: LimiterOptions): Li
             takeTokens(state, tokens, request, amount)
           }
         },
-        headers: () =>
-          state === undefined
-            ? NO_HEADERS
-            : {
-                ...(requests && headersOf('requests', state.requests, requests)),
-                ...(tokens && headersOf('tokens', state.tokens, tokens)),
-              },
+        headers: () => (state === undefined ? NO_HEADERS : headersFor(rules, state)),
         leave() {
           if (!isIn) return
           isIn = false
@@ -164,11 +170,14 @@ export function createLimiter({ clock, accountConcurrency }: LimiterOptions): Li
       }
     },
     used: giveBack,
+    look: ({ key, rules }) => headersFor(rules, keys.get(key) ?? FRESH),
   }
 }
 
 type What = 'requests' | 'tokens'
 
+/** Of a key that was not used lately. */
+const FRESH: KeyState = { requests: 0, tokens: 0, inFlight: 0 }
 const NO_HEADERS: Readonly<Record<string, string>> = {}
 
 function isLimited({ rules }: Identity): boolean {

@@ -197,7 +197,10 @@ function mainHandler(
   const hono = createApp(app)
   const listen = getRequestListener(
     (request, { incoming }) =>
-      hono.fetch(request, { isLocal: isLoopback(incoming.socket.remoteAddress ?? '') }),
+      hono.fetch(request, {
+        isLocal: isLoopback(incoming.socket.remoteAddress ?? ''),
+        remote: incoming.socket.remoteAddress,
+      }),
     { overrideGlobalObjects: false },
   )
   return (request, response) => {
@@ -229,6 +232,7 @@ function startJobs(
     ledger: app.runners.ledger,
     runners: app.runners,
     collateral,
+    webhooks: app.webhooks,
     checkpoint: () => store.checkpoint(),
     others: [...others, ...selfJobs(app)],
     clock: deps.clock,

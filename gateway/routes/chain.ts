@@ -4,7 +4,7 @@ import { tonAddress } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
-import { identityOf, requireAccount } from '../http/require-account.ts'
+import { callerOf, requireAccount } from '../http/require-account.ts'
 import { MoneyError } from '../money/errors.ts'
 import { isCovered, type ReservesSnapshot } from '../money/reserves.ts'
 import type { TillState } from '../money/till-views.ts'
@@ -29,7 +29,7 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.get('/v1/account/reserves', requireAccount(deps), async (context) => {
     const snapshot = await deps.reserves?.snapshot()
-    const proof = snapshot?.proofFor(identityOf(context).account)
+    const proof = snapshot?.proofFor(callerOf(context).account)
     if (proof === undefined) {
       throw new ApiError(
         'account_not_found',

@@ -12,7 +12,7 @@ import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
-import { identityOf, requireAccount } from '../http/require-account.ts'
+import { callerOf, requireAccount } from '../http/require-account.ts'
 import type { AcceptChequeResult } from '../ledger/port.ts'
 
 const MAX_BODY_BYTES = 4 * 1024
@@ -23,7 +23,7 @@ export function chequeRoutes(deps: FrontDeps): Hono<AppEnv> {
 
   app.post('/v1/account/cheques', requireAccount(deps), async (context) => {
     const cheque = readCheque(deps, await readJson(context, MAX_BODY_BYTES))
-    const { account } = identityOf(context)
+    const { account } = callerOf(context)
     if (cheque.account !== account) {
       throw new ApiError('forbidden', 'The cheque is of another account', { param: 'account' })
     }

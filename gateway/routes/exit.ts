@@ -16,7 +16,7 @@ import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
-import { identityOf, requireAccount } from '../http/require-account.ts'
+import { callerOf, requireAccount } from '../http/require-account.ts'
 import type { OrderedExit } from '../ledger/port.ts'
 import { MoneyError } from '../money/errors.ts'
 import type { ExitState, TillViews } from '../money/till-views.ts'
@@ -34,12 +34,12 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
   const account = requireAccount(deps)
 
   app.get('/v1/account/exit', account, async (context) => {
-    const { account } = identityOf(context)
+    const { account } = callerOf(context)
     return context.json(await viewOf(deps, account))
   })
 
   app.post('/v1/account/exit', account, async (context) => {
-    const { account } = identityOf(context)
+    const { account } = callerOf(context)
     const till = requireTill(deps)
     if (!deps.takesExits) throw new ApiError('not_implemented', NO_CASHIER)
     const request = read(parseExitRequest, await readJson(context, MAX_BODY_BYTES))
@@ -65,7 +65,7 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
   })
 
   app.delete('/v1/account/exit', account, async (context) => {
-    const { account } = identityOf(context)
+    const { account } = callerOf(context)
     const till = requireTill(deps)
     const request = read(parseExitCancel, await readJson(context, MAX_BODY_BYTES))
     requireSame(request, till, account)

@@ -4,7 +4,7 @@ import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
-import { identityOf, requireAccount } from '../http/require-account.ts'
+import { callerOf, requireAccount } from '../http/require-account.ts'
 import { takeBatch } from '../receipts/take-batch.ts'
 
 const RECEIPT_ID = /^(req_[0-9a-f]{32})(?:\.([1-9][0-9]{0,2}))?$/
@@ -23,7 +23,7 @@ export function receiptRoutes(deps: FrontDeps): Hono<AppEnv> {
   app.get('/v1/aci/receipts/:id', requireAccount(deps), async (context) => {
     const match = RECEIPT_ID.exec(context.req.param('id'))
     if (match === null) throw new ApiError('not_found', 'No such receipt')
-    const { account } = identityOf(context)
+    const { account } = callerOf(context)
     const request = requestId(match[1] ?? '')
     const attempt = Number(match[2] ?? '1')
     const [found] = await deps.inference.ledger.commit([

@@ -13,7 +13,12 @@ export async function serveRequest(
   waitUntil: (work: Promise<unknown>) => void,
 ): Promise<Response> {
   const own = await runnerOfHost(front, request)
-  return serveExchange(front, request, { own, waitUntil }) ?? front.app.fetch(request)
+  return (
+    serveExchange(front, request, { own, waitUntil }) ??
+    front.app.fetch(request, {
+      remote: request.headers.get('cf-connecting-ip') ?? undefined,
+    })
+  )
 }
 
 /** The runner whose own origin the request came to. */
