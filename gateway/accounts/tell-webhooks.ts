@@ -61,7 +61,7 @@ function deliver(deps: WebhookDeps, webhook: DueWebhook): Promise<boolean> {
     })
     const call = deps.upstream.send(
       {
-        target: { url: url.origin, pins: [] },
+        target: { kind: 'direct', url: url.origin, pins: [] },
         method: 'POST',
         path: url.pathname + url.search,
         headers: headersOf(deps, webhook, body),
