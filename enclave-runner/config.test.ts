@@ -43,6 +43,26 @@ describe('runner settings', () => {
     })
   })
 
+  test('a folder of weights is served by an engine that production confines', () => {
+    const image = { MODEL: 'm', WEIGHTS_PATH: '/weights', ENGINE: 'vllm' }
+    const host = { WALLET, GATEWAYS: 'https://a.example' }
+    expect(readRunnerConfig({ image, host })).toMatchObject({
+      engine: {
+        kind: 'managed',
+        program: 'vllm',
+        path: '/usr/local/bin:/usr/bin:/bin',
+        weightsPath: '/weights',
+        confined: true,
+      },
+    })
+    const llama = { ...image, ENGINE: 'llama-server' }
+    expect(problemsOf(llama, host)).toContain('CONTEXT_LENGTH')
+    expect(problemsOf(image, { ...host, ENGINE: 'vllm' })).toContain(
+      'ENGINE may not come from the host',
+    )
+    expect(problemsOf(image, { ...host, ENGINE_PATH: '/tmp' })).toContain('ENGINE_PATH may not')
+  })
+
   test('every bad setting is named at once', () => {
     const problems = problemsOf({
       ...development,

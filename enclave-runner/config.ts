@@ -1,5 +1,6 @@
 import { CodedError } from '#base/coded-error.ts'
 import type { Nano } from '#base/nano.ts'
+import { PROGRAMS, type ProgramName } from './engine/managed/programs.ts'
 import { parseScript } from './engine/scripted.ts'
 import type { Settings, SettingValues } from './settings.ts'
 import { SETTINGS } from './settings.ts'
@@ -45,6 +46,16 @@ export interface ModelConfig {
 }
 
 export type EngineConfig =
+  | {
+      readonly kind: 'managed'
+      readonly program: ProgramName
+      /** Folders in which the program is looked for. */
+      readonly path: string
+      /** A file, or a folder as Hugging Face gives it out. */
+      readonly weightsPath: string
+      /** Another user without a network (H13). */
+      readonly confined: boolean
+    }
   | { readonly kind: 'demo'; readonly weightsPath: string }
   | {
       readonly kind: 'openai-url'
@@ -89,7 +100,7 @@ export function readRunnerConfig({ image, host }: SettingSources): RunnerConfig 
   const isProduction = image['RUNNER_ENV'] !== 'development'
   const problems = isProduction ? findDangers(image, host) : []
   const values = readSettings({ ...image, ...host }, isProduction, problems)
-  const engine = values === undefined ? undefined : chooseEngine(values, problems)
+  const engine = values === undefined ? undefined : chooseEngine(values, isProduction, problems)
   const transport =
     values === undefined ? undefined : chooseTransport(values, isProduction, problems)
   const isWhole = values !== undefined && engine !== undefined && transport !== undefined
@@ -150,15 +161,19 @@ function chooseTransport(
   return undefined
 }
 
-function chooseEngine(values: SettingValues, problems: string[]): EngineConfig | undefined {
+function chooseEngine(
+  values: SettingValues,
+  isProduction: boolean,
+  problems: string[],
+): EngineConfig | undefined {
   const { ENGINE_URL: url, ENGINE_SCRIPT: script, WEIGHTS_PATH: weightsPath } = values
   if ([url, script, weightsPath].filter((value) => value !== undefined).length !== 1) {
     problems.push('set exactly one of ENGINE_URL, WEIGHTS_PATH, ENGINE_SCRIPT')
     return undefined
   }
-  if (weightsPath !== undefined) return { kind: 'demo', weightsPath }
+  if (weightsPath !== undefined) return chooseWeights(values, weightsPath, isProduction, problems)
   if (values.WEIGHTS_DIGEST === undefined) {
-    problems.push('WEIGHTS_DIGEST is missing: only the demonstration engine computes it')
+    problems.push('WEIGHTS_DIGEST is missing: nobody measures the weights of a foreign engine')
   }
   if (url !== undefined) {
     const { ENGINE_API_KEY: apiKey, ENGINE_MODEL: engineModel } = values
@@ -170,6 +185,23 @@ function chooseEngine(values: SettingValues, problems: string[]): EngineConfig |
   }
   return { kind: 'scripted', script }
 }
+
+function chooseWeights(
+  { ENGINE: name, ENGINE_PATH: path, CONTEXT_LENGTH: contextLength }: SettingValues,
+  weightsPath: string,
+  isProduction: boolean,
+  problems: string[],
+): EngineConfig {
+  const program = MANAGED.find((known) => known === name)
+  if (program === undefined) return { kind: 'demo', weightsPath }
+  if (program === 'llama-server' && contextLength === undefined) {
+    problems.push('CONTEXT_LENGTH is missing: llama-server divides its context by it')
+  }
+  return { kind: 'managed', program, path, weightsPath, confined: isProduction }
+}
+
+// Sound: the keys of a table of constants.
+const MANAGED = Object.keys(PROGRAMS) as readonly ProgramName[]
 
 function findDangers(image: Settings, host: Settings): string[] {
   const dangerous = DANGEROUS_ENVIRONMENT.filter(

@@ -118,10 +118,24 @@ export const SETTINGS = {
   }),
   WEIGHTS_PATH: setting({
     flag: 'weights',
-    help: 'GGUF file for the built-in demonstration engine',
+    help: 'file or folder of the weights; the runner measures them and starts ENGINE on them',
     fallback: undefined,
     host: false,
     parse: optional((text) => text),
+  }),
+  ENGINE: setting({
+    flag: 'engine',
+    help: 'vllm or llama-server: started and confined by the runner; demo: the built-in one',
+    fallback: 'demo',
+    host: false,
+    parse: oneOf('demo', 'vllm', 'llama-server'),
+  }),
+  ENGINE_PATH: setting({
+    flag: 'engine-path',
+    help: "folders in which ENGINE's program is looked for, separated by colons",
+    fallback: '/usr/local/bin:/usr/bin:/bin',
+    host: false,
+    parse: required((text) => text),
   }),
   ENGINE_URL: guarded(
     setting({

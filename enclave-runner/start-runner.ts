@@ -56,7 +56,13 @@ const DRAIN_MS = 30_000
 export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promise<Runner> {
   const { clock, random, log, wait, fetch } = deps
   const now = (): number => toSeconds(clock())
-  const { engine, weights } = await openEngine(config.engine, config.model, { clock, random })
+  const { engine, weights } = await openEngine(config.engine, config.model, {
+    clock,
+    random,
+    wait,
+    log,
+    capacity: config.capacity,
+  })
   const outbox = openOutbox(config.outboxPath)
   const delivery = startDelivery({ outbox, fetch, random, wait, log })
   const attestation = createAttestation(config, deps, engine, weights, now)
@@ -77,6 +83,7 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
     wait,
     keepOpen,
     inFlight: () => handler.inFlight,
+    capacity: async () => ((await engine.healthy()) ? capacity : 0),
   }
   const offer = makeOffer(config, engine, door.transport)
   const loops = config.gateways.map((gateway) => keepLease(leaseDeps, gateway, offer, stop.signal))

@@ -11,7 +11,7 @@ import {
   simulatedQuoter,
   simulationOf,
 } from '#dev/world/simulated-tee.ts'
-import { openEngine, QuoteError } from '#enclave-runner/main.ts'
+import { openEngine, processDeps, QuoteError } from '#enclave-runner/main.ts'
 import type { CommandIo } from '../command.ts'
 import type { DoctorDeps } from '../doctor/examine.ts'
 import { requestAdmission } from '../registry/request.ts'
@@ -45,8 +45,8 @@ const well: DoctorDeps = {
   clock: () => unixMs(NOW * 1000),
   random,
   openQuoter: async () => simulatedQuoter(tee, 0),
-  openEngine: ({ engine, model }) =>
-    openEngine(engine, model, { clock: () => unixMs(NOW * 1000), random }),
+  openEngine: ({ engine, model, capacity }) =>
+    openEngine(engine, model, { ...processDeps(), capacity, log: () => {} }),
 }
 
 const SETTINGS = [

@@ -33,7 +33,9 @@ export const runner: Command = {
     const deps = processDeps()
     const quoter = await openDevices(deps.random)
     const running = await startRunner(config, { ...deps, quoter, verifyVoucher })
-    io.out(`runner: ${running.origin}`)
+    io.out(
+      running.origin === undefined ? 'runner: dials its gateways' : `runner: ${running.origin}`,
+    )
     await new Promise<void>((resolve) => {
       io.stopped.addEventListener('abort', () => resolve(), { once: true })
     })

@@ -1,5 +1,5 @@
 import { unixMs } from '#base/brand.ts'
-import { openEngine } from '#enclave-runner/main.ts'
+import { openEngine, processDeps } from '#enclave-runner/main.ts'
 import { openDevices } from '../devices.ts'
 import type { DoctorDeps } from './examine.ts'
 
@@ -12,5 +12,6 @@ export const thisMachine: DoctorDeps = {
   clock,
   random,
   openQuoter: () => openDevices(random),
-  openEngine: ({ engine, model }) => openEngine(engine, model, { clock, random }),
+  openEngine: ({ engine, model, capacity }) =>
+    openEngine(engine, model, { ...processDeps(), capacity, log: () => {} }),
 }

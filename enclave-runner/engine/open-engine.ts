@@ -1,12 +1,14 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Clock, Random } from '#base/brand.ts'
 import type { EngineConfig, ModelConfig } from '../config.ts'
+import type { Log, Wait } from '../runtime.ts'
 import { createDemoEngine } from './demo/demo-engine.ts'
 import type { Engine } from './engine.ts'
 import { EngineError } from './engine-error.ts'
+import { openManagedEngine } from './managed/managed-engine.ts'
 import { openOpenAiEngine } from './openai/openai-engine.ts'
 import { createScriptedEngine, parseScript } from './scripted.ts'
+import { measureWeights, type Progress } from './weights.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine
@@ -17,6 +19,10 @@ export interface OpenedEngine {
 interface EngineDeps {
   readonly clock: Clock
   readonly random: Random
+  readonly wait: Wait
+  readonly log: Log
+  /** Requests at once. */
+  readonly capacity: number
 }
 
 const TIMEOUTS = { connectMs: 5_000, firstByteMs: 600_000, idleMs: 120_000 }
@@ -34,12 +40,28 @@ type Openers = {
 
 const OPENERS: Openers = {
   async demo({ weightsPath }, model, deps) {
-    const weights = new Uint8Array(await readFile(weightsPath))
-    const digest = `sha256:${createHash('sha256').update(weights).digest('hex')}`
-    if (model.weights !== undefined && model.weights !== digest) {
-      throw new EngineError('engine_failed', 'the weights file has another digest than configured')
-    }
-    return { engine: createDemoEngine({ weights, ...deps }), weights: digest }
+    const weights = await checkWeights(weightsPath, model, deps)
+    const bytes = new Uint8Array(await readFile(weightsPath))
+    return { engine: createDemoEngine({ weights: bytes, ...deps }), weights }
+  },
+  async managed({ program, path, weightsPath, confined }, model, deps) {
+    // Measured first: an engine never sees weights of another model.
+    const weights = await checkWeights(weightsPath, model, deps)
+    const { capacity } = deps
+    const engine = await openManagedEngine(
+      {
+        program,
+        path,
+        weightsPath,
+        model: model.id,
+        capacity,
+        contextLength: model.contextLength,
+        confined,
+        timeouts: TIMEOUTS,
+      },
+      deps,
+    )
+    return { engine, weights }
   },
   async 'openai-url'({ url, apiKey, engineModel }, model, { random }) {
     const engine = await openOpenAiEngine({
@@ -63,6 +85,28 @@ const OPENERS: Openers = {
       weights: model.weights ?? NO_WEIGHTS,
     }
   },
+}
+
+/** Measures the weights and compares them with what the configuration expects. @throws EngineError */
+async function checkWeights(path: string, model: ModelConfig, deps: EngineDeps): Promise<string> {
+  const { digest, files } = await measureWeights(path, slowly(deps))
+  deps.log('info', 'weights measured', { digest, files: files.length })
+  if (model.weights !== undefined && model.weights !== digest) {
+    throw new EngineError('engine_failed', 'the weights have another digest than configured')
+  }
+  return digest
+}
+
+const PROGRESS_MS = 10_000
+
+/** Hundreds of gigabytes take minutes: says so now and then. */
+function slowly({ clock, log }: EngineDeps): Progress {
+  let last = clock()
+  return (done, total) => {
+    if (clock() - last < PROGRESS_MS) return
+    last = clock()
+    log('info', 'measuring weights', { percent: Math.floor((100 * done) / total) })
+  }
 }
 
 /** Opens the configured engine. @throws EngineError, GgufError */

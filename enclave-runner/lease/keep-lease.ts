@@ -29,6 +29,8 @@ export interface LeaseDeps extends RegisterDeps {
   /** Unix seconds. */
   readonly now: () => number
   readonly inFlight: () => number
+  /** Requests that may be sent now: none while the engine is away. */
+  readonly capacity: () => Promise<number>
   /** Keeps the gateway's way to this runner open while a lease lives; undefined when it calls us by itself. */
   readonly keepOpen: ((lease: Lease, stop: AbortSignal) => Promise<void>) | undefined
 }
@@ -100,7 +102,7 @@ async function sendHeartbeats(
     await deps.wait(seconds * 1000, stop)
     if (stop.aborted || deps.identities.isDue(granted.lease.identity)) return
     try {
-      const answer = await sendHeartbeat(deps, granted.lease, offer.capacity, stop)
+      const answer = await sendHeartbeat(deps, granted.lease, await deps.capacity(), stop)
       seconds = answer.lease.heartbeat_seconds
       silent = 0
       await takeVoucher(deps, granted.lease, offer, answer.settlement.voucher)

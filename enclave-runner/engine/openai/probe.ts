@@ -32,12 +32,15 @@ export async function probeEngine(
   if (found === undefined || typeof found['id'] !== 'string') {
     throw new EngineError('engine_failed', 'the engine does not list the model')
   }
-  const contextLength = options.contextLength ?? readContext(found)
+  const owner = found['owned_by']
+  const ownedBy = typeof owner === 'string' && OWNER.test(owner) ? owner : 'unknown'
+  const contextLength =
+    options.contextLength ??
+    (ownedBy === 'llamacpp' ? await readPlace(upstream, signal) : undefined) ??
+    readContext(found)
   if (contextLength === undefined) {
     throw new EngineError('engine_failed', 'the engine does not tell its context length: set it')
   }
-  const owner = found['owned_by']
-  const ownedBy = typeof owner === 'string' && OWNER.test(owner) ? owner : 'unknown'
   return {
     engineModel: found['id'],
     contextLength,
@@ -64,6 +67,15 @@ export async function probeEndpoints(
   const paths = answer?.status === 200 && isObject(body) ? body['paths'] : undefined
   if (!isObject(paths)) return new Set(USUAL)
   return new Set(ENDPOINTS.filter((endpoint) => Object.hasOwn(paths, endpoint)))
+}
+
+/** llama.cpp divides its context among its places: what one request may have stands in `/props`. */
+async function readPlace(upstream: Upstream, signal: AbortSignal): Promise<number | undefined> {
+  const answer = await upstream.call({ method: 'GET', path: '/props', signal })
+  const body = await readJson(answer.pieces)
+  const settings =
+    answer.status === 200 && isObject(body) ? body['default_generation_settings'] : {}
+  return isObject(settings) ? readContext({ meta: { n_ctx: settings['n_ctx'] ?? 0 } }) : undefined
 }
 
 /** vLLM says `max_model_len`; llama.cpp `meta.n_ctx_train`. */
