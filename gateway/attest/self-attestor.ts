@@ -31,7 +31,8 @@ export interface SelfAttestorDeps {
   /** Makes a receipt key that only this process knows. */
   readonly makeSigner: () => Pick<Signer, 'keyId' | 'publicKey'>
   readonly origin: string
-  readonly tlsKeys: readonly TlsKey[]
+  /** The keys that clients meet now: new ones make a new keyset. */
+  readonly tlsKeys: () => readonly TlsKey[]
   readonly judge: JudgeDeps
   readonly clock: Clock
   readonly random: Random
@@ -53,8 +54,9 @@ export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
 
   const current = (): SelfIdentity => {
     const now = toSeconds(clock())
-    if (identity === undefined || now >= identity.madeAt + SELF_LIFETIME_SECONDS / 2) {
-      identity = createSelfIdentity(deps.origin, deps.makeSigner(), deps.tlsKeys, now)
+    const tlsKeys = deps.tlsKeys()
+    if (identity === undefined || isDue(identity, tlsKeys, now)) {
+      identity = createSelfIdentity(deps.origin, deps.makeSigner(), tlsKeys, now)
     }
     return identity
   }
@@ -76,6 +78,13 @@ export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
       }
     },
   }
+}
+
+/** Keys are replaced at half of their life, and when clients meet another TLS key than the keyset names. */
+function isDue(identity: SelfIdentity, tlsKeys: readonly TlsKey[], now: UnixSeconds): boolean {
+  const named = identity.keyset.tls_public_keys.map(({ spki_sha256 }) => spki_sha256)
+  const met = tlsKeys.map(({ spkiSha256 }) => spkiSha256)
+  return named.join() !== met.join() || now >= identity.madeAt + SELF_LIFETIME_SECONDS / 2
 }
 
 function tooMany(): ApiError {

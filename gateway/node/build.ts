@@ -52,7 +52,8 @@ export interface BuildInput {
   readonly pages: ServePages | undefined
   /** The confidential machine that this is; undefined: this gateway shows no evidence. */
   readonly machine: Machine | undefined
-  readonly tlsKeys: readonly TlsKey[]
+  /** Of the moment: a certificate is renewed while the gateway runs. */
+  readonly tlsKeys: () => readonly TlsKey[]
   readonly openapi: string
   readonly closing: AbortSignal
   readonly clock: Clock

@@ -1,5 +1,7 @@
+import { createHash, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
+import type { TlsKey } from '../attest/self-identity.ts'
 import type { Job } from '../jobs.ts'
 import type { Certificate, HttpServer } from './http-server.ts'
 
@@ -34,4 +36,10 @@ export function renewalJob(files: CertificateFiles, server: HttpServer, first: C
       current = next
     },
   }
+}
+
+/** The key of a certificate as a keyset names it. @param domain under which clients reach it */
+export function tlsKeyOf({ cert }: Certificate, domain: string): TlsKey {
+  const spki = new X509Certificate(cert).publicKey.export({ format: 'der', type: 'spki' })
+  return { spkiSha256: createHash('sha256').update(spki).digest('hex'), domain }
 }

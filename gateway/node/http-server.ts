@@ -40,6 +40,8 @@ export interface Certificate {
 export interface HttpServer {
   /** `http://host:port` as it listens; `https:` with a certificate. */
   readonly origin: string
+  /** What new connections get; undefined for plain HTTP. */
+  certificate(): Certificate | undefined
   /** New connections get this certificate; the old ones go on. @throws when it is none, and changes nothing */
   renew(certificate: Certificate): void
   /**
@@ -73,7 +75,7 @@ export async function openHttpServer(options: {
     ...limitsOf(options.times ?? TIMES),
     shouldUpgradeCallback: (request: IncomingMessage) => upgrades?.wanted(request) ?? false,
   }
-  const { server, renew } = makeServer(limits, certificate)
+  const { server, renew, current } = makeServer(limits, certificate)
   refuseBadHttp(server)
   const drain = createDrain(server)
   server.on('request', (request, response) => {
@@ -83,7 +85,8 @@ export async function openHttpServer(options: {
   if (upgrades !== undefined) server.on('upgrade', upgrades.take)
   await listen(server, options)
   const scheme = certificate === undefined ? 'http' : 'https'
-  return { origin: originOf(server, scheme, options.host), renew, close: drain.close }
+  const origin = originOf(server, scheme, options.host)
+  return { origin, renew, certificate: current, close: drain.close }
 }
 
 function limitsOf({ keepAliveMs, headersMs, requestMs, checkMs }: HttpTimes): ServerOptions {
@@ -99,16 +102,25 @@ function limitsOf({ keepAliveMs, headersMs, requestMs, checkMs }: HttpTimes): Se
 function makeServer(
   limits: ServerOptions,
   certificate: Certificate | undefined,
-): { server: Server | TlsServer; renew: HttpServer['renew'] } {
+): {
+  server: Server | TlsServer
+  renew: HttpServer['renew']
+  current: HttpServer['certificate']
+} {
   if (certificate === undefined) {
     const renew = (): never => {
       throw new TypeError('this listener speaks plain HTTP')
     }
-    return { server: createServer(limits), renew }
+    return { server: createServer(limits), renew, current: () => undefined }
   }
   const tls = { minVersion: 'TLSv1.2' } as const
   const server = createTlsServer({ ...limits, ...tls, ...certificate })
-  return { server, renew: (next) => server.setSecureContext({ ...tls, ...next }) }
+  let current = certificate
+  const renew = (next: Certificate): void => {
+    server.setSecureContext({ ...tls, ...next })
+    current = next
+  }
+  return { server, renew, current: () => current }
 }
 
 function listen(

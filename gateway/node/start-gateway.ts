@@ -4,6 +4,7 @@ import type { Clock, Random } from '#base/brand.ts'
 import { signerFromSeed } from '#protocol/node'
 import { createApp } from '../app.ts'
 import type { Machine } from '../attest/machine.ts'
+import type { TlsKey } from '../attest/self-identity.ts'
 import type { SimulationTrust } from '../compose/compose-market.ts'
 import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
 import { type GatewayConfig, isLoopback } from '../config.ts'
@@ -24,7 +25,7 @@ import { restoreLeases } from '../runners/restore-leases.ts'
 import { saveScores } from '../runners/save-scores.ts'
 import { createSpanExporter, type SpanExporter } from '../telemetry/export-spans.ts'
 import { type Built, build } from './build.ts'
-import { readCertificate, renewalJob } from './certificate.ts'
+import { readCertificate, renewalJob, tlsKeyOf } from './certificate.ts'
 import {
   type HttpServer,
   openHttpServer,
@@ -122,7 +123,7 @@ export async function startGateway(options: {
     simulation: deps.simulation,
     pages: deps.pages,
     machine: deps.machine,
-    tlsKeys: [],
+    tlsKeys: () => tlsKeys(server, config.publicUrl ?? server.origin),
     closing: closing.signal,
   })
   const spans =
@@ -160,6 +161,11 @@ export async function startGateway(options: {
     runnerOrigins: () => origins.list(),
     close: (drainMs = config.drainSeconds * 1_000) => stop(gateway, drainMs),
   }
+}
+
+function tlsKeys(server: HttpServer, publicUrl: string): readonly TlsKey[] {
+  const certificate = server.certificate()
+  return certificate === undefined ? [] : [tlsKeyOf(certificate, new URL(publicUrl).hostname)]
 }
 
 const notReady: RequestHandler = (_request, response) => {
