@@ -1,3 +1,4 @@
+import { closeInspector } from './close-inspector.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
 
 /** Every command, loaded only when it is called: `--help` must not open a database. */
@@ -56,6 +57,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
+closeInspector(process.env)
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 

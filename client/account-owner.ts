@@ -124,10 +124,15 @@ export async function signWith(secret: Bytes | CryptoKey, message: Bytes): Promi
 }
 
 async function generateKey(): Promise<{ publicKey: Bytes; secret: Bytes }> {
-  const pair = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+  const made = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+  // Sound: an algorithm of signatures makes a pair; not every platform's types say so.
+  const { publicKey, privateKey } = made as CryptoKeyPair
+  const exported = async (format: 'raw' | 'pkcs8', key: CryptoKey) =>
+    // Sound: only the format jwk is no ArrayBuffer.
+    new Uint8Array((await crypto.subtle.exportKey(format, key)) as ArrayBuffer)
   return {
-    publicKey: new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey)),
-    secret: new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey)),
+    publicKey: await exported('raw', publicKey),
+    secret: await exported('pkcs8', privateKey),
   }
 }
 

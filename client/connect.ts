@@ -5,6 +5,7 @@ import {
   NO_COLLATERAL,
 } from '#attestation'
 import { type Nano, nano } from '#base/nano.ts'
+import { PACE } from '#protocol'
 import { ClientError } from './errors.ts'
 import { getJson, postJson, textMember } from './http.ts'
 import { accountOfKey, topUpLink } from './money/top-up-link.ts'
@@ -50,6 +51,7 @@ const DEFAULT_MAX_COST: Nano = nano(1_000_000_000n)
  */
 export async function connectWith(options: ResolvedOptions): Promise<Connection> {
   const base = parseBaseUrl(options.baseURL)
+  checkPace(options)
   const allowlist = createAllowlistReader(options, allowlistSettings(options, base.origin))
   const { statement } = await allowlist()
   const pool = createPool(verifyDeps(options, base, allowlist))
@@ -91,6 +93,13 @@ export async function connectWith(options: ResolvedOptions): Promise<Connection>
     },
     receiptOf: (response) => receipts.get(response),
     close: () => closed.abort(),
+  }
+}
+
+function checkPace({ paceMs }: ConnectOptions): void {
+  if (paceMs === undefined) return
+  if (!Number.isInteger(paceMs) || paceMs < PACE.leastMs || paceMs > PACE.mostMs) {
+    throw new ClientError('bad_option', `paceMs takes ${PACE.leastMs} to ${PACE.mostMs}`)
   }
 }
 

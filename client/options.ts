@@ -37,6 +37,11 @@ export interface ConnectOptions {
   readonly maxCost?: Nano
   /** Raw address of the Till that top-up links name; default: the gateway's, if the Registry lists it. */
   readonly till?: string
+  /**
+   * Streams come at a fixed rate: one frame of one size every so many milliseconds (50 to 1,000), so that nobody on
+   * the way can follow the tokens. Costs bytes and up to this much time; default: as the tokens come.
+   */
+  readonly paceMs?: number
   /** Signs cheques for a sovereign account. */
   readonly cheques?: ChequeBook
   /** 32 bytes from which cache keys and salts are derived; default: random for each connection. */

@@ -149,6 +149,25 @@ describe('several hosts (H12)', () => {
     expect(world.sent).toHaveLength(8)
   })
 
+  test('a pace is asked of the runner inside the seal, for streams alone', async () => {
+    const paced = await world.connect({ paceMs: 100 })
+    const send = async (body: object) => {
+      const url = `${GATEWAY}/v1/chat/completions`
+      await (await paced.fetch(url, { method: 'POST', body: JSON.stringify(body) })).text()
+      return world.runners.flatMap(({ opened }) => opened).find((text) => text.includes('pace-me'))
+    }
+    const ask = { ...JSON.parse(BODY), messages: [{ role: 'user', content: 'pace-me' }] }
+    expect(JSON.parse((await send({ ...ask, stream: true })) ?? '')).toMatchObject({
+      ...{ ...ask, stream: true },
+      cocoon_pace_ms: 100,
+    })
+    for (const { opened } of world.runners) opened.length = 0
+    expect(JSON.parse((await send(ask)) ?? '')).toEqual(ask)
+    for (const paceMs of [0, 49, 1_001, 0.5]) {
+      await expect(world.connect({ paceMs })).rejects.toMatchObject({ code: 'bad_option' })
+    }
+  })
+
   test('requests with one cache key stay with one host', async () => {
     const fresh = await world.connect()
     world.sent.length = 0

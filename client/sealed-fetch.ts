@@ -14,6 +14,8 @@ export interface FetchDeps extends SendDeps, HttpDeps {
   /** Used when a request brings no key of its own. */
   readonly apiKey: string | undefined
   readonly cacheSecret: MacKey
+  /** Milliseconds between frames of a stream; undefined: as the tokens come. */
+  readonly paceMs?: number | undefined
   /** A wallet link of our own making, or undefined when no Till is known for sure. */
   readonly topUp: (authorization: string | undefined) => Promise<string | undefined>
   readonly receipts: WeakMap<Response, Promise<VerifiedReceipt>>
@@ -105,7 +107,10 @@ async function pass(deps: FetchDeps, request: Request): Promise<Response> {
   const response = await reach(() =>
     deps.fetch(url, { method, headers, signal, redirect: 'manual' }),
   )
-  if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
+  if (
+    String(response.type) === 'opaqueredirect' ||
+    (response.status >= 300 && response.status < 400)
+  ) {
     throw new ClientError('gateway_misbehaved', 'The gateway redirects')
   }
   return response
@@ -132,7 +137,7 @@ function endpointOf(deps: FetchDeps, request: Request): SealedPath {
 
 async function sealAndSend(deps: FetchDeps, request: Request, path: SealedPath): Promise<Response> {
   const { signal } = request
-  const ask = readAsk(path, ownBytes(await request.arrayBuffer()), deps.cacheSecret)
+  const ask = readAsk(path, ownBytes(await request.arrayBuffer()), deps)
   const authorization = authorizationOf(deps, request)
   const answer = await sendSealed(deps, ask, { authorization, signal })
   const response = new Response(streamOf(answer.body), {

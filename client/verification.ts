@@ -2,7 +2,7 @@ import type { Check, Claims } from '#attestation'
 import type { AllowlistStatement } from './registry/allowlist.ts'
 import { hostsAmong } from './verify/hosts.ts'
 import { type Pool, type Refusal, WANTED_HOSTS } from './verify/pool.ts'
-import type { VerifiedRunner } from './verify/verify-runner.ts'
+import { MAX_KEYSET_SECONDS, type VerifiedRunner } from './verify/verify-runner.ts'
 
 /** What this client verified itself, for badges, status pages and people. */
 export interface Verification {
@@ -29,6 +29,8 @@ export interface RunnerStatement {
   readonly tcb: string
   readonly hardware: readonly string[]
   readonly gpus: readonly string[]
+  /** Unix seconds: the keys and the GPUs' evidence under them are no older (M9). */
+  readonly keysSince: number
   readonly suite: string
   readonly sessionId: string
   readonly claims: Claims
@@ -75,6 +77,7 @@ function statementOf(runner: VerifiedRunner): RunnerStatement {
     tcb: attested.tcb,
     hardware: attested.hardware,
     gpus: attested.gpus.map(({ model }) => model),
+    keysSince: runner.keyset.not_after - MAX_KEYSET_SECONDS,
     suite: runner.suite,
     sessionId: runner.sessionId,
     claims: runner.claims,

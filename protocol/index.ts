@@ -97,6 +97,7 @@ export {
   bucketFor,
   COALESCE_MS,
   JSON_BUCKETS_BYTES,
+  PACE,
   padJson,
   padSse,
   SEAL_ROOM_BYTES,

@@ -9,6 +9,14 @@ export const JSON_BUCKETS_BYTES = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_53
 
 /** Events that arrive within this time share a frame, as long as they fit its bucket. */
 export const COALESCE_MS = 5
+/** Fixed-rate streams: the body's member that asks for one, what it takes, and the size of each frame. @see SPEC.md section 3.5 */
+export const PACE = {
+  member: 'cocoon_pace_ms',
+  leastMs: 50,
+  mostMs: 1_000,
+  frameBytes: 2_048,
+} as const
+
 /** More bytes than padding and frames add to a request body: a limit of bodies is raised by it for sealed ones. */
 export const SEAL_ROOM_BYTES = 1024 * 1024
 const SPACE = 0x20
@@ -33,9 +41,12 @@ export function padJson(body: Uint8Array): Bytes {
   return padded
 }
 
-/** Whole SSE events with a comment after them: an SSE reader ignores it. */
-export function padSse(events: Uint8Array): Bytes {
-  const exact = bucketFor(events.length, SSE_BUCKETS_BYTES)
+/**
+ * Whole SSE events with a comment after them: an SSE reader ignores it.
+ * @param least a bucket that the plaintext has at least
+ */
+export function padSse(events: Uint8Array, least = 0): Bytes {
+  const exact = bucketFor(Math.max(events.length, least), SSE_BUCKETS_BYTES)
   const gap = exact - events.length
   // One or two bytes hold no comment: take the next bucket.
   const length =

@@ -4,7 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { PROTOCOL_ERRORS, ProtocolError, type ProtocolErrorCode } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frame.ts'
 import { nodeProvider } from './node.ts'
-import { COALESCE_MS, JSON_BUCKETS_BYTES, padJson, padSse, SSE_BUCKETS_BYTES } from './padding.ts'
+import {
+  COALESCE_MS,
+  JSON_BUCKETS_BYTES,
+  PACE,
+  padJson,
+  padSse,
+  SSE_BUCKETS_BYTES,
+} from './padding.ts'
 import { toProblem } from './problem.ts'
 import { SESSION_SECONDS } from './session.ts'
 
@@ -59,6 +66,13 @@ describe('SPEC', () => {
     expect(text).toContain(`250 bytes travels as ${token}`)
     const request = padJson(new Uint8Array(1_025)).length + 2 * FRAME_BYTES
     expect(text).toContain(`1,025 bytes as ${request.toLocaleString('en-US')}`)
+  })
+
+  test('3.5: what a pace takes', () => {
+    const text = section('3.5')
+    const most = PACE.mostMs.toLocaleString('en-US')
+    expect(text).toContain(`\`${PACE.member}\`, ${PACE.leastMs} to ${most}`)
+    expect(text).toContain(`${PACE.frameBytes.toLocaleString('en-US')} bytes every`)
   })
 
   test('5.1: how long a session lives', () => {

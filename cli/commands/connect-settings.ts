@@ -21,6 +21,7 @@ export interface ConnectFlags {
   readonly hostNames: readonly string[]
   readonly origins: readonly string[]
   readonly maxCost: string | undefined
+  readonly pace: number | undefined
   readonly account: string | undefined
   readonly till: string | undefined
   readonly feeBps: number | undefined
@@ -50,6 +51,7 @@ export function parseFlags(args: readonly string[]): ConnectFlags {
     hostNames: values['host-name'] ?? [],
     origins: (values.origin ?? []).map(pageOrigin),
     maxCost: values['max-cost'],
+    pace: values.pace === undefined ? undefined : Number(values.pace),
     account: values.account,
     till: values.till,
     feeBps: values['fee-bps'] === undefined ? undefined : basisPoints(values['fee-bps']),
@@ -73,6 +75,7 @@ function parsedArgs(args: readonly string[]) {
         'host-name': { type: 'string', multiple: true },
         origin: { type: 'string', multiple: true },
         'max-cost': { type: 'string' },
+        pace: { type: 'string' },
         account: { type: 'string' },
         till: { type: 'string' },
         'fee-bps': { type: 'string' },
@@ -122,6 +125,7 @@ export async function readSettings(io: CommandIo, flags: ConnectFlags): Promise<
     ...(flags.trustGateway ? { trustGatewayAllowlist: true } : {}),
     ...(simulation === undefined ? {} : { simulation, allowSimulated: true }),
     ...(flags.maxCost === undefined ? {} : { maxCost: amount(flags.maxCost) }),
+    ...(flags.pace === undefined ? {} : { paceMs: flags.pace }),
   }
 }
 

@@ -22,7 +22,7 @@ sealed bodies of yours. Allowlist: ${escapeHtml(allowlist.source)}, version ${al
 <ul>${warnings.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul>
 <h2>Runners verified by this proxy</h2>
 <table>
-<tr><th>Runner<th>Model<th>Hardware<th>Image<th>Suite<th>Checks<th>Valid until</tr>
+<tr><th>Runner<th>Model<th>Hardware<th>Keys no older than<th>Image<th>Suite<th>Checks<th>Valid until</tr>
 ${rows}
 </table>
 ${reasons.length === 0 ? '' : `<h2>Refused</h2><ul>${reasons.join('')}</ul>`}
@@ -34,6 +34,7 @@ function runnerRow(runner: RunnerStatement): string {
     runner.id,
     runner.model,
     `${runner.technology} ${runner.tcb} ${runner.gpus.join(', ')}`,
+    new Date(runner.keysSince * 1000).toISOString(),
     runner.imageHash,
     runner.suite,
     `${runner.checks.passed} passed, ${runner.checks.skipped.length} skipped`,

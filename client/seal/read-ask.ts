@@ -1,6 +1,7 @@
 import { type Bytes, base64url, copyBytes, fromUtf8, utf8 } from '#base/bytes.ts'
 import {
   type MacKey,
+  PACE,
   ProtocolError,
   parseServingConstraints,
   type ServingConstraints,
@@ -54,10 +55,14 @@ export function sealedPath(path: string): SealedPath | undefined {
 
 /**
  * Reads a body once. Its bytes stay as they are, unless it has a `prompt_cache_key`: that leaves this machine, even
- * inside the seal, only as an HMAC, with a cache salt of the same secret beside it (H10).
+ * inside the seal, only as an HMAC, with a cache salt of the same secret beside it (H10). A pace is added to streams.
  * @throws ClientError `bad_request_body` or `request_too_large`
  */
-export function readAsk(path: SealedPath, bytes: Bytes, cacheSecret: MacKey): Ask {
+export function readAsk(
+  path: SealedPath,
+  bytes: Bytes,
+  { cacheSecret, paceMs }: { readonly cacheSecret: MacKey; readonly paceMs?: number | undefined },
+): Ask {
   if (bytes.length > MAX_BODY_BYTES) {
     throw new ClientError('request_too_large', `A body takes at most ${MAX_BODY_BYTES} bytes`)
   }
@@ -68,11 +73,16 @@ export function readAsk(path: SealedPath, bytes: Bytes, cacheSecret: MacKey): As
   }
   const choices = countChoices(path, body)
   const own = ownCacheKey(body, cacheSecret)
+  const stream = body['stream'] === true
+  const paced = stream && paceMs !== undefined ? { [PACE.member]: paceMs } : undefined
   return {
     path,
     model,
-    stream: body['stream'] === true,
-    body: own === undefined ? bytes : utf8(JSON.stringify(own.body)),
+    stream,
+    body:
+      own === undefined && paced === undefined
+        ? bytes
+        : utf8(JSON.stringify({ ...paced, ...(own?.body ?? body) })),
     maxTokens: maxTokens(path, body, choices),
     promptBound: (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body, 0)) * choices,
     affinity: own?.key,

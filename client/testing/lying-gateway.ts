@@ -2,7 +2,8 @@ import { PINNED_ANCHORS } from '#attestation'
 import { type Clock, toSeconds, unixMs } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
 import { type AmdForge, forgeAmd } from '#dev/forge/amd.ts'
-import { decodeHead, HEADER, ProtocolError, toProblem, webProvider } from '#protocol'
+import { decodeHead, HEADER, ProtocolError, type Provider, toProblem, webProvider } from '#protocol'
+import { nodeProvider } from '#protocol/node'
 import type { Connection } from '../connect.ts'
 import { connectWith } from '../connect.ts'
 import type { ConnectOptions } from '../options.ts'
@@ -52,7 +53,9 @@ export interface TestWorld {
 }
 
 /** A whole market in memory: forged hardware, real protocol, a gateway and chain endpoints that can lie. */
-export async function makeWorld(options: { readonly runners?: number } = {}): Promise<TestWorld> {
+export async function makeWorld(
+  options: { readonly runners?: number; readonly provider?: Provider<'sync'> } = {},
+): Promise<TestWorld> {
   const began = Date.now()
   const forge = await forgeAmd({ random, now: Math.floor(began / 1000) })
   const hashes = await registryHashes()
@@ -78,7 +81,8 @@ export async function makeWorld(options: { readonly runners?: number } = {}): Pr
       }),
   }
   for (let i = 0; i < (options.runners ?? 1); i++) {
-    world.runners.push(await makeRunner({ forge, clock: world.clock, id: `run_${i}` }))
+    const { provider = nodeProvider } = options
+    world.runners.push(await makeRunner({ forge, clock: world.clock, id: `run_${i}`, provider }))
   }
   return world
 }

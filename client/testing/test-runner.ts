@@ -17,6 +17,7 @@ import {
   type OpenedRequest,
   openRequest,
   ProtocolError,
+  type Provider,
   padSse,
   ReplayGuard,
   type RunnerKeys,
@@ -69,6 +70,7 @@ export interface TestRunner {
   readonly signer: Signer
   readonly session: Json
   readonly sessionId: string
+  readonly provider: Provider<'sync'>
   /** Prompts that it opened. */
   readonly opened: string[]
   behaviour: Behaviour
@@ -84,10 +86,13 @@ export async function makeRunner(options: {
   readonly model?: string
   readonly lifeSeconds?: number
   readonly measurement?: Bytes
+  /** Cryptography of the enclave; default: Node's. */
+  readonly provider?: Provider<'sync'>
 }): Promise<TestRunner> {
   const { forge, clock, id, model = MODEL, lifeSeconds = 3_600 } = options
+  const provider = options.provider ?? nodeProvider
   const payee = options.payee ?? `0:${hex(random(32))}`
-  const { suites } = nodeProvider
+  const { suites } = provider
   const sealing = {
     'ehbp-x25519': await generateSealingKey(suites['ehbp-x25519']),
     'ehbp-mlkem768-x25519': await generateSealingKey(suites['ehbp-mlkem768-x25519']),
@@ -109,7 +114,7 @@ export async function makeRunner(options: {
   const guard = new ReplayGuard()
   const keys: RunnerKeys = { sealing, guard, sessions: new SessionTable(guard) }
   const runner: TestRunner = {
-    ...{ id, payee, keyset, signer, session, opened: [], behaviour: {} },
+    ...{ id, payee, keyset, signer, session, provider, opened: [], behaviour: {} },
     sessionId: contentAddress(session),
     report: async (nonce) => reportOf({ forge, keyset, nonce, measurement: options.measurement }),
     serve: async (path, headers, body) => {
@@ -165,8 +170,8 @@ async function answerOf(
   },
 ): Promise<Answer> {
   const { keys, model, path, headers, body, now } = given
-  const envelope = readEnvelope((name) => headers.get(name), nodeProvider)
-  const opened = await openRequest(nodeProvider, {
+  const envelope = readEnvelope((name) => headers.get(name), runner.provider)
+  const opened = await openRequest(runner.provider, {
     ...{ envelope, body, keys },
     facts: { path, model, session: runner.sessionId, attempt: 1, maxCost: nano(1n), now },
   })
@@ -200,8 +205,9 @@ async function* sealedFrames(
 ): AsyncGenerator<Bytes> {
   const { opened, respond, stream, body } = given
   const { behaviour } = runner
-  const transcript = new Transcript(nodeProvider.hashes, opened.commitmentKey)
-  const sealer = nodeProvider.bodies.sealer(respond.keys, transcript)
+  const { hashes, bodies } = runner.provider
+  const transcript = new Transcript(hashes, opened.commitmentKey)
+  const sealer = bodies.sealer(respond.keys, transcript)
   if (stream) {
     for await (const event of behaviour.events ?? [chunk('Hello'), chunk(' there'), LAST]) {
       yield sealer.seal(padSse(utf8(event)))
@@ -210,7 +216,7 @@ async function* sealedFrames(
   } else {
     yield sealer.seal(jsonFrameBeforeReceipt(utf8(JSON.stringify(wholeAnswer(behaviour)))))
   }
-  const request = requestDigests(nodeProvider.hashes, {
+  const request = requestDigests(hashes, {
     wire: body,
     plaintext: opened.plaintext,
     commitmentKey: opened.commitmentKey,

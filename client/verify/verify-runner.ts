@@ -69,7 +69,8 @@ export interface VerifyDeps extends HttpDeps {
 }
 
 const NONCE_BYTES = 32
-const MAX_KEYSET_SECONDS = 86_400
+/** An enclave's keys live no longer, by its measured image: what is left of it tells how old they are at most. */
+export const MAX_KEYSET_SECONDS = 86_400
 const CLOCK_SKEW_SECONDS = 300
 const MAX_BUNDLE_AGE_SECONDS = 7 * 86_400
 

@@ -6,6 +6,7 @@ import { EngineError } from '../engine/engine-error.ts'
 import type { Exchange } from './exchange.ts'
 import type { Meter } from './meter.ts'
 import { billed } from './meter.ts'
+import { createPacedStream } from './paced-stream.ts'
 import { createSealedStream, type SealedStream } from './sealed-stream.ts'
 import { errorAnswer } from './serve-error.ts'
 import { billable, chatId } from './settle.ts'
@@ -19,6 +20,8 @@ export interface StreamRequest {
   readonly writer: AnswerWriter
   /** Counts the prompt of an answer that ends before the engine told. */
   readonly countPrompt: () => Promise<void>
+  /** Milliseconds between frames, for a caller who wants a fixed rate. */
+  readonly paceMs: number | undefined
 }
 
 /**
@@ -35,7 +38,11 @@ export async function answerStream(request: StreamRequest): Promise<StopReason> 
   })
   // In this turn's first write if the first token is there, else now: the client sees the acceptance.
   setImmediate(() => response.flushHeaders())
-  const stream = createSealedStream(response, sealer, { pad: exchange.opened.kind !== 'ehbp' })
+  const { paceMs } = request
+  const stream =
+    paceMs === undefined
+      ? createSealedStream(response, sealer, { pad: exchange.opened.kind !== 'ehbp' })
+      : createPacedStream(response, sealer, paceMs)
   const ending = await pump(request, stream)
   if (ending === 'aborted') stream.abandon()
   await request.countPrompt()
@@ -49,7 +56,7 @@ export async function answerStream(request: StreamRequest): Promise<StopReason> 
     stream.push(writer.end(billed(usage, exchange.ticket.allowance.price)))
   }
   // The receipt is over the frames before it, so that they must have been sealed.
-  stream.flush()
+  await stream.flush()
   stream.end(sseReceiptFrame(exchange.issueReceipt(outcome)))
   return ending
 }

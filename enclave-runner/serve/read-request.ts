@@ -1,6 +1,6 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
-import type { Allowance } from '#protocol'
+import { type Allowance, PACE } from '#protocol'
 import type { AnswerWriter } from '../engine/dialects/dialect.ts'
 import { openDialect } from '../engine/dialects/open-dialect.ts'
 import type { Endpoint, Engine, JsonObject } from '../engine/engine.ts'
@@ -16,6 +16,8 @@ export interface AcceptedRequest {
   /** What it is asked: the caller's body, translated if need be, the answer's length clamped to the allowance. */
   readonly body: JsonObject
   readonly stream: boolean
+  /** Milliseconds between the frames of a stream at a fixed rate. */
+  readonly paceMs: number | undefined
   /** Tells the answer in the caller's own API. */
   readonly writer: AnswerWriter
   /** Exact prompt tokens, when they had to be counted. */
@@ -47,7 +49,7 @@ const COMPLETION_DEFAULT_TOKENS = 16
  */
 export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequest> {
   const path = knownEndpoint(input)
-  const { asked, bytes } = parseBody(input.plaintext)
+  const { asked, bytes, paceMs } = parseBody(input.plaintext)
   const named: JsonObject = { ...asked, model: modelOf(asked, input) }
   const stream = booleanField(named, 'stream') ?? false
   const dialect = openDialect(path, named, input.engine)
@@ -61,7 +63,7 @@ export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequ
     endpoint === '/v1/embeddings'
       ? body
       : await limitAnswer(input, endpoint, body, promptTokens ?? bound, choices)
-  return { endpoint, body: limited, stream, writer, promptTokens }
+  return { endpoint, body: limited, stream, writer, promptTokens, paceMs }
 }
 
 /** Members that hold what the engine would fetch if it were told to. */
@@ -77,7 +79,14 @@ function unserved(path: string): ServeError {
   return new ServeError('unsupported_endpoint', `this model does not serve POST ${path}`)
 }
 
-function parseBody(plaintext: Uint8Array): { asked: JsonObject; bytes: number } {
+/** A body for the engine; what is the runner's own business taken out of it. */
+interface ReadBody {
+  readonly asked: JsonObject
+  readonly bytes: number
+  readonly paceMs: number | undefined
+}
+
+function parseBody(plaintext: Uint8Array): ReadBody {
   let bytes = plaintext.length
   while (bytes > 0 && plaintext[bytes - 1] === SPACE) bytes--
   let asked: unknown
@@ -88,8 +97,9 @@ function parseBody(plaintext: Uint8Array): { asked: JsonObject; bytes: number } 
   }
   if (!isObject(asked)) throw new ServeError('invalid_json', 'the request body is not an object')
   // Whom to route to is no engine's business. @see aci/1, "serving constraints"
-  const { provider: _, ...forEngine } = asked
-  return { asked: forEngine, bytes }
+  const { provider: _, [PACE.member]: __, ...forEngine } = asked
+  const paceMs = integerField(asked, PACE.member, PACE.leastMs, PACE.mostMs)
+  return { asked: forEngine, bytes, paceMs }
 }
 
 function modelOf(asked: JsonObject, { model, mustNameModel }: ReadRequestInput): string {

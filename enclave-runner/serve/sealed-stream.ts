@@ -9,8 +9,8 @@ export interface SealedStream {
   push(events: string): void
   /** Resolves when the client has room again; at once while it has. */
   drained(): Promise<void>
-  /** Seals what is queued now. */
-  flush(): void
+  /** Seals what is queued; resolves when it was. */
+  flush(): Promise<void>
   /** Seals the last frames, then END, and closes the answer. */
   end(lastFrame: Uint8Array): void
   /** Stops timers; what is queued is dropped. */
@@ -74,7 +74,7 @@ export function createSealedStream(
   }
   return {
     push,
-    flush,
+    flush: async () => flush(),
     drained: () => room ?? Promise.resolve(),
     end(lastFrame) {
       flush()
@@ -86,7 +86,8 @@ export function createSealedStream(
   }
 }
 
-function nextRoom(response: HttpResponse, then: () => void): Promise<void> {
+/** Resolves when the peer takes more, or is gone. */
+export function nextRoom(response: HttpResponse, then: () => void): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done)

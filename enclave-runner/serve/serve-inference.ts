@@ -78,7 +78,7 @@ async function runEngine(
   accepted: AcceptedRequest,
   meter: Meter,
 ): Promise<StopReason> {
-  const { endpoint, body, stream, writer } = accepted
+  const { endpoint, body, stream, writer, paceMs } = accepted
   const { signal } = exchange.run
   const iterator = engine.run({ endpoint, body, stream, signal })[Symbol.asyncIterator]()
   const first = await iterator.next()
@@ -87,7 +87,7 @@ async function runEngine(
   const events = { [Symbol.asyncIterator]: () => iterator }
   if (!stream) return await answerWhole(exchange, meter, events, writer)
   const countPrompt = (): Promise<void> => countDuePrompt(engine, accepted, meter)
-  return await answerStream({ exchange, meter, events, writer, countPrompt })
+  return await answerStream({ exchange, meter, events, writer, countPrompt, paceMs })
 }
 
 async function answerWhole(
