@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   runner: async () => (await import('./commands/runner.ts')).runner,
   connect: async () => (await import('./commands/connect.ts')).connect,
   verify: async () => (await import('./commands/verify.ts')).verify,
+  page: async () => (await import('./commands/page.ts')).page,
   keys: async () => (await import('./commands/keys.ts')).keys,
   audit: async () => (await import('./commands/audit.ts')).audit,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,

@@ -12,6 +12,7 @@ import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildAssets } from '#web/node/build-assets.ts'
 
 /**
  * Packs the package as npm would, installs the tarball into an empty project and runs it. Its dependencies are
@@ -124,6 +125,11 @@ describe('the npm package', () => {
     // The one mistake that the consumer makes on purpose, and nothing in our declarations.
     expect(run.stdout.trim().split('\n')).toEqual([expect.stringMatching(/TS2345|TS2322/)])
     expect(run.stdout).toContain(`${file}(${CONSUMER.split('\n').length - 1},`)
+  })
+
+  test('carries the page, and says the hash that a checkout builds', async () => {
+    const { manifest } = await buildAssets(ROOT)
+    expect(cocoon('page').out).toMatch(new RegExp(`^page {2}${manifest.hash}$`, 'm'))
   })
 
   test('its client bundle imports and exports connect', () => {

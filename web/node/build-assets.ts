@@ -37,6 +37,8 @@ export async function buildAssets(root: string): Promise<BuiltAssets> {
     outdir: OUT,
     bundle: true,
     splitting: true,
+    // Where a package really lies must not show in the bytes.
+    preserveSymlinks: true,
     minify: true,
     write: false,
     metafile: true,
