@@ -1,5 +1,7 @@
+import type { Connection, VerifiedReceipt } from '#client'
+import type { WorldEngine } from '#dev/world/plan-world.ts'
 import type { Payer } from '../support/account.ts'
-import type { EngineServer } from '../support/engine-server.ts'
+import { ENGINE_MODEL, type EngineServer } from '../support/engine-server.ts'
 
 /** What a client is told by whoever runs the gateway, and what its tests look at behind it. */
 export interface At {
@@ -12,9 +14,22 @@ export interface At {
   readonly model: string
   readonly engine: EngineServer
   readonly payer: Payer
+  /** A client that verified the runner itself and seals to it. */
+  readonly sealed: Connection
+  /** What it checked so far. */
+  readonly receipts: readonly VerifiedReceipt[]
 }
 
 export const MODEL = 'acme/scripted-1'
+
+/** A runner in front of a real HTTP engine. */
+export function engineOf({ url }: EngineServer): WorldEngine {
+  return {
+    model: MODEL,
+    engine: { kind: 'openai-url', url, apiKey: undefined, engineModel: ENGINE_MODEL },
+    weights: `sha256:${'0'.repeat(64)}`,
+  }
+}
 
 export const ADD_SCHEMA = {
   type: 'object',
