@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
+import {
+  ADMIN_KEY,
+  MODEL,
+  startTestWorld,
+  type TestAccount,
+  type TestWorld,
+} from '../testing/world.ts'
+
+/**
+ * What every route that `openapi.yaml` lists refuses in the same way, asked of each: the description itself is the table.
+ * The recorder of `tests/support/openapi` holds each answer to it.
+ */
+interface Operation {
+  readonly security?: readonly object[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, object>> }
+  readonly responses: Readonly<Record<string, object>>
+}
+interface Listed {
+  readonly name: string
+  readonly method: string
+  readonly path: string
+  readonly operation: Operation
+}
+
+const FILE = join(import.meta.dirname, '..', '..', 'openapi.yaml')
+const METHODS = ['get', 'post', 'patch', 'put', 'delete']
+const INFERENCE = ['chat/completions', 'completions', 'embeddings', 'responses', 'messages']
+const TOO_LARGE = 9 * 1024 * 1024
+
+// Sound: tests/openapi.test.ts holds the file to OpenAPI's own schema.
+const { paths } = parse(readFileSync(FILE, 'utf8')) as {
+  paths: Record<string, Record<string, Operation>>
+}
+const listed: readonly Listed[] = Object.entries(paths).flatMap(([path, item]) =>
+  METHODS.flatMap((method) => {
+    const operation = item[method]
+    return operation === undefined ? [] : [{ name: `${method} ${path}`, method, path, operation }]
+  }),
+)
+
+let world: TestWorld
+let runner: TestRunner
+let rich: TestAccount
+let poor: TestAccount
+
+beforeAll(async () => {
+  world = await startTestWorld()
+  runner = await startTestRunner(world)
+  rich = await world.account(1_000_000_000n)
+  poor = await world.account(0n)
+})
+afterAll(async () => {
+  await runner?.close()
+  await world?.close()
+})
+
+/** A path with parameters that lead somewhere, where a refusal comes before anything is looked up. */
+function filled(path: string): string {
+  const values: Readonly<Record<string, string>> = {
+    endpoint: 'chat/completions',
+    action: 'admit',
+    id: path.startsWith('/runners/') || path.startsWith('/admin/runners') ? runner.id : 'none',
+  }
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'none')
+}
+
+function keyOf({ operation, path }: Listed): string | undefined {
+  if (path.startsWith('/admin/')) return ADMIN_KEY
+  return operation.security?.length === 0 ? undefined : rich.key
+}
+
+function call(
+  { method, path }: { method: string; path: string },
+  key: string | undefined,
+  body?: string,
+): Promise<Response> {
+  return fetch(world.gateway.origin + path, {
+    method: method.toUpperCase(),
+    headers: {
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body }),
+  })
+}
+
+async function codeOf(response: Response): Promise<unknown> {
+  return (await response.json()).error.code
+}
+
+const takesJson = ({ operation, path, method }: Listed): boolean =>
+  operation.requestBody?.content['application/json'] !== undefined &&
+  // The first needs no member of its body, the second a cashier, which this world has not.
+  path !== '/v1/runners/challenge' &&
+  !(path === '/v1/account/exit' && method === 'post')
+
+describe('without a key, refused', () => {
+  test.each(listed.filter(({ operation }) => '401' in operation.responses))(
+    '$name',
+    async (one) => {
+      const response = await call(
+        { ...one, path: filled(one.path) },
+        undefined,
+        one.method === 'get' ? undefined : '{}',
+      )
+      expect(response.status).toBe(401)
+      expect(response.headers.get('www-authenticate')).toBe('Bearer')
+    },
+  )
+})
+
+describe('a body that is not JSON is refused', () => {
+  test.each(listed.filter(takesJson))('$name', async (one) => {
+    const response = await call({ ...one, path: filled(one.path) }, keyOf(one), '{"a":')
+    expect(response.status).toBe(400)
+    expect(await codeOf(response)).toBe('invalid_json')
+  })
+})
+
+describe('a body that is too large is refused', () => {
+  test.each(listed.filter((one) => takesJson(one)))('$name', async (one) => {
+    const response = await call(
+      { ...one, path: filled(one.path) },
+      keyOf(one),
+      'x'.repeat(TOO_LARGE),
+    )
+    expect(response.status).toBe(413)
+    expect(await codeOf(response)).toBe('request_too_large')
+  })
+})
+
+describe('every endpoint of inference', () => {
+  const BODY = {
+    model: MODEL,
+    messages: [{ role: 'user', content: 'hi' }],
+    input: 'hi',
+    prompt: 'hi',
+    max_tokens: 5,
+  }
+  const ask = (endpoint: string, key: string, more: object = {}) =>
+    call({ method: 'post', path: `/v1/${endpoint}` }, key, JSON.stringify({ ...BODY, ...more }))
+
+  test.each(INFERENCE)('%s: an account without money is asked to top up', async (endpoint) => {
+    const response = await ask(endpoint, poor.key)
+    expect(response.status).toBe(402)
+    expect(await codeOf(response)).toBe('insufficient_credits')
+  })
+
+  test.each(INFERENCE)('%s: an unknown model is not found', async (endpoint) => {
+    const response = await ask(endpoint, rich.key, { model: 'none' })
+    expect(response.status).toBe(404)
+    expect(await codeOf(response)).toBe('model_not_found')
+  })
+
+  test.each(INFERENCE)('%s: a key for sealed requests refuses plain ones', async (endpoint) => {
+    const made = await call({ method: 'post', path: '/v1/keys' }, rich.key, '{"sealed_only":true}')
+    const { key } = await made.json()
+    const response = await ask(endpoint, key)
+    expect(response.status).toBe(403)
+    expect(await codeOf(response)).toBe('sealed_only')
+  })
+})
+
+describe('what is not there', () => {
+  test.each([
+    ['get', '/v1/keys/none', 405],
+    ['get', '/v1/responses/resp_1', 404],
+    ['delete', '/v1/responses/resp_1', 404],
+    ['post', '/v1/responses/input_tokens', 501],
+    ['post', '/v1/messages/count_tokens', 501],
+    ['post', '/v1/audio/transcriptions', 501],
+    ['get', '/v1/aci/sessions/none', 404],
+    ['get', '/v1/aci/sessions/none/collateral', 404],
+    ['get', '/v1/runners/run_none', 404],
+  ])('%s %s', async (method, path, status) => {
+    const response = await call({ method, path }, rich.key)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('x-should-retry')).toBe('false')
+  })
+})
