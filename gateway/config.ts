@@ -5,6 +5,7 @@ import { type TonAddress, tonAddress } from './db/ids.ts'
 import type { PlaintextRule } from './inference/deps.ts'
 import type { LogLevel } from './log.ts'
 import type { ModelSeed } from './model-seed.ts'
+import type { RateSettings } from './money/open-rates.ts'
 import { SETTINGS, type Settings, type SettingValues } from './settings.ts'
 import type { TracesConfig } from './telemetry/export-spans.ts'
 
@@ -44,6 +45,8 @@ export interface GatewayConfig {
     readonly minCharge: Nano
     readonly minRedeem: Nano
   }
+  /** How amounts are shown to people; nothing is computed with it. */
+  readonly rates: RateSettings
   readonly models: readonly ModelSeed[]
   readonly commissionBps: number
   readonly maxCoefficientBps: number
@@ -113,6 +116,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
       minCharge: values.MIN_CHARGE_TON,
       minRedeem: values.MIN_REDEEM_TON,
     },
+    rates: { ticker: values.TICKER, usd: values.USD_RATE, tickers: values.RATE_TICKERS },
     models: values.MODELS,
     commissionBps: values.COMMISSION_BPS,
     maxCoefficientBps: values.MAX_PRICE_COEFFICIENT_BPS,

@@ -8,6 +8,7 @@ import type { Strangers } from './http/limit-strangers.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
 import type { MoneyWatch } from './money/money-watch.ts'
+import type { Rates } from './money/open-rates.ts'
 import type { Reserves } from './money/reserves.ts'
 import type { TillViews } from './money/till-views.ts'
 import type { ServePages } from './pages.ts'
@@ -34,6 +35,8 @@ export interface FrontDeps {
   readonly webhooks: WebhookDeps & { readonly rules: UrlRules }
   readonly authenticator: Authenticator
   readonly till: TillView | undefined
+  /** What amounts are called and worth, for people to read. */
+  readonly rates: Rates
   readonly commissionBps: number
   /** Ended: nothing new is taken, `/health` tells balancers to go elsewhere. */
   readonly closing: Pick<AbortSignal, 'aborted'>

@@ -1,6 +1,7 @@
 import { type Bytes, fromHex } from '#base/bytes.ts'
 import { type Nano, parseTon } from '#base/nano.ts'
 import { type ModelSeed, modelSeed } from './model-seed.ts'
+import type { Ticker } from './money/rates.ts'
 
 /** Parsers of single settings. Each throws RangeError with a message that completes "NAME …" and repeats no value. */
 
@@ -128,4 +129,38 @@ export function ratio(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new RangeError('must be from 0 to 1')
   return value
+}
+
+/** A price in dollars, above zero. */
+export function dollars(text: string): number {
+  const value = Number(text)
+  if (!/^[0-9]{1,6}(?:\.[0-9]{1,8})?$/.test(text) || value <= 0) {
+    throw new RangeError('must be a price like 2.5')
+  }
+  return value
+}
+
+const MAX_TICKERS = 10
+
+export function tickers(text: string | undefined): readonly Ticker[] {
+  let list: unknown
+  try {
+    list = JSON.parse(text ?? '[]')
+  } catch {
+    throw new RangeError('must be JSON')
+  }
+  if (!Array.isArray(list) || list.length > MAX_TICKERS) {
+    throw new RangeError(`must be a JSON array of at most ${MAX_TICKERS}`)
+  }
+  return list.map(ticker)
+}
+
+function ticker(entry: unknown): Ticker {
+  // Sound: every member is checked below before it is used.
+  const { name, url: from, path } = (entry ?? {}) as Partial<Record<keyof Ticker, unknown>>
+  const isPath = Array.isArray(path) && path.every((key) => typeof key === 'string')
+  if (typeof name !== 'string' || typeof from !== 'string' || !isPath) {
+    throw new RangeError('has a source without name, url or path')
+  }
+  return { name, url: url(from), path }
 }

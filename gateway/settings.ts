@@ -1,5 +1,6 @@
 import type { PlaintextRule } from './inference/deps.ts'
 import {
+  dollars,
   hashes,
   headerList,
   integer,
@@ -12,6 +13,7 @@ import {
   ratio,
   required,
   secretBytes,
+  tickers,
   tons,
   url,
   urls,
@@ -148,6 +150,21 @@ export const SETTINGS = {
     help: 'key for that endpoint',
     fallback: undefined,
     parse: optional((text) => text),
+  }),
+  TICKER: setting({
+    help: "what the chain's currency is called where people read it",
+    fallback: 'TON',
+    parse: required(matching(/^[A-Z0-9]{1,10}$/, 'must be 1 to 10 capital letters or digits')),
+  }),
+  USD_RATE: setting({
+    help: 'US dollars for one TON, for display only; unset shows none',
+    fallback: undefined,
+    parse: optional(dollars),
+  }),
+  RATE_TICKERS: setting({
+    help: 'sources of that rate instead, JSON: [{"name","url","path":["keys","that","lead","to","the","price"]}]; the median is shown',
+    fallback: '[]',
+    parse: tickers,
   }),
   REGISTRY_ADDRESS: setting({
     help: 'raw address of the Registry (allowlist)',

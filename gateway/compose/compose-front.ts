@@ -10,6 +10,7 @@ import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { createWaitingRoom } from '../inference/waiting-room.ts'
 import { createAddressLimiter } from '../limits/address-limiter.ts'
 import { createLimiter } from '../limits/limiter.ts'
+import type { Rates } from '../money/open-rates.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
 import { createProofs } from '../receipts/proofs.ts'
@@ -30,6 +31,7 @@ export interface FrontParts {
   readonly pending: PendingSettlements
   readonly upstream: Upstream
   readonly watchdog: Watchdog
+  readonly rates: Rates
 }
 
 /** Bodies of requests that wait for a runner, all together. */
@@ -118,6 +120,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       rules: { loopback: !config.production },
     },
     till: tillView(platform),
+    rates: parts.rates,
     commissionBps: config.commissionBps,
     closing: platform.closing,
     pendingOf: (account) => pending.settled(account),

@@ -21,6 +21,7 @@ import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
+import { openRates } from '../money/open-rates.ts'
 import { createReserves } from '../money/reserves.ts'
 import { createTillViews } from '../money/till-views.ts'
 import type { ServePages } from '../pages.ts'
@@ -82,6 +83,7 @@ export function build(input: BuildInput): Built {
     pending: createPendingSettlements(),
     upstream,
     watchdog: createWatchdog(),
+    rates: openRates(config.rates, { fetch: input.fetch, clock }),
   })
   const collateral = createCollateralSource(defaultCollateralSettings(random), {
     fetch: input.fetch,

@@ -33,6 +33,7 @@ const config: GatewayConfig = {
   },
   models: [],
   commissionBps: 0,
+  rates: { ticker: 'TON', usd: undefined, tickers: [] },
   maxCoefficientBps: 20_000,
   plaintext: 'allow',
   tee: false,

@@ -8,6 +8,7 @@ import { readJson } from '../http/json-body.ts'
 import { limitStrangers } from '../http/limit-strangers.ts'
 import { callerOf, requireAccount, requireAdmin } from '../http/require-account.ts'
 import type { AccountState } from '../ledger/port.ts'
+import { readDisplay } from './display.ts'
 import { eventView, readLt } from './event-view.ts'
 import { readBefore, usageAnswer } from './usage.ts'
 
@@ -25,13 +26,13 @@ export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
     const state = await readAccount(deps, opened.account)
     const status = opened.created ? 201 : 200
     return context.json(
-      { account: accountView(deps, state), key: opened.key.text, key_id: opened.key.id },
+      { account: await accountView(deps, state), key: opened.key.text, key_id: opened.key.id },
       status,
     )
   })
 
   app.get('/v1/account', account, async (context) =>
-    context.json(accountView(deps, await readAccount(deps, callerOf(context).account))),
+    context.json(await accountView(deps, await readAccount(deps, callerOf(context).account))),
   )
 
   app.get('/v1/account/usage', account, requireAdmin, (context) =>
@@ -80,7 +81,8 @@ export async function readAccount(deps: FrontDeps, id: AccountId): Promise<Accou
   return read.account
 }
 
-function accountView(deps: FrontDeps, state: AccountState) {
+async function accountView(deps: FrontDeps, state: AccountState) {
+  const { ticker, usd, dollars } = await readDisplay(deps.rates)
   return {
     id: state.id,
     object: 'account' as const,
@@ -90,6 +92,8 @@ function accountView(deps: FrontDeps, state: AccountState) {
     settled: state.settled.toString(),
     collected: state.collected.toString(),
     exit_at: state.exitAt,
+    /** For people to read: nothing is computed with it. */
+    display: { ticker, usd, available_usd: dollars(state.available) },
     /** The memo is the account id: a plain transfer to the Till with this comment is a deposit. */
     deposit: deps.till === undefined ? null : { till: deps.till.address, comment: state.id },
     top_up_url: deps.inference.topUpUrl(state.id),

@@ -7,6 +7,7 @@ import type { AppEnv } from '../http/env.ts'
 import type { ModelOffer } from '../inference/catalog.ts'
 import { developerPrices } from '../inference/terms.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
+import { readDisplay } from './display.ts'
 
 const BASE_COEFFICIENT_BPS = 10_000
 const TOKENS = 1_000_000n
@@ -27,27 +28,29 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { catalog } = deps
 
-  app.get('/v1/models', (context) =>
-    context.json({
-      object: 'list',
-      data: catalog.all().map((offer) => describe(deps, offer)),
-    }),
-  )
+  app.get('/v1/models', async (context) => {
+    const display = await readDisplay(deps.rates)
+    const { ticker, usd } = display
+    const data = catalog.all().map((offer) => describe(deps, offer, display))
+    return context.json({ object: 'list', data, display: { ticker, usd } })
+  })
 
   // Ids hold slashes, raw or encoded.
-  app.get('/v1/models/:id{.+}', (context) => {
+  app.get('/v1/models/:id{.+}', async (context) => {
     const offer = catalog.find(context.req.param('id'))
     if (offer === undefined) {
       throw new ApiError('model_not_found', 'The model does not exist or is not offered here', {
         param: 'model',
       })
     }
-    return context.json(describe(deps, offer))
+    return context.json(describe(deps, offer, await readDisplay(deps.rates)))
   })
   return app
 }
 
-function describe(deps: AppDeps, offer: ModelOffer) {
+type Display = Awaited<ReturnType<typeof readDisplay>>
+
+function describe(deps: AppDeps, offer: ModelOffer, { dollars }: Display) {
   const { directory, clock, quoteTerms, takesPlaintext } = deps.inference
   const runners = directory.eligible(offer.id, clock())
   const prices = runners.map((runner) => quoteTerms(runner, offer).price)
@@ -64,6 +67,12 @@ function describe(deps: AppDeps, offer: ModelOffer) {
     context_length: most(runners, ({ lease }) => lease.contextLength),
     max_output_tokens: most(runners, ({ lease }) => lease.maxOutputTokens),
     pricing: pricingOf(cheapest),
+    /** Dollars per million tokens, for people to read; null without a rate. */
+    pricing_usd: {
+      input: dollars(nano(cheapest.input)),
+      cached: dollars(nano(cheapest.cached)),
+      output: dollars(nano(cheapest.output)),
+    },
     commission_bps: deps.commissionBps,
     confidentiality: {
       modes: ['end-to-end', 'sealed', ...(takesPlaintext() ? ['gateway'] : [])],

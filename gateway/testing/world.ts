@@ -102,6 +102,7 @@ export async function startTestWorld(
     },
     models: [{ id: MODEL, name: 'Test', ...PRICES, demonstration: true }],
     commissionBps: COMMISSION_BPS,
+    rates: { ticker: 'TON', usd: undefined, tickers: [] },
     maxCoefficientBps: 20_000,
     plaintext: 'allow',
     tee: false,

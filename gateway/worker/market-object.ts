@@ -11,6 +11,7 @@ import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
+import { openRates } from '../money/open-rates.ts'
 import { createTillViews } from '../money/till-views.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
@@ -83,6 +84,7 @@ export function marketObject(host: WorkerHost) {
         pending: createPendingSettlements(),
         upstream: fetchUpstream(host.fetch),
         watchdog: createWatchdog(),
+        rates: openRates(platform.config.rates, { fetch: host.fetch, clock: platform.clock }),
       })
       this.#app = createApp({
         ...front,

@@ -3,6 +3,7 @@ import { parseKeyset } from '#protocol'
 import { createFrontApp } from '../app.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import type { FrontDeps } from '../deps.ts'
+import { openRates } from '../money/open-rates.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
@@ -45,6 +46,7 @@ export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
     pending,
     upstream: fetchUpstream(host.fetch),
     watchdog: createWatchdog(),
+    rates: openRates(platform.config.rates, { fetch: host.fetch, clock: platform.clock }),
   })
   const deps = {
     ...composed,
