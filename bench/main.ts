@@ -7,6 +7,7 @@
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { attestationSection } from './attestation.ts'
+import { chainSection } from './chain.ts'
 import { connectSection } from './connect.ts'
 import { ledgerSection } from './ledger-section.ts'
 import { relaySection } from './relay.ts'
@@ -23,6 +24,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> =
   bytes: sealedRelaySection,
   attestation: attestationSection,
   connect: connectSection,
+  chain: chainSection,
 }
 
 const { values } = parseArgs({

@@ -52,6 +52,13 @@ describe('the gateway’s settings', () => {
     ['a meter key without a Till', { METER_KEY: 'cd'.repeat(32) }, 'TILL_ADDRESS'],
     ['development on a public address', { GATEWAY_ENV: 'development', HOST: '0.0.0.0' }, 'HOST'],
     ['a short admin key', { ADMIN_KEY: 'admin' }, 'ADMIN_KEY'],
+    ['a rate of nothing', { USD_RATE: '0' }, 'USD_RATE'],
+    ['a currency in small letters', { TICKER: 'ton' }, 'TICKER'],
+    [
+      'a ticker without a path',
+      { RATE_TICKERS: '[{"name":"a","url":"https://a"}]' },
+      'RATE_TICKERS',
+    ],
     [
       'a cached price above the fresh one',
       { MODELS: '[{"id":"m","input":"1","cached":"2","output":"1"}]' },
