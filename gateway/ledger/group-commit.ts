@@ -10,22 +10,56 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
+/** Runs a task later. */
+type Schedule = (task: () => void) => void
+
+/**
+ * Operations that nobody waits for: a settlement comes after its answer, and its receipt comes again from the runner's
+ * outbox until it is durable. They ride on the next transaction, which saves a flush of the disk for each request.
+ */
+const PATIENT: ReadonlySet<Op['op']> = new Set(['settle'])
+
 /**
  * The port over a core in this process: everything asked for in one turn of the event loop shares one durable
  * transaction, so that many requests pay for one flush of the disk.
  * @param schedule runs a task at the end of the turn: `setImmediate` on Node
- * @param observe told how many calls shared each transaction, around it
  */
 export function groupCommit(
   core: LedgerCore,
-  schedule: (task: () => void) => void,
-  observe: (calls: number) => () => void = () => () => {},
+  schedule: Schedule,
+  {
+    patience = schedule,
+    observe = () => () => {},
+  }: {
+    /** Runs a task some milliseconds later, for operations that can wait for others. */
+    readonly patience?: Schedule
+    /** Told how many calls shared each transaction, around it. */
+    readonly observe?: (calls: number) => () => void
+  } = {},
 ): Ledger {
   let waiting: Waiting[] = []
+  let isScheduled = false
+  let isPatient = false
+
+  function plan(ops: readonly Op[]): void {
+    if (isScheduled) return
+    if (!ops.every(({ op }) => PATIENT.has(op))) {
+      isScheduled = true
+      schedule(flush)
+    } else if (!isPatient) {
+      isPatient = true
+      patience(() => {
+        isPatient = false
+        // What waited may have gone with others, and newer ones may be under way already.
+        if (!isScheduled && waiting.length > 0) flush()
+      })
+    }
+  }
 
   function flush(): void {
     const batch = takeBatch()
-    if (waiting.length > 0) schedule(flush)
+    isScheduled = waiting.length > 0
+    if (isScheduled) schedule(flush)
     const done = observe(batch.length)
     const outcomes = core.apply(batch.map(({ ops }) => ops))
     done()
@@ -53,8 +87,8 @@ export function groupCommit(
       return new Promise((resolve, reject) => {
         // Sound: the core answers each operation with its own kind of result, in order.
         const done = (results: readonly Result[]) => resolve(results as ResultsOf<Ops>)
-        if (waiting.length === 0) schedule(flush)
         waiting.push({ ops, resolve: done, reject })
+        plan(ops)
       })
     },
   }

@@ -69,6 +69,9 @@ export interface Built {
   readonly collateral: CollateralSource
 }
 
+/** Settlements wait so long at most for a transaction that others need anyway. */
+const SETTLE_WITHIN_MS = 5
+
 /** Puts the parts of a Node gateway together: one process, one SQLite file, one directory of runners in memory. */
 export function build(input: BuildInput): Built {
   const { config, store, directory, clock, random, upstream, origins, chain, simulation } = input
@@ -153,6 +156,7 @@ function openPlatform(input: BuildInput): Platform {
   const { config, publicUrl, store, closing, clock, timer, random, log } = input
   const { meterSeed } = config.chain
   const metrics = createPromMetrics()
+  const patience = (task: () => void) => void setTimeout(task, SETTLE_WITHIN_MS)
   const observe = (calls: number) => {
     const began = timer()
     return () => metrics.commit(calls, (timer() - began) / 1000)
@@ -162,7 +166,7 @@ function openPlatform(input: BuildInput): Platform {
     publicUrl,
     provider: nodeProvider,
     verifier: createVerifier(),
-    ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate, observe),
+    ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate, { patience, observe }),
     meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
     metrics,
     closing,

@@ -65,18 +65,20 @@ async function takeOne(
   document: Json,
   ref: string,
 ): Promise<ItemResult | undefined> {
+  const named = idOf(document)
+  if (named === undefined) return undefined
+  // Most come a second time, after the one inside the answer: its signature names it, and nothing else is read.
+  const known = deps.recent.find(named)
+  if (known !== undefined && known.signature === memberOf(document, 'signature')) {
+    return { receipt_id: named, status: 'duplicate', host: known.share.toString() }
+  }
   let receipt: Receipt
   try {
     receipt = parseReceipt(document, 'receipt')
   } catch {
-    const named = idOf(document)
-    return named === undefined ? undefined : refuse(deps, runner, named, 'malformed')
+    return refuse(deps, runner, named, 'malformed')
   }
   const id = receipt.receipt_id
-  const known = deps.recent.find(id)
-  if (known !== undefined && known.signature === receipt.signature) {
-    return { receipt_id: id, status: 'duplicate', host: known.share.toString() }
-  }
   const account = accountOf(deps, receipt, ref)
   if (account === undefined) return refuse(deps, runner, id, 'ref_unknown')
   try {
@@ -122,11 +124,15 @@ function accountOf({ refs }: DeliverDeps, receipt: Receipt, ref: string): Accoun
 const RECEIPT_ID = /^[\x21-\x7e]{1,64}$/
 
 function idOf(document: Json): string | undefined {
-  if (typeof document !== 'object' || document === null || !('receipt_id' in document)) {
-    return undefined
-  }
-  const id = document['receipt_id']
+  const id = memberOf(document, 'receipt_id')
   return typeof id === 'string' && RECEIPT_ID.test(id) ? id : undefined
+}
+
+function memberOf(document: Json, name: string): unknown {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return undefined
+  // Sound: neither null nor an array, so an object with string keys.
+  const object = document as Readonly<Record<string, Json>>
+  return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
 /** A final no, signed, so that a host can show what it was told (H20). */
