@@ -8,6 +8,7 @@ const TEST_SETTINGS = {
   GATEWAY_SECRET: '5e'.repeat(32),
   TON_ENDPOINT: 'http://127.0.0.1:9/',
   REGISTRY_ADDRESS: `0:${'11'.repeat(32)}`,
+  ADMIN_KEY: 'an-operator-key-of-the-tests',
 }
 
 export default defineConfig({

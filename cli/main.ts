@@ -11,6 +11,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   page: async () => (await import('./commands/page.ts')).page,
   keys: async () => (await import('./commands/keys.ts')).keys,
   audit: async () => (await import('./commands/audit.ts')).audit,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   measure: async () => (await import('./commands/measure.ts')).measure,
   till: async () => (await import('./commands/till.ts')).till,

@@ -48,11 +48,25 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
 /** The same at a place without tables, which asks elsewhere for what it has no routes for. */
 export function createFrontApp(
   deps: FrontDeps,
+  more: readonly Hono<AppEnv>[],
   elsewhere: (request: Request) => Promise<Response>,
 ): Hono<AppEnv> {
   const others = new Hono<AppEnv>()
   others.all('*', (context) => elsewhere(context.req.raw))
-  return open(deps, [...frontRoutes(deps), others], undefined)
+  return open(deps, [refuseWhileClosing(deps), ...more, ...frontRoutes(deps), others], undefined)
+}
+
+/** While this place is closing, nothing changes by it but by the operator. */
+function refuseWhileClosing({ closing }: FrontDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.use(async function refuse({ req: { method, path } }, next) {
+    const changes = method !== 'GET' && method !== 'HEAD' && !path.startsWith('/admin/')
+    if (closing.aborted && changes) {
+      throw new ApiError('shutting_down', 'This gateway is shutting down')
+    }
+    await next()
+  })
+  return app
 }
 
 /** The routes that any number of places can serve. */

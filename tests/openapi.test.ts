@@ -54,13 +54,17 @@ function inertDeps(): AppDeps {
   return inert as AppDeps
 }
 
-/** Served by the listener in front of the app. */
+/** Served by the listener in front of the app, or on Workers beside it. */
 const LISTENER = [
   ...Object.keys(ENDPOINTS).map((path) => `post ${path}`),
   'post /runners/{id}/v1/{endpoint}',
   'get /runners/{id}/v1/aci/attestation',
   'get /runners/{id}/.well-known/hpke-keys',
   'get /v1/runners/tunnel',
+  'get /admin/moving/schema',
+  'post /admin/moving/export',
+  'post /admin/moving/import',
+  'post /admin/moving/end',
 ]
 
 /** The codes that a named response's schema allows. */

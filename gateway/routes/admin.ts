@@ -98,7 +98,7 @@ function offerView({ id, name, base, demonstration }: ModelOffer) {
   }
 }
 
-function requireAdmin(adminKey: string | undefined): MiddlewareHandler<AppEnv> {
+export function requireAdmin(adminKey: string | undefined): MiddlewareHandler<AppEnv> {
   return async function admin(context, next) {
     // Without a key there is no such place.
     if (adminKey === undefined) throw new ApiError('not_found', 'Invalid URL')

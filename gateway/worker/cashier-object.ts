@@ -7,6 +7,10 @@ import type { AccountRow, HostRow } from '../money/due-rows.ts'
 import { createCashierJobs } from '../money/money-jobs.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
+import { readTables } from '../moving/read-units.ts'
+import { GATEWAY_TABLES, type Unit } from '../moving/unit.ts'
+import { unitPage } from '../moving/unit-page.ts'
+import { writeUnit } from '../moving/write-unit.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
 import { cashierLedger, noteAccountRow, noteHostRow } from './cashier-ledger.ts'
 import type { WorkerHost } from './host.ts'
@@ -50,6 +54,14 @@ export function cashierObject(host: WorkerHost) {
 
     async noteHost(row: HostRow): Promise<void> {
       noteHostRow(this.#store, row)
+    }
+
+    async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {
+      return unitPage(readTables(this.#store, GATEWAY_TABLES.cashier), from, limit)
+    }
+
+    async importUnit(unit: Unit, digest: string): Promise<boolean> {
+      return writeUnit(this.#store, unit, { digest, hosts: 'outbox' })
     }
 
     wake(): Promise<void> {

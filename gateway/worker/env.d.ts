@@ -9,5 +9,7 @@ declare namespace Cloudflare {
     readonly CASHIER: DurableObjectNamespace
     /** Development only (H17): roots and collateral of simulated hardware. */
     readonly SIMULATION?: string
+    /** `true` while `cocoon export` or `cocoon import` is at work. */
+    readonly PAUSED?: string
   }
 }

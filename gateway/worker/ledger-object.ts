@@ -3,10 +3,15 @@ import { toSeconds } from '#base/brand.ts'
 import type { Store } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
+import { accounts } from '../db/schema.ts'
 import { applyCall } from '../ledger/apply-call.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { HostEntry } from '../ledger/host-side.ts'
 import type { Ledger, Op, Result, ResultsOf } from '../ledger/port.ts'
+import { readLedger } from '../moving/read-store.ts'
+import type { Unit } from '../moving/unit.ts'
+import { unitPage } from '../moving/unit-page.ts'
+import { writeUnit } from '../moving/write-unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
 import { createDueReporter, type DueReporter } from './due-reporter.ts'
@@ -62,6 +67,29 @@ export function ledgerObject(host: WorkerHost) {
     async latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined> {
       if (this.#opened === undefined) return undefined
       return createLatestVoucher(this.#opened.store.db, till)(payee)
+    }
+
+    async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {
+      if (this.#opened === undefined) return []
+      // Delivers what is owed to hosts, and sorts what was settled.
+      await this.alarm()
+      const { store } = this.#opened
+      return unitPage(readLedger(store), from, limit)
+    }
+
+    async importUnit(unit: Unit, digest: string): Promise<boolean> {
+      const name = `${unit.kind === 'host' ? 'host' : 'acct'}:${unit.id}`
+      if (this.#opened === undefined) await this.#objects.index(indexOf(name)).add(name)
+      await this.#wakeBy(DELIVERY_DELAY_MS)
+      this.#opened ??= this.#open()
+      const { store } = this.#opened
+      const written = writeUnit(store, unit, { digest, hosts: 'outbox' })
+      // What the books remembered is older than what stands there now.
+      this.#opened = this.#open()
+      for (const row of store.db.select().from(accounts).all()) {
+        await this.#objects.chain().noteAccount(row)
+      }
+      return written
     }
 
     async #register(ops: readonly Op[]): Promise<void> {

@@ -4,6 +4,7 @@ import { toSeconds } from '#base/brand.ts'
 import { createApp } from '../app.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket } from '../compose/compose-market.ts'
+import type { Store } from '../db/db.ts'
 import { runnerId } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
 import type { Catalog } from '../inference/catalog.ts'
@@ -13,6 +14,10 @@ import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { openRates } from '../money/open-rates.ts'
 import { createTillViews } from '../money/till-views.ts'
+import { readMarks, readTables } from '../moving/read-units.ts'
+import { GATEWAY_TABLES, type Unit } from '../moving/unit.ts'
+import { unitPage } from '../moving/unit-page.ts'
+import { writeUnit } from '../moving/write-unit.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
 import { createChallenges } from '../runners/challenges.ts'
@@ -37,6 +42,7 @@ import { openWorkerPlatform } from './worker-platform.ts'
 export function marketObject(host: WorkerHost) {
   return class MarketObject extends DurableObject<Cloudflare.Env> implements MarketRpc {
     readonly #runners: RunnersDeps
+    readonly #store: Store
     readonly #catalog: Catalog
     readonly #origins: ObjectOrigins
     readonly #jobs: AlarmJobs
@@ -50,6 +56,7 @@ export function marketObject(host: WorkerHost) {
       const objects = objectsOf(env)
       const db = objectStore(storage)
       migrate(db, host.migrations)
+      this.#store = db
       const store = createRunnerStore(db)
       const directory = createDirectory()
       this.#catalog = storedCatalog(db.db, config.models, toSeconds(clock()))
@@ -141,6 +148,19 @@ export function marketObject(host: WorkerHost) {
 
     async runnerAt(port: number): Promise<string | undefined> {
       return this.#origins.runnerAt(port)
+    }
+
+    async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {
+      const { market } = GATEWAY_TABLES
+      return unitPage([readMarks(this.#store), ...readTables(this.#store, market)], from, limit)
+    }
+
+    async importUnit(unit: Unit, digest: string): Promise<boolean> {
+      return writeUnit(this.#store, unit, { digest, hosts: 'outbox' })
+    }
+
+    async reload(): Promise<void> {
+      this.ctx.abort('starts anew after an import')
     }
 
     wake(): Promise<void> {

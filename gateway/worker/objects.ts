@@ -2,13 +2,20 @@ import type { TonAddress } from '../db/ids.ts'
 import type { ModelOffer } from '../inference/catalog.ts'
 import type { Op, Result } from '../ledger/port.ts'
 import type { AccountRow, HostRow } from '../money/due-rows.ts'
+import type { Unit } from '../moving/unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeasedRunner } from '../runners/runner-view.ts'
 
 /** What Workers and objects ask of each other. Arguments and answers are structured clones. */
 
+/** What moves a store to another platform, and from one. */
+export interface MovingRpc {
+  exportUnits(from: number, limit: number): Promise<readonly Unit[]>
+  importUnit(unit: Unit, digest: string): Promise<boolean>
+}
+
 /** The ledger of one account or one host. */
-export interface LedgerRpc {
+export interface LedgerRpc extends MovingRpc {
   commit(ops: readonly Op[]): Promise<readonly Result[]>
   latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined>
   /** Remembers an account's signed statement. False when it was used before. */
@@ -22,7 +29,7 @@ export interface IndexRpc {
 }
 
 /** Registration, evidence, leases and offers. */
-export interface MarketRpc {
+export interface MarketRpc extends MovingRpc {
   fetch(request: Request): Promise<Response>
   /** Ids of the models on sale. */
   models(): Promise<readonly string[]>
@@ -32,6 +39,8 @@ export interface MarketRpc {
   keyset(runner: string, digest: string): Promise<string | undefined>
   /** Development: the runner whose own origin has this port. */
   runnerAt(port: number): Promise<string | undefined>
+  /** Starts anew from its tables. */
+  reload(): Promise<void>
   wake(): Promise<void>
 }
 
@@ -63,13 +72,15 @@ export interface RouteView extends MarketView {
 }
 
 /** The watcher of the Till. */
-export interface ChainRpc {
+export interface ChainRpc extends MovingRpc {
+  /** A copy of an account that came with an import: the watcher's limits count it. */
+  noteAccount(row: AccountRow): Promise<void>
   commit(ops: readonly Op[]): Promise<readonly Result[]>
   wake(): Promise<void>
 }
 
 /** The cashier, and its copies of what is due. */
-export interface CashierRpc {
+export interface CashierRpc extends MovingRpc {
   noteAccount(row: AccountRow): Promise<void>
   noteHost(row: HostRow): Promise<void>
   wake(): Promise<void>

@@ -3,6 +3,7 @@ import {
   evictDurableObject,
   runDurableObjectAlarm,
   runInDurableObject,
+  SELF,
 } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
@@ -74,4 +75,14 @@ test('asking for ledgers that nobody wrote to leaves nothing behind (M17)', asyn
   const { names } = await listLedgers(objects, '', 10_000)
   expect(names).not.toContain(`acct:${account}`)
   expect(names).not.toContain(`host:${payee}`)
+})
+
+test('a gateway that serves is not moved, whoever asks', async () => {
+  const ask = (path: string, key: string) =>
+    SELF.fetch(`http://127.0.0.1:8787/admin/moving/${path}`, {
+      headers: { authorization: `Bearer ${key}` },
+    })
+  const refused = await ask('schema', 'an-operator-key-of-the-tests')
+  expect(refused.status).toBe(409)
+  expect((await ask('schema', 'a-key-of-somebody-else-entirely')).status).toBe(401)
 })

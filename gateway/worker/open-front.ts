@@ -9,6 +9,7 @@ import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
 import { fetchUpstream } from './fetch-upstream.ts'
 import type { WorkerHost } from './host.ts'
+import { movingRoutes } from './moving-routes.ts'
 import { type Objects, objectsOf } from './objects.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { openWorkerPlatform, type WorkerPlatform } from './worker-platform.ts'
@@ -52,7 +53,11 @@ export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
     ...composed,
     pendingOf: (account) => soon(pending.settled(account)),
   } satisfies FrontDeps
-  const app = createFrontApp(deps, (request) => objects.market().fetch(request))
+  const { adminKey } = platform.config
+  const { isPaused } = platform.settings
+  const migrations = host.migrations.map(({ name }) => name)
+  const moving = movingRoutes({ objects, adminKey, migrations, isPaused })
+  const app = createFrontApp(deps, [moving], (request) => objects.market().fetch(request))
   return { platform, objects, deps, app, soon }
 }
 

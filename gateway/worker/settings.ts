@@ -8,6 +8,8 @@ export interface WorkerSettings {
   readonly config: GatewayConfig
   readonly publicUrl: string
   readonly simulation: Simulation | undefined
+  /** Takes nothing new: its stores are being moved. */
+  readonly isPaused: boolean
 }
 
 /**
@@ -25,7 +27,12 @@ export function readWorkerSettings(env: Cloudflare.Env, now: UnixSeconds): Worke
   }
   const simulation = readSimulation(env, now)
   refuseStraySimulation(config, simulation)
-  return { config: { ...config, queue: NO_QUEUE }, publicUrl, simulation }
+  return {
+    config: { ...config, queue: NO_QUEUE },
+    publicUrl,
+    simulation,
+    isPaused: env.PAUSED === 'true',
+  }
 }
 
 /** A Worker's requests cannot wait for one another: a busy model answers so at once, and clients try again. */

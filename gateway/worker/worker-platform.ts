@@ -13,9 +13,6 @@ export interface WorkerPlatform extends Platform {
   readonly settings: WorkerSettings
 }
 
-/** Cloudflare stops a Worker when it likes: nothing is told that it closes. */
-const NEVER = { aborted: false }
-
 /** What every part of the gateway gets in a Worker and in its objects. @throws ConfigError */
 export function openWorkerPlatform(host: WorkerHost, env: Cloudflare.Env): WorkerPlatform {
   const { clock, random } = host
@@ -31,7 +28,8 @@ export function openWorkerPlatform(host: WorkerHost, env: Cloudflare.Env): Worke
     ledger: ledgerOf(objectsOf(env)),
     meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
     metrics: UNCOUNTED,
-    closing: NEVER,
+    // Cloudflare stops a Worker when it likes, and tells nobody; the operator may.
+    closing: { aborted: settings.isPaused },
     clock,
     // Workers have no finer clock than this one, and none that runs while they compute.
     timer: clock,

@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util'
+import { MovingError } from '#gateway/moving/write-unit.ts'
+import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { exportGateway, exportSqlite } from '../moving/export-to-file.ts'
+import { MovingRefused } from '../moving/gateway-api.ts'
+
+const USAGE = `cocoon export: writes everything that a gateway keeps into one file: accounts, keys, books, receipts, vouchers,
+runners, sessions, cursors of the chain.
+
+  cocoon export --to FILE                  the SQLite file named by DATABASE_PATH; stop its gateway first
+  cocoon export --to FILE --gateway URL    a gateway on Workers; the operator's key in ADMIN_KEY, its PAUSED set to true
+
+Run it again after a failure: what stands in the file stays. The file holds hashes of keys and the runners'
+allowance keys: only its owner can read it. GATEWAY_SECRET, METER_KEY and GAS_KEY are not in it, and must move too.`
+
+export const exportCommand: Command = {
+  summary: 'write everything that a gateway keeps into a file',
+  usage: USAGE,
+  run: (io) => orFailed(io, () => run(io)),
+}
+
+async function run(io: CommandIo): Promise<number> {
+  const options = { to: { type: 'string' }, gateway: { type: 'string' } } as const
+  const { to, gateway } = parseArgs({ args: [...io.args], options }).values
+  if (to === undefined) throw new UsageError('say --to FILE')
+  const totals =
+    gateway === undefined
+      ? exportSqlite(io.env['DATABASE_PATH'] ?? 'cocoon-gateway.db', to)
+      : await exportGateway({ gateway, adminKey: adminKeyOf(io.env) }, to)
+  io.out(JSON.stringify(totals))
+  return EXIT.ok
+}
+
+export function adminKeyOf(env: Readonly<Record<string, string | undefined>>): string {
+  const key = env['ADMIN_KEY']
+  if (key === undefined || key === '') throw new UsageError('ADMIN_KEY is missing')
+  return key
+}
+
+/** A move that was refused, or broke off, says what to do; everything else is a bug and says where. */
+export async function orFailed(io: CommandIo, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof MovingRefused || error instanceof MovingError)) throw error
+    io.err(`cocoon: ${error.message}`)
+    return EXIT.failed
+  }
+}
