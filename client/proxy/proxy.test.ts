@@ -110,8 +110,13 @@ describe('websites and rebound names spend nothing (H16)', () => {
       'access-control-allow-origin': PAGE,
       'access-control-allow-headers': 'authorization, content-type',
     })
-    const other = await call('/', { method: 'OPTIONS', headers: { origin: 'https://evil.test' } })
+    const local = { 'access-control-request-private-network': 'true' }
+    const near = await call('/', { method: 'OPTIONS', headers: { ...local, origin: PAGE } })
+    expect(near.headers['access-control-allow-private-network']).toBe('true')
+    const evil = { ...local, origin: 'https://evil.test' }
+    const other = await call('/', { method: 'OPTIONS', headers: evil })
     expect(other.status).toBe(403)
+    expect(other.headers['access-control-allow-private-network']).toBeUndefined()
   })
 
   test('a public address is bound only when told', () => {

@@ -140,16 +140,19 @@ function allowOrigin(response: ServerResponse, origin: string): void {
   response.setHeader('vary', 'origin')
   response.setHeader(
     'access-control-expose-headers',
-    'x-request-id, x-cocoon-confidentiality, x-cocoon-attestation, x-cocoon-runner, x-cocoon-error',
+    'x-request-id, x-should-retry, retry-after, x-cocoon-confidentiality, x-cocoon-attestation, x-cocoon-runner, x-cocoon-session-id, x-cocoon-error',
   )
 }
 
 function preflight({ headers }: IncomingMessage, response: ServerResponse): void {
   const asked = headers['access-control-request-headers'] ?? ''
+  // A browser asks before a page of another network reaches this machine; the guard knows the page.
+  const local = headers['access-control-request-private-network'] === 'true'
   response.writeHead(204, {
     'access-control-allow-methods': 'GET, POST',
     'access-control-allow-headers': /^[A-Za-z0-9, _-]*$/.test(asked) ? asked : '',
     'access-control-max-age': PREFLIGHT_SECONDS,
+    ...(local ? { 'access-control-allow-private-network': 'true' } : {}),
   })
   response.end()
 }
