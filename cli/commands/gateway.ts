@@ -29,24 +29,22 @@ export const gateway: Command = {
   usage: USAGE,
   run: async (io) => {
     if (io.args.length > 0) throw new UsageError('settings come from the environment; see --help')
-    const config = orUsage(() => readGatewayConfig(io.env))
+    const config = await orUsage(async () => readGatewayConfig(io.env))
     const root = packageRoot()
-    const running = await startGateway({
-      config,
-      deps: {
-        ...processDeps(),
-        log: createPinoLog(config.logLevel),
-        openapi: readFileSync(join(root, 'openapi.yaml'), 'utf8'),
-        pages: await openPages({
-          root,
-          registry: config.chain.registry,
-          endpoints: config.chain.webEndpoints,
-          network: config.chain.network,
-        }),
-        ...(config.tee ? { machine: await openMachine() } : {}),
-        migrations: readMigrations(join(root, 'migrations')),
-      },
-    })
+    const deps = {
+      ...processDeps(),
+      log: createPinoLog(config.logLevel),
+      openapi: readFileSync(join(root, 'openapi.yaml'), 'utf8'),
+      pages: await openPages({
+        root,
+        registry: config.chain.registry,
+        endpoints: config.chain.webEndpoints,
+        network: config.chain.network,
+      }),
+      ...(config.tee ? { machine: await openMachine() } : {}),
+      migrations: readMigrations(join(root, 'migrations')),
+    }
+    const running = await orUsage(() => startGateway({ config, deps }))
     io.out(`gateway: ${running.origin}`)
     await new Promise<void>((resolve) => {
       io.stopped.addEventListener('abort', () => resolve(), { once: true })
@@ -69,9 +67,9 @@ async function openMachine(): Promise<Machine> {
   }
 }
 
-function orUsage<T>(read: () => T): T {
+async function orUsage<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return read()
+    return await work()
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message)
     throw error

@@ -2,7 +2,9 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { TlsKey } from '../attest/self-identity.ts'
+import { ConfigError } from '../config.ts'
 import type { Job } from '../jobs.ts'
+import { codeOf } from '../log.ts'
 import type { Certificate, HttpServer } from './http-server.ts'
 
 /** Paths of the PEM files of this gateway's own TLS. */
@@ -13,11 +15,19 @@ export interface CertificateFiles {
 
 const CHECK_MS = 10_000
 
-/** @throws when a file cannot be read, or the two do not belong together */
+/** @throws ConfigError when a file cannot be read, or the two do not belong together */
 export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
-  const [cert, key] = await Promise.all([readFile(files.cert, 'utf8'), readFile(files.key, 'utf8')])
-  createSecureContext({ cert, key })
-  return { cert, key }
+  try {
+    const paths = [files.cert, files.key] as const
+    const [cert, key] = await Promise.all([readFile(paths[0], 'utf8'), readFile(paths[1], 'utf8')])
+    createSecureContext({ cert, key })
+    return { cert, key }
+  } catch (cause) {
+    throw new ConfigError(
+      'invalid',
+      `TLS_CERT and TLS_KEY cannot be read or do not belong together (${codeOf(cause)})`,
+    )
+  }
 }
 
 /**

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
+import { ConfigError } from '../config.ts'
 import { selfSigned } from '../testing/certificate.ts'
 import { readCertificate, renewalJob } from './certificate.ts'
 import {
@@ -148,7 +149,7 @@ describe('a listener with a certificate of its own', () => {
     const finish = await held.promise
 
     writeFileSync(paths.cert, second.cert)
-    await expect(job.run()).rejects.toThrow()
+    await expect(job.run()).rejects.toThrow(ConfigError)
     expect((await ask()).name).toBe('first')
 
     write(second)
@@ -174,7 +175,9 @@ describe('a listener with a certificate of its own', () => {
     const folder = mkdtempSync(join(tmpdir(), 'cocoon-tls-'))
     writeFileSync(files(folder).cert, first.cert)
     writeFileSync(files(folder).key, second.key)
-    await expect(readCertificate(files(folder))).rejects.toThrow()
+    await expect(readCertificate(files(folder))).rejects.toThrow(ConfigError)
+    const nowhere = { cert: '/nowhere/cert.pem', key: '/nowhere/key.pem' }
+    await expect(readCertificate(nowhere)).rejects.toThrow(/TLS_CERT and TLS_KEY .*ENOENT/)
     rmSync(folder, { recursive: true })
   })
 })
