@@ -66,6 +66,17 @@ async function askRaw(): Promise<string> {
   return text
 }
 
+/** A stream that has begun and stands still, from both sides. */
+async function beginStream(): Promise<{ response: Response; exchange: TestExchange }> {
+  const begun = Promise.withResolvers<TestExchange>()
+  runner.behave((exchange) => {
+    startStream(exchange)
+    begun.resolve(exchange)
+  })
+  const response = await ask()
+  return { response, exchange: await begun.promise }
+}
+
 async function success(): Promise<number> {
   const response = await fetch(`${world.gateway.origin}/v1/runners/${runner.id}`)
   // Sound: a 200 of this route has this shape.
@@ -93,13 +104,7 @@ describe('a runner that stalls', () => {
   })
 
   test('in the middle: an error event, and what came until then is charged by its receipt', async () => {
-    const stalled = Promise.withResolvers<TestExchange>()
-    runner.behave((exchange) => {
-      startStream(exchange)
-      stalled.resolve(exchange)
-    })
-    const response = await ask()
-    const exchange = await stalled.promise
+    const { response, exchange } = await beginStream()
     world.elapse(61)
     const text = await response.text()
     expect(text.startsWith(CHUNKS.join(''))).toBe(true)
@@ -111,13 +116,7 @@ describe('a runner that stalls', () => {
   })
 
   test('and then claims more tokens than the client got bytes: nothing is charged', async () => {
-    const stalled = Promise.withResolvers<TestExchange>()
-    runner.behave((exchange) => {
-      startStream(exchange)
-      stalled.resolve(exchange)
-    })
-    const response = await ask()
-    const exchange = await stalled.promise
+    const { response, exchange } = await beginStream()
     world.elapse(61)
     await response.text()
     const cut = await success()
@@ -193,13 +192,8 @@ describe('a runner that never ends', () => {
   })
 
   test('by comments alone: a sign of life is no work', async () => {
-    const begun = Promise.withResolvers<TestExchange>()
-    runner.behave((exchange) => {
-      startStream(exchange)
-      begun.resolve(exchange)
-    })
-    const response = await ask()
-    const { response: runnerSide, sealer } = await begun.promise
+    const { response, exchange } = await beginStream()
+    const { response: runnerSide, sealer } = exchange
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
     if (reader === undefined) throw new TypeError('no body')
     let text = ''

@@ -26,11 +26,11 @@ export interface Span {
   readonly spanId: string
   readonly parentSpanId?: string
   readonly name: string
-  readonly kind: 2 | 3 | 1
+  readonly kind: 2 | 3
   readonly startTimeUnixNano: string
   readonly endTimeUnixNano: string
   readonly attributes: readonly Attribute[]
-  readonly status: { readonly code: 0 | 1 | 2 }
+  readonly status: { readonly code: 1 | 2 }
 }
 
 interface Attribute {
@@ -38,8 +38,8 @@ interface Attribute {
   readonly value: { readonly stringValue: string } | { readonly intValue: string }
 }
 
-const KIND = { internal: 1, server: 2, client: 3 } as const
-const STATUS = { unset: 0, ok: 1, error: 2 } as const
+const KIND = { server: 2, client: 3 } as const
+const STATUS = { ok: 1, error: 2 } as const
 const TRACE_ID_BYTES = 16
 const SPAN_ID_BYTES = 8
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/
