@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'vitest'
+import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
 import { walk, walks } from '../ledger/testing/random-walk.ts'
 import { memoryHarness } from './testing/open-ledger.ts'
 
@@ -7,5 +8,12 @@ test('whatever is asked in whatever order, the books add up: many walks', async 
   await fc.assert(
     fc.asyncProperty(walks, (steps) => walk(() => memoryHarness({ hosts: 'here' }), steps)),
     { numRuns: 2_000 },
+  )
+})
+
+test('keys and budgets against the model: many walks', async () => {
+  await fc.assert(
+    fc.asyncProperty(keyWalks, (steps) => walkKeys(() => memoryHarness({ hosts: 'here' }), steps)),
+    { numRuns: 300 },
   )
 })

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterAll, test } from 'vitest'
 import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
 import { describeKeys } from '../ledger/testing/key-conformance.ts'
+import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
 import { describeParallel } from '../ledger/testing/parallel.ts'
 import { walk, walks } from '../ledger/testing/random-walk.ts'
 import { memoryHarness, openLedger } from './testing/open-ledger.ts'
@@ -36,5 +37,12 @@ test('whatever is asked in whatever order, the books add up to what was answered
   await fc.assert(
     fc.asyncProperty(walks, (steps) => walk(() => memoryHarness({ hosts: 'here' }), steps)),
     { numRuns: 60 },
+  )
+})
+
+test('whatever accounts, keys and budgets do, in whatever order, each answer and balance is the model’s', async () => {
+  await fc.assert(
+    fc.asyncProperty(keyWalks, (steps) => walkKeys(() => memoryHarness({ hosts: 'here' }), steps)),
+    { numRuns: 10 },
   )
 })

@@ -1,5 +1,6 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { migrate } from '../db/migrate.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
@@ -7,6 +8,7 @@ import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
 import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeKeys } from '../ledger/testing/key-conformance.ts'
+import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { objectStore } from './object-store.ts'
 import { objectsOf } from './objects.ts'
@@ -63,4 +65,11 @@ test('a call that would need two objects is refused before either is touched', a
   const both = [mirror(ALICE, 1n), mirror(BOB, 1n)] as const
   await expect(ledger.commit(both)).rejects.toMatchObject({ code: 'misrouted' })
   await expect(ledger.commit([{ op: 'audit' }])).rejects.toMatchObject({ code: 'misrouted' })
+})
+
+test('whatever accounts, keys and budgets do in an object, each answer and balance is the model’s', async () => {
+  await fc.assert(
+    fc.asyncProperty(keyWalks, (steps) => walkKeys(() => open({ hosts: 'here' }), steps)),
+    { numRuns: 5 },
+  )
 })
