@@ -20,6 +20,11 @@ const RUN_BY: readonly (readonly [prefix: string, runner: string, mention: strin
   ],
   ['contracts/testing/rules/', 'contracts/till.test.ts', './testing/rules/till.ts'],
   ['gateway/ledger/testing/conformance.ts', 'gateway/node/ledger.test.ts', '/conformance.ts'],
+  [
+    'gateway/ledger/testing/key-conformance.ts',
+    'gateway/node/ledger.test.ts',
+    '/key-conformance.ts',
+  ],
 ]
 
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
