@@ -169,17 +169,36 @@ describe('every endpoint of inference', () => {
 describe('what is not there', () => {
   test.each([
     ['get', '/v1/keys/none', 405],
+    ['patch', '/v1/keys/none', 404],
     ['get', '/v1/responses/resp_1', 404],
     ['delete', '/v1/responses/resp_1', 404],
     ['post', '/v1/responses/input_tokens', 501],
     ['post', '/v1/messages/count_tokens', 501],
     ['post', '/v1/audio/transcriptions', 501],
+    ['get', '/v1/generation?id=none', 404],
+    ['get', '/v1/account/usage?before=none', 400],
+    ['get', '/v1/hosts/none', 400],
     ['get', '/v1/aci/sessions/none', 404],
     ['get', '/v1/aci/sessions/none/collateral', 404],
     ['get', '/v1/runners/run_none', 404],
+    ['get', '/runners/run_none/v1/aci/attestation', 404],
+    ['get', '/runners/run_none/.well-known/hpke-keys', 404],
+    ['post', '/admin/runners/run_none/admit', 404],
+    ['delete', '/admin/models/none', 404],
   ])('%s %s', async (method, path, status) => {
-    const response = await call({ method, path }, rich.key)
+    const key = path.startsWith('/admin/') ? ADMIN_KEY : rich.key
+    const response = await call({ method, path }, key, method === 'patch' ? '{}' : undefined)
     expect(response.status).toBe(status)
     expect(response.headers.get('x-should-retry')).toBe('false')
+  })
+
+  test('a session’s collateral is there for whoever verifies offline', async () => {
+    const path = '/v1/aci/sessions'
+    const { sessions } = await (await call({ method: 'get', path }, undefined)).json()
+    const one = await call(
+      { method: 'get', path: `${path}/${sessions[0].session_id}/collateral` },
+      undefined,
+    )
+    expect(one.status).toBe(200)
   })
 })

@@ -146,13 +146,14 @@ describe('a caller cannot', () => {
     const headers = {
       authorization: `Bearer ${account.key}`,
       'x-request-id': mine,
-      'idempotency-key': mine,
       'x-receipt-id': mine,
     }
     const ids = []
     for (let i = 0; i < 2; i++) {
       const asked = { ...chat, provider: { only: [honest.id] } }
-      const answer = await post('/v1/chat/completions', asked, headers)
+      // The same idempotency key would be refused the second time: it names no settlement, it only stops repeats.
+      const own = { ...headers, 'idempotency-key': `${mine}${i}` }
+      const answer = await post('/v1/chat/completions', asked, own)
       expect(answer.status).toBe(200)
       ids.push(answer.headers.get('x-receipt-id'))
     }
