@@ -93,11 +93,14 @@ async function codeOf(response: Response): Promise<unknown> {
   return (await response.json()).error.code
 }
 
+/** Routes that need a part which this world has not: a cashier, several stores. Their own tests ask them. */
+const ELSEWHERE = ['post /v1/account/exit', 'post /admin/moving/']
+
 const takesJson = ({ operation, path, method }: Listed): boolean =>
   operation.requestBody?.content['application/json'] !== undefined &&
-  // The first needs no member of its body, the second a cashier, which this world has not.
+  // It needs no member of its body.
   path !== '/v1/runners/challenge' &&
-  !(path === '/v1/account/exit' && method === 'post')
+  !ELSEWHERE.some((start) => `${method} ${path}`.startsWith(start))
 
 describe('without a key, refused', () => {
   test.each(listed.filter(({ operation }) => '401' in operation.responses))(
