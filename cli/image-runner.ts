@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { verifyVoucher } from '#contracts/pure'
-import { processDeps, readRunnerConfig, startRunner } from '#enclave-runner/main.ts'
+import {
+  ConfigError,
+  processDeps,
+  QuoteError,
+  readRunnerConfig,
+  startRunner,
+} from '#enclave-runner/main.ts'
 import { openDevices } from './devices.ts'
 import { parseSettings } from './runner-settings.ts'
 
@@ -12,19 +18,30 @@ import { parseSettings } from './runner-settings.ts'
 const IMAGE_SETTINGS = '/etc/cocoon/runner.env'
 const HOST_SETTINGS = 'host-settings'
 
-const config = readRunnerConfig({
-  image: parseSettings(readFileSync(IMAGE_SETTINGS, 'utf8')),
-  host: parseSettings(readHostSettings()),
-})
-const deps = processDeps()
-const quoter = await openDevices(deps.random)
-const runner = await startRunner(config, { ...deps, quoter, verifyVoucher })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void runner.close().then(() => process.exit(0)))
+async function main(): Promise<void> {
+  const config = readRunnerConfig({
+    image: parseSettings(readFileSync(IMAGE_SETTINGS, 'utf8')),
+    host: parseSettings(readHostSettings()),
+  })
+  const deps = processDeps()
+  const quoter = await openDevices(deps.random)
+  const runner = await startRunner(config, { ...deps, quoter, verifyVoucher })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void runner.close().then(() => process.exit(0)))
+  }
 }
 
 function readHostSettings(): string {
   const folder = process.env['CREDENTIALS_DIRECTORY']
   if (folder === undefined) throw new Error('CREDENTIALS_DIRECTORY is missing: start by systemd')
   return readFileSync(join(folder, HOST_SETTINGS), 'utf8')
+}
+
+try {
+  await main()
+} catch (error) {
+  // The messages of these name settings and devices, never a value.
+  if (!(error instanceof ConfigError || error instanceof QuoteError)) throw error
+  process.stderr.write(`cocoon runner: ${error.code}: ${error.message}\n`)
+  process.exitCode = 1
 }

@@ -75,6 +75,8 @@ cp -r "$here/root/." "$work/root/"
 install -D -m 0644 "$settings" "$work/root/etc/cocoon/runner.env"
 if [ -n "$engine" ]; then mkdir -p "$work/root/opt/engine"; cp -a "$engine/." "$work/root/opt/engine/"; fi
 
+chroot "$work/root" /usr/lib/cocoon/node --check /usr/lib/cocoon/runner.mjs || { say 'the runner does not start on these packages'; exit 1; }
+
 say '3/6 root'
 chroot "$work/root" systemd-sysusers >/dev/null 2>&1
 SYSTEMD_OFFLINE=1 chroot "$work/root" systemctl --quiet enable cocoon-runner cocoon-engine systemd-networkd systemd-resolved systemd-timesyncd 2>/dev/null
