@@ -40,6 +40,7 @@ export default defineConfig({
         // The same rules inside workerd, over a Durable Object's SQLite.
         plugins: [
           cloudflareTest({
+            main: './gateway/worker.ts',
             wrangler: { configPath: './wrangler.toml' },
             miniflare: { bindings: TEST_SETTINGS },
           }),

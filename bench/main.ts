@@ -1,5 +1,5 @@
 /**
- * usage: npm run bench [-- --quick] [--only relay,ledger,seal,hiding,bytes,attestation,connect]
+ * usage: npm run bench [-- --quick] [--only relay,ledger,seal,hiding,bytes,attestation,connect,chain,objects]
  *
  * Prints every table in one run, in under three minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
@@ -10,6 +10,7 @@ import { attestationSection } from './attestation.ts'
 import { chainSection } from './chain.ts'
 import { connectSection } from './connect.ts'
 import { ledgerSection } from './ledger-section.ts'
+import { objectsSection } from './objects.ts'
 import { relaySection } from './relay.ts'
 import { sealSection } from './seal.ts'
 import { hidingSection, sealedRelaySection } from './sealed-bytes.ts'
@@ -25,6 +26,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> =
   attestation: attestationSection,
   connect: connectSection,
   chain: chainSection,
+  objects: objectsSection,
 }
 
 const { values } = parseArgs({

@@ -23,8 +23,8 @@ import { objectStore } from './object-store.ts'
 import { type LedgerRpc, type Objects, objectsOf } from './objects.ts'
 import { storeOf } from './route-ledger.ts'
 
-/** Outbox entries a delivery takes along. */
-const DELIVERY_ENTRIES = 500
+/** Outbox entries a delivery takes along: they are acknowledged in one statement, which has at most 100 parameters. */
+const DELIVERY_ENTRIES = 90
 /** From a commit to the alarm that delivers what it owes to hosts. */
 const DELIVERY_DELAY_MS = 500
 /** From a failed delivery to the next try. */

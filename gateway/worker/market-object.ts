@@ -35,6 +35,9 @@ import { objectStore } from './object-store.ts'
 import { type MarketRpc, type MarketView, objectsOf } from './objects.ts'
 import { openWorkerPlatform } from './worker-platform.ts'
 
+/** Cloudflare resets an object that blocks for 30 s. */
+const RESTORE_MS = 5_000
+
 /**
  * Registration, evidence, leases, offers and the operator's routes: everything that is asked seldom and must be one,
  * since a machine is one machine whatever models it serves (H7). Requests of developers never come here.
@@ -116,8 +119,9 @@ export function marketObject(host: WorkerHost) {
         clock,
         log,
       })
-      // Nothing is answered before the leases of before are judged anew.
-      void state.blockConcurrencyWhile(() => restoreLeases(this.#runners))
+      // Answers wait until the leases of before are judged anew, but not for a chain that is down: without, none serves.
+      const restored = restoreLeases(this.#runners)
+      void state.blockConcurrencyWhile(() => Promise.race([restored, host.wait(RESTORE_MS)]))
     }
 
     override async fetch(request: Request): Promise<Response> {

@@ -8,7 +8,7 @@ import {
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { type AccountId, tonAddress } from '../db/ids.ts'
-import { ALICE, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
+import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeParallel, manyAccounts } from '../ledger/testing/parallel.ts'
 import { auditObjects } from './audit-objects.ts'
 import { ledgerOf } from './ledger-of.ts'
@@ -56,6 +56,23 @@ test('an audit visits every object, page by page, and the shares under way add u
   expect(settled).toBeGreaterThan(0n)
   expect(sent).toBe(0n)
 })
+
+test('an outbox longer than one delivery reaches its host whole', async () => {
+  const before = await earned()
+  await ledger.commit([mirror(BOB, 100_000n)])
+  const used = Array.from({ length: 200 }, (_, i) => [
+    reserve(60_000 + i, 100n, { account: BOB }),
+    settle(60_000 + i, 10, { account: BOB }),
+  ])
+  await ledger.commit(used.flat())
+  for (let delivery = 0; delivery < 3; delivery++) await runDurableObjectAlarm(stubOf(BOB))
+  expect((await earned()) - before).toBe(200n * 63n)
+})
+
+async function earned(): Promise<bigint> {
+  const [{ host }] = await ledger.commit([{ op: 'read_host', payee: HOST }])
+  return host.earned
+}
 
 test('asking for ledgers that nobody wrote to leaves nothing behind (M17)', async () => {
   const payee = tonAddress(`0:${'ee'.repeat(32)}`)
