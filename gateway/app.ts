@@ -16,6 +16,7 @@ import { adminRoutes } from './routes/admin.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { chequeRoutes } from './routes/cheques.ts'
 import { exitRoutes } from './routes/exit.ts'
+import { hostProofRoutes } from './routes/host-proof.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { modelRoutes } from './routes/models.ts'
 import { openRouterRoutes } from './routes/openrouter.ts'
@@ -40,6 +41,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     aciRoutes(deps),
     chainRoutes(deps),
     exitRoutes(deps),
+    hostProofRoutes(deps),
     adminRoutes(deps),
   ]
   return open(deps, routes, deps.pages)

@@ -6,6 +6,7 @@ import type { PlaintextRule } from './inference/deps.ts'
 import type { LogLevel } from './log.ts'
 import type { ModelSeed } from './model-seed.ts'
 import type { RateSettings } from './money/open-rates.ts'
+import type { HostProofRule } from './runners/host-proof-rule.ts'
 import { SETTINGS, type Settings, type SettingValues } from './settings.ts'
 import type { TracesConfig } from './telemetry/export-spans.ts'
 
@@ -30,7 +31,7 @@ export interface GatewayConfig {
   readonly chain: {
     readonly endpoint: string
     readonly apiKey: string | undefined
-    /** Independent endpoints that must agree before a large credit (M11). */
+    /** Independent endpoints that must agree before money is believed (M11). */
     readonly witnesses: readonly string[]
     /** Keyless endpoints that a visitor's browser may ask (C4). */
     readonly webEndpoints: readonly string[]
@@ -54,6 +55,7 @@ export interface GatewayConfig {
   /** Whether it runs in a confidential machine, whose evidence it shows. */
   readonly tee: boolean
   readonly gpu: 'required' | 'optional'
+  readonly hostProof: HostProofRule
   readonly denials: readonly string[]
   readonly adminKey: string | undefined
   readonly metricsToken: string | undefined
@@ -123,6 +125,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     plaintext: values.PLAINTEXT,
     tee: values.GATEWAY_TEE === 'on',
     gpu: values.GPU,
+    hostProof: values.HOST_PROOF,
     denials: values.DENIED_HASHES,
     adminKey: values.ADMIN_KEY,
     metricsToken: values.METRICS_TOKEN,

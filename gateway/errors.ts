@@ -39,6 +39,8 @@ const ERRORS = {
   signature_invalid: [403, 'permission_error', false],
   evidence_refused: [403, 'permission_error', false],
   runner_denied: [403, 'permission_error', false],
+  wallet_unproven: [403, 'permission_error', false],
+  wallet_waiting: [403, 'permission_error', false],
   not_found: [404, 'invalid_request_error', false],
   model_not_found: [404, 'invalid_request_error', false],
   runner_not_found: [404, 'invalid_request_error', false],

@@ -1,4 +1,5 @@
 import type { PlaintextRule } from './inference/deps.ts'
+import type { HostProofRule } from './runners/host-proof-rule.ts'
 import {
   dollars,
   hashes,
@@ -137,7 +138,7 @@ export const SETTINGS = {
     parse: required(url),
   }),
   TON_WITNESSES: setting({
-    help: 'further, independent endpoints, separated by commas: large credits need every one to agree',
+    help: 'further, independent endpoints, separated by commas: credits, debits and payouts need every one to agree',
     fallback: '',
     parse: urls,
   }),
@@ -205,6 +206,11 @@ export const SETTINGS = {
     help: 'confidential GPU evidence of runners: required or optional',
     fallback: 'required',
     parse: oneOf('required', 'optional'),
+  }),
+  HOST_PROOF: setting({
+    help: "proof that a host controls the wallet it is paid at, by TON Connect's ton_proof: required or off",
+    fallback: 'required',
+    parse: oneOf<HostProofRule>('required', 'off'),
   }),
   DENIED_HASHES: setting({
     help: 'Registry hashes (image, model, platform) that this operator denies, separated by commas',

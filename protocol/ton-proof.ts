@@ -18,7 +18,7 @@ export type TonProofPurpose = keyof typeof TON_PROOF
 /** What a proof is for, about whom, and once. */
 export interface TonProofBinding {
   readonly purpose: TonProofPurpose
-  /** Whose matter it is: an account id, a keyset's digest. */
+  /** Whose matter it is: an account id, a wallet. */
   readonly subject: string
   /** 32 hex digits of the verifier's own randomness, used once. */
   readonly nonce: string

@@ -36,7 +36,7 @@ export interface SendFlags {
   readonly 'dry-run'?: boolean | undefined
 }
 
-const NETWORK_ID = { mainnet: -239, testnet: -3 } as const
+export const NETWORK_ID = { mainnet: -239, testnet: -3 } as const
 /** For the wallet's own fees, and its deployment when this is its first message. */
 const WALLET_FEE = 20_000_000n
 const MAX_LOOKS = 120

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { keyPairFromSeed, mnemonicToPrivateKey, mnemonicValidate } from '@ton/crypto'
@@ -57,6 +58,15 @@ async function readSecretFile(io: CommandIo, file: string): Promise<string> {
     throw new UsageError(`cannot read ${file}`, { cause })
   }
 }
+
+/** For Node's own signatures. */
+export function keyObjectOf({ secretKey }: KeyPair): KeyObject {
+  const der = Buffer.concat([PKCS8_HEAD, secretKey.subarray(0, 32)])
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+}
+
+/** What stands before the seed in an Ed25519 key's PKCS#8 form. @see RFC 8410 section 7 */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 function pairOf(seed: Bytes): KeyPair {
   const { publicKey, secretKey } = keyPairFromSeed(Buffer.from(seed))

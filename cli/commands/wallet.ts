@@ -4,8 +4,9 @@ import { mnemonicNew } from '@ton/crypto'
 import { hex } from '#base/bytes.ts'
 import { formatTon } from '#base/nano.ts'
 import { friendlyAddress } from '#contracts'
-import { openWallet, type SendFlags } from '../chain/perform.ts'
+import { NETWORK_ID, openWallet, type SendFlags } from '../chain/perform.ts'
 import { readSecret } from '../chain/secret.ts'
+import { signTonProof } from '../chain/sign-ton-proof.ts'
 import { openTarget, TARGET_HELP, TARGET_OPTIONS, type TargetFlags } from '../chain/target.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import { runVerb, verb } from '../verbs.ts'
@@ -14,6 +15,8 @@ const USAGE = `cocoon wallet: a wallet (W5) that pays for messages to Till and R
 
   new --out FILE          makes 24 words, in a file that only you may read; nothing is sent anywhere
   show [--wallet FILE]    its address on this network, and what it holds
+  prove --gateway URL [--wallet FILE]
+                          shows a gateway that you control the wallet, so that it pays hosts' earnings to it; once
   key [--wallet FILE]     the public key of a file or of WALLET_SECRET (also for meter keys)
 
 ${TARGET_HELP}
@@ -31,6 +34,7 @@ const WALLET = { wallet: { type: 'string' } } as const
 const VERBS = {
   new: verb({ out: { type: 'string' } }, makeWallet),
   show: verb({ ...TARGET_OPTIONS, ...WALLET }, showWallet),
+  prove: verb({ ...TARGET_OPTIONS, ...WALLET, gateway: { type: 'string' } }, proveWallet),
   key: verb(WALLET, showKey),
 }
 
@@ -69,4 +73,36 @@ async function showKey(
   const source = { file: flags.wallet, variable: 'WALLET_SECRET', flag: '--wallet' }
   io.out(hex((await readSecret(io, source)).publicKey))
   return EXIT.ok
+}
+
+async function proveWallet(
+  io: CommandIo,
+  flags: TargetFlags & SendFlags & { readonly gateway?: string | undefined },
+): Promise<number> {
+  const { gateway = '' } = flags
+  if (!URL.canParse(gateway)) throw new UsageError('--gateway URL is missing')
+  const network = flags.network ?? (flags.endpoint === 'testnet' ? 'testnet' : 'mainnet')
+  const source = { file: flags.wallet, variable: 'WALLET_SECRET', flag: '--wallet' }
+  const pair = await readSecret(io, source)
+  const networkId = network === 'testnet' ? NETWORK_ID.testnet : NETWORK_ID.mainnet
+  const timestamp = Math.floor(Date.now() / 1000)
+  const named = signTonProof(pair, { networkId, domain: '-', payload: '-', timestamp })
+  const url = new URL(`/v1/hosts/${named.address}/proof`, gateway)
+  const asked = await answerOf(await fetch(url))
+  const [domain, payload] = [String(asked['domain']), String(asked['payload'])]
+  // The domain is what the proof is good for: a gateway that names another's would use it there.
+  if (domain !== url.host) throw new UsageError(`the gateway calls itself ${domain}: use that URL`)
+  const body = JSON.stringify(signTonProof(pair, { networkId, domain, payload, timestamp }))
+  const headers = { 'content-type': 'application/json' }
+  await answerOf(await fetch(url, { method: 'POST', headers, body }))
+  io.out(`proven: ${named.address} at ${domain}`)
+  return EXIT.ok
+}
+
+async function answerOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
+  // Sound: members of unknown JSON, used as text only.
+  const answer = (await response.json()) as Readonly<Record<string, unknown>>
+  if (response.ok) return answer
+  const { message } = (answer['error'] ?? {}) as { message?: string }
+  throw new UsageError(`the gateway answered ${response.status}: ${message ?? 'no explanation'}`)
 }

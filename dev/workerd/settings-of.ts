@@ -29,6 +29,7 @@ export function settingsOf(config: GatewayConfig): Readonly<Record<string, strin
     MAX_PRICE_COEFFICIENT_BPS: String(config.maxCoefficientBps),
     PLAINTEXT: config.plaintext,
     GPU: config.gpu,
+    HOST_PROOF: config.hostProof,
     DENIED_HASHES: config.denials.join(','),
     ADMIN_KEY: config.adminKey,
     METRICS_TOKEN: config.metricsToken,

@@ -134,6 +134,7 @@ export async function planWorld(
     models: [{ id: model, name: model, ...PRICE, demonstration: engine.kind === 'demo' }],
     commissionBps: COMMISSION_BPS,
     rates: { ticker: 'TON', usd: undefined, tickers: [] },
+    hostProof: 'off',
     maxCoefficientBps: 20_000,
     plaintext: 'allow',
     tee: false,

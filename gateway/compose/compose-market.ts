@@ -12,6 +12,8 @@ import { createAllowlistSource } from '../runners/allowlist-source.ts'
 import type { Challenges } from '../runners/challenges.ts'
 import type { Origins, RunnersDeps, Voucher } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
+import { bytesOfKey } from '../runners/host-proof.ts'
+import type { Payees } from '../runners/payees.ts'
 import { createReadRegistry } from '../runners/read-registry.ts'
 import type { RunnerStore } from '../runners/runner-store.ts'
 import type { Platform } from './platform.ts'
@@ -26,6 +28,7 @@ export interface SimulationTrust {
 export interface MarketParts {
   readonly directory: Directory
   readonly store: RunnerStore
+  readonly payees: Payees
   readonly challenges: Challenges
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
   readonly collateral: CollateralSource
@@ -46,6 +49,12 @@ export function composeMarket(platform: Platform, parts: MarketParts): RunnersDe
     verifier,
     directory,
     store,
+    payees: parts.payees,
+    requiresHostProof: config.hostProof === 'required',
+    walletKey: async (wallet) => {
+      const { stack } = await parts.chain.runGet(wallet, 'get_public_key', [])
+      return bytesOfKey(stack.readBigNumber())
+    },
     challenges,
     allowlist: createAllowlistSource({
       readRegistry: createReadRegistry(parts.chain, registry),

@@ -14,11 +14,7 @@ import { createCashier } from './run-cashier.ts'
 import { createExits } from './run-exits.ts'
 import { createWatcher } from './watch-deposits.ts'
 
-/**
- * How far one provider is believed (M11). With witnesses, each credit up to `ALONE` on its word, larger ones only when all
- * agree. Without any, all credits together up to `TOTAL`, however large each one is.
- */
-const ALONE = parseTon('1000')
+/** How far one provider is believed (M11): without witnesses, all credits together; with any, nothing on its word alone. */
 const TOTAL = parseTon('100000')
 /** A local chain answers at once; a public provider counts calls. */
 const WATCH_MS = { local: 250, remote: 5_000 }
@@ -35,7 +31,7 @@ const GAS_LOW = parseTon('2')
 export interface MoneyJobsDeps {
   readonly config: GatewayConfig
   readonly chain: Chain
-  /** Other providers that must agree before a large credit. */
+  /** Other providers that must agree. */
   readonly witnesses: readonly Chain[]
   readonly ledger: Ledger
   readonly store: Store
@@ -62,7 +58,7 @@ export function createWatcherJobs(
     till,
     chain,
     witnesses,
-    limits: { alone: ALONE, total: TOTAL },
+    limits: { total: TOTAL },
     ledger,
     store,
     clock,

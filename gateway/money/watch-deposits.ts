@@ -23,7 +23,7 @@ const STEP = 50
 export interface WatcherDeps {
   readonly till: TonAddress
   readonly chain: Chain
-  /** Independent providers that must agree before a large credit (M11). */
+  /** Independent providers that must agree before anything is taken over for good (M11). */
   readonly witnesses: readonly Chain[]
   readonly limits: CreditLimits
   readonly ledger: Ledger
@@ -32,10 +32,8 @@ export interface WatcherDeps {
   readonly clock: Clock
 }
 
-/** How much one provider's word is good for. */
+/** How much one provider's word is good for: with witnesses nothing, all must say the same. */
 export interface CreditLimits {
-  /** A credit above this needs every witness to show the same, and so does every debit and payout. */
-  readonly alone: Nano
   /** Without witnesses, all credits together stay below this. */
   readonly total: Nano
 }
@@ -178,7 +176,7 @@ function createMirror({ chain, witnesses, till, limits, store, clock }: WatcherD
     }
     // A debit that nobody collected would be vouchered to hosts out of other accounts' money (H1).
     const debited = seen.debit > before.collected || seen.paidOut > before.paid_out
-    if (grown <= limits.alone && !debited) return
+    if (grown <= ZERO_NANO && !debited) return
     for (const other of others) {
       const { value } = await other.account(account)
       if (!agrees(seen, value)) throw new MoneyError('untrusted', 'providers disagree')

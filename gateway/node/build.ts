@@ -33,6 +33,7 @@ import type { Origins } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
 import type { JudgeDeps } from '../runners/judge-evidence.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
+import { createPayees } from '../runners/payees.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { diskStore } from './disk-store.ts'
 import type { SqliteStore } from './open-sqlite.ts'
@@ -97,6 +98,7 @@ export function build(input: BuildInput): Built {
   const runners = composeMarket(platform, {
     directory,
     store: runnerStore,
+    payees: createPayees(store),
     challenges: createChallenges(random),
     latestVoucher: createLatestVoucher(store.db, config.chain.till),
     collateral,

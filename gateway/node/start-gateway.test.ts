@@ -34,6 +34,7 @@ const config: GatewayConfig = {
   models: [],
   commissionBps: 0,
   rates: { ticker: 'TON', usd: undefined, tickers: [] },
+  hostProof: 'off',
   maxCoefficientBps: 20_000,
   plaintext: 'allow',
   tee: false,

@@ -84,7 +84,7 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
   return app
 }
 
-function readAddress(text: string) {
+export function readAddress(text: string) {
   try {
     return tonAddress(text)
   } catch {

@@ -6,6 +6,7 @@ import { ApiError } from '../errors.ts'
 import type { RunnersDeps } from './deps.ts'
 import { HEARTBEAT_SECONDS } from './directory.ts'
 import type { Judgement } from './judge-evidence.ts'
+import { requireSettledPayee } from './require-payee.ts'
 import type { RunnerRow } from './runner-store.ts'
 
 const RUNNER_ID_BYTES = 10
@@ -46,6 +47,7 @@ export function claimHardware(
   if (isSameKeyset && sequence <= known.sequence) {
     throw new ApiError('sequence_reused', 'registration.sequence was used before')
   }
+  requireSettledPayee(deps, known, { payee, at })
   // What was once seen together stays known: leaving a GPU out makes no new machine.
   const hardware = [...new Set([...known.hardware.split(','), ...ids])].join(',')
   return { ...known, payee, hardware, sequence, seen: at }

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '#base/brand.ts'
+import type { Bytes } from '#base/bytes.ts'
 import type { CryptoMode, Provider } from '#protocol'
 import type { RunnerId, TonAddress } from '../db/ids.ts'
 import type { Ledger } from '../ledger/port.ts'
@@ -7,6 +8,7 @@ import type { AllowlistSource } from './allowlist-source.ts'
 import type { Challenges } from './challenges.ts'
 import type { Directory } from './directory.ts'
 import type { JudgeDeps } from './judge-evidence.ts'
+import type { Payees } from './payees.ts'
 import type { RunnerStore } from './runner-store.ts'
 import type { UrlRules } from './runner-url.ts'
 
@@ -30,6 +32,11 @@ export interface RunnersDeps extends JudgeDeps {
   readonly verifier: Pick<Provider<CryptoMode>, 'verify'>
   readonly directory: Directory
   readonly store: RunnerStore
+  readonly payees: Payees
+  /** Whether a host’s wallet must show who controls it, and a changed one waits (H2). */
+  readonly requiresHostProof: boolean
+  /** The key that a deployed wallet says that it has. @throws MoneyError */
+  readonly walletKey: (wallet: TonAddress) => Promise<Bytes>
   readonly challenges: Challenges
   readonly allowlist: AllowlistSource
   readonly origins: Origins

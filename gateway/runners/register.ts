@@ -12,7 +12,7 @@ import {
   sealingKeyOf,
   verifyRegistration,
 } from '#protocol'
-import type { RunnerId } from '../db/ids.ts'
+import { type RunnerId, tonAddress } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { claimHardware } from './claim-hardware.ts'
 import type { RunnersDeps } from './deps.ts'
@@ -20,6 +20,7 @@ import { HEARTBEAT_SECONDS } from './directory.ts'
 import { bundleOf, type Judgement, judgeEvidence } from './judge-evidence.ts'
 import { TUNNEL, toLiveRunner } from './live-from-rows.ts'
 import { newLoad } from './load.ts'
+import { requireProvenPayee } from './require-payee.ts'
 import type { RunnerRow } from './runner-store.ts'
 import { runnerOrigin } from './runner-url.ts'
 import { reopened } from './score.ts'
@@ -44,6 +45,7 @@ export async function register(deps: RunnersDeps, body: unknown): Promise<Regist
   agreeVersion(request.report)
   deps.challenges.take(request.registration.challenge, toSeconds(at))
   const { keyset, subject } = await checkSignature(deps, request)
+  requireProvenPayee(deps, tonAddress(request.registration.payee))
   const offer = checkOffer(deps, request, keyset)
   const judgement = await judge(deps, request, keyset, subject)
   const runner = claimHardware(deps, { request, judgement, at })

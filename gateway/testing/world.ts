@@ -103,6 +103,7 @@ export async function startTestWorld(
     models: [{ id: MODEL, name: 'Test', ...PRICES, demonstration: true }],
     commissionBps: COMMISSION_BPS,
     rates: { ticker: 'TON', usd: undefined, tickers: [] },
+    hostProof: 'off',
     maxCoefficientBps: 20_000,
     plaintext: 'allow',
     tee: false,

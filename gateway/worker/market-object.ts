@@ -23,6 +23,7 @@ import { createWatchdog } from '../relay/watchdog.ts'
 import { createChallenges } from '../runners/challenges.ts'
 import type { RunnersDeps } from '../runners/deps.ts'
 import { createDirectory } from '../runners/directory.ts'
+import { createPayees } from '../runners/payees.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
@@ -75,6 +76,7 @@ export function marketObject(host: WorkerHost) {
       this.#runners = composeMarket(platform, {
         directory,
         store,
+        payees: createPayees(db),
         challenges: createChallenges(random, objectChallenges(storage.kv)),
         latestVoucher: async (payee) =>
           till === undefined

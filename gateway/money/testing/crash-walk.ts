@@ -233,7 +233,7 @@ class CrashWalk {
     const [chain, ledger] = [this.#chain(), this.#ledger()]
     // The second provider tells the truth: whatever the first one says alone is worth nothing.
     const witnesses = [chainAt(this.#world.dev.endpoint)]
-    const limits = { alone: nano(0n), total: nano(0n) }
+    const limits = { total: nano(0n) }
     return openWatcher(this.#world, this.#books, { chain, ledger, witnesses, limits })
   }
 

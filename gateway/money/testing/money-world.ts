@@ -197,7 +197,7 @@ export function openWatcher(world: World, books: Books, over: Partial<WatcherDep
     till: world.till,
     chain: chainAt(world.dev.endpoint),
     witnesses: [],
-    limits: { alone: MAX_COLUMN_NANO, total: MAX_COLUMN_NANO },
+    limits: { total: MAX_COLUMN_NANO },
     ledger: books.ledger,
     store: books.store,
     clock: world.clock,

@@ -39,7 +39,7 @@ const shared = {
   feeBps: USE_FEE_BPS,
   clock,
 }
-const limits = { alone: ton('1000000'), total: ton('1000000') }
+const limits = { total: ton('1000000') }
 const watcher = createWatcher({ till, chain, witnesses: [], limits, ledger, store, clock })
 const policy = { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) }
 const cashier = createCashier({ ...shared, policy })
