@@ -16,6 +16,7 @@ import {
   topUp,
 } from '../till/operate.ts'
 import { redeemPack } from '../till/redeem.ts'
+import { checkReserves } from '../till/reserves.ts'
 import { showAccount, showTill } from '../till/status.ts'
 import { runVerb, verb } from '../verbs.ts'
 
@@ -32,6 +33,8 @@ For a developer, with a wallet and the file of cocoon keys new
   exit --account FILE --to ADDRESS   orders that everything goes to ADDRESS when the Till's delay is over
   cancel-exit --account FILE
   finish-exit ID|--account FILE      pays it out; anyone may
+  reserves --gateway URL             your balance is in the sum that the gateway shows to everybody, and the Till holds
+                                     that sum; an API key of the account in COCOON_API_KEY
 For the operator
   deploy [see below]
   rotate --to HEX [--drop-previous]  announces the next meter key; --drop-previous: the present one is stolen
@@ -92,6 +95,9 @@ const VERBS = {
   'cancel-exit': sending({ account: TEXT }, cancelExit),
   'finish-exit': sending({ account: TEXT }, (context, flags, [id]) =>
     finishExit(context, flags, id),
+  ),
+  reserves: verb({ ...READ, gateway: TEXT }, async (io, flags) =>
+    checkReserves(await openTill(io, flags), flags),
   ),
   deploy: verb({ ...TARGET_OPTIONS, ...SEND_OPTIONS, ...DEPLOY_OPTIONS }, deployTill),
   rotate: sending({ to: TEXT, 'drop-previous': { type: 'boolean' } }, rotate),

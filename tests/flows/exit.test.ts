@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hex } from '#base/bytes.ts'
 import { nano } from '#base/nano.ts'
@@ -63,6 +66,17 @@ function remove(payer: Payer, body: unknown): Promise<Response> {
     method: 'DELETE',
     headers: payer.headers,
     body: JSON.stringify(body),
+  })
+}
+
+const COCOON = join(import.meta.dirname, '../../cli/cocoon.mjs')
+
+/** The command as a user runs it. */
+function cocoon(args: readonly string[], env: Readonly<Record<string, string>>) {
+  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    execFile(process.execPath, [COCOON, ...args], { env }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    })
   })
 }
 
@@ -191,4 +205,36 @@ describe('proof of reserves', () => {
       )
     }
   }, 180_000)
+
+  test('an owner checks it by one command that reads the chain itself, and a forged one is noticed', async () => {
+    const payer = await newOwned('1')
+    await until(
+      'its leaf',
+      () => payer.get('/v1/account/reserves'),
+      ({ status }) => status === 200,
+    )
+    const { webUrl, chainUrl } = world.info
+    const env = { TON_ENDPOINT: chainUrl, TILL_ADDRESS: till(), COCOON_API_KEY: payer.apiKey }
+    const check = (gateway: string) => cocoon(['till', 'reserves', '--gateway', gateway], env)
+    expect(await check(webUrl)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('the balance is part of the sum, and the Till holds it'),
+    })
+    expect((await check('nowhere')).code).toBe(2)
+    // A gateway that shows its owner another sum than everybody.
+    const server = createServer(async (request, response) => {
+      const answer = await fetch(`${webUrl}${request.url}`, { headers: payer.headers })
+      const told = await answer.json()
+      if (request.url === '/v1/till') told.reserves.sum = '1'
+      response.end(JSON.stringify(told))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new TypeError('no port')
+    expect(await check(`http://127.0.0.1:${address.port}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('another root'),
+    })
+    server.close()
+  })
 })
