@@ -1,19 +1,14 @@
 import { Hono } from 'hono'
-import { fromHex } from '#base/bytes.ts'
-import {
-  accountKeysFromJson,
-  chequeBits,
-  parseAccountId,
-  verifyBits,
-  webSha256,
-} from '#contracts/pure'
+import { chequeBits } from '#contracts/pure'
 import { type ChequeRequest, ProtocolError, parseChequeRequest } from '#protocol'
+import type { AccountId } from '../db/ids.ts'
 import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
 import { callerOf, requireAccount } from '../http/require-account.ts'
 import type { AcceptChequeResult } from '../ledger/port.ts'
+import { requireAccountSignature } from './account-signature.ts'
 
 const MAX_BODY_BYTES = 4 * 1024
 
@@ -27,7 +22,7 @@ export function chequeRoutes(deps: FrontDeps): Hono<AppEnv> {
     if (cheque.account !== account) {
       throw new ApiError('forbidden', 'The cheque is of another account', { param: 'account' })
     }
-    await requireSignature(deps, cheque)
+    await requireSignature(deps, account, cheque)
     const { cumulative, signature } = cheque
     const at = deps.inference.clock()
     const [result] = await deps.inference.ledger.commit([
@@ -63,28 +58,10 @@ function parsed(body: unknown): ChequeRequest {
   }
 }
 
-/** By the spend key that the account id commits to. An absent key never verifies (C1). */
-async function requireSignature(deps: FrontDeps, cheque: ChequeRequest): Promise<void> {
-  const account = parseAccountId(cheque.account)
-  const [read] = await deps.inference.ledger.commit([{ op: 'read_account', account }])
-  const keys = read.ok ? read.account.keys : null
-  const publicKey = keys === null ? null : accountKeysFromJson(JSON.parse(keys)).spendKey
-  const cell = chequeBits({
-    till: cheque.till,
-    account,
-    feeBps: cheque.fee_bps,
-    cumulative: cheque.cumulative,
-  })
-  const { verify } = deps.accounts
-  const valid =
-    publicKey !== null &&
-    (await verifyBits(
-      { cell, signature: fromHex(cheque.signature), publicKey },
-      { sha256: webSha256, verify: async (key, bytes, mark) => verify(key, bytes, mark) },
-    ))
-  if (!valid) {
-    throw new ApiError('signature_invalid', 'The account’s spend key did not sign this cheque')
-  }
+function requireSignature(deps: FrontDeps, account: AccountId, cheque: ChequeRequest) {
+  const { till, cumulative, signature } = cheque
+  const cell = chequeBits({ till, account, feeBps: cheque.fee_bps, cumulative })
+  return requireAccountSignature(deps, account, { by: 'spendKey', cell, signature })
 }
 
 type Refusal = Extract<AcceptChequeResult, { ok: false }>['code']

@@ -1,15 +1,5 @@
 import { Hono } from 'hono'
-import { fromHex } from '#base/bytes.ts'
-import {
-  accountKeysFromJson,
-  type BitCell,
-  ContractError,
-  cancelOrderBits,
-  exitOrderBits,
-  payableAddress,
-  verifyBits,
-  webSha256,
-} from '#contracts/pure'
+import { ContractError, cancelOrderBits, exitOrderBits, payableAddress } from '#contracts/pure'
 import { ProtocolError, parseExitCancel, parseExitRequest } from '#protocol'
 import { type AccountId, type TonAddress, tonAddress } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
@@ -20,6 +10,7 @@ import { callerOf, requireAccount } from '../http/require-account.ts'
 import type { OrderedExit } from '../ledger/port.ts'
 import { MoneyError } from '../money/errors.ts'
 import type { ExitState, TillViews } from '../money/till-views.ts'
+import { requireAccountSignature } from './account-signature.ts'
 
 const MAX_BODY_BYTES = 4 * 1024
 
@@ -73,7 +64,7 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
     const state = await look(() => till.views.exit(account))
     requireNonce(nonce, state)
     const cell = cancelOrderBits({ till: till.address, account, nonce })
-    await requireOwner(deps, account, { cell, signature })
+    await requireAccountSignature(deps, account, { by: 'ownerKey', cell, signature })
     const [result] = await ledger.commit([{ op: 'cancel_exit', account, nonce, signature }])
     if (!result.ok) throw new ApiError('conflict', NO_EXIT)
     till.views.forget(account)
@@ -153,28 +144,8 @@ async function requireOrder(
   }
   requireNonce(order.nonce, state)
   const cell = exitOrderBits({ till, account, to: order.to, nonce: order.nonce })
-  await requireOwner(deps, account, { cell, signature: order.signature })
-}
-
-/** By the owner key that the account id commits to. An absent key never verifies (C1). */
-async function requireOwner(
-  deps: AppDeps,
-  account: AccountId,
-  signed: { readonly cell: BitCell; readonly signature: string },
-): Promise<void> {
-  const [read] = await deps.runners.ledger.commit([{ op: 'read_account', account }])
-  const keys = read.ok ? read.account.keys : null
-  const publicKey = keys === null ? null : accountKeysFromJson(JSON.parse(keys)).ownerKey
-  const { verify } = deps.accounts
-  const valid =
-    publicKey !== null &&
-    (await verifyBits(
-      { cell: signed.cell, signature: fromHex(signed.signature), publicKey },
-      { sha256: webSha256, verify: async (key, bytes, mark) => verify(key, bytes, mark) },
-    ))
-  if (!valid) {
-    throw new ApiError('signature_invalid', 'The account’s owner key did not sign this order')
-  }
+  const { signature } = order
+  await requireAccountSignature(deps, account, { by: 'ownerKey', cell, signature })
 }
 
 async function look<T>(read: () => Promise<T>): Promise<T> {
