@@ -89,12 +89,16 @@ export async function openWallet(
   return openGasWallet({ chain: target.chain, secretKey, networkId: NETWORK_ID[target.network] })
 }
 
-async function requireFunds(wallet: GasWallet, { network }: Target, action: Action): Promise<void> {
+async function requireFunds(
+  wallet: GasWallet,
+  { network, isLocal }: Target,
+  action: Action,
+): Promise<void> {
   const [has, needs] = [await wallet.balance(), nano(action.value + WALLET_FEE)]
   if (has >= needs) return
   const address = friendlyAddress(wallet.address, { bounceable: false })
   throw new UsageError(
-    `the wallet ${address} holds ${formatTon(has)} TON and needs ${formatTon(needs)} (what is not used comes back): fund it on ${network} first`,
+    `the wallet ${address} holds ${formatTon(has)} TON and needs ${formatTon(needs)} (what is not used comes back): fund it on ${isLocal ? 'the local chain' : network} first`,
   )
 }
 
