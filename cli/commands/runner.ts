@@ -1,14 +1,16 @@
 import { parseArgs } from 'node:util'
 import { verifyVoucher } from '#contracts/pure'
-import { processDeps, SETTINGS, startRunner } from '#enclave-runner/main.ts'
+import { processDeps, SETTINGS, startRunner, stopCoreDumps } from '#enclave-runner/main.ts'
 import { type Command, EXIT } from '../command.ts'
 import { describeSettings } from '../describe-settings.ts'
 import { openDevices } from '../devices.ts'
 import { RUNNER_FLAGS, readRunnerSettings } from '../runner-settings.ts'
+import { runnerStatus } from '../runner-status.ts'
 
 const USAGE = `cocoon runner: serves a model from inside a confidential VM and earns.
 
   cocoon runner --model ID --wallet ADDRESS --gateways URL[,URL] [--image-settings FILE]
+  cocoon runner status --wallet ADDRESS --gateways URL[,URL] [--outbox FILE]   earnings, vouchers, refusals
 
 The machine must offer /sys/kernel/config/tsm (SEV-SNP or TDX guest, Linux 6.7 or later); GPUs answer by NVIDIA's
 nvattest and nvidia-smi in /usr/bin. \`cocoon doctor\` with the same flags says what is missing.
@@ -28,9 +30,12 @@ export const runner: Command = {
   summary: 'run the enclave runner on confidential hardware',
   usage: USAGE,
   run: async (io) => {
+    const [verb, ...args] = io.args
+    if (verb === 'status') return runnerStatus({ ...io, args })
     const { values } = parseArgs({ args: [...io.args], options: RUNNER_FLAGS })
     const config = readRunnerSettings(io, values)
     const deps = processDeps()
+    deps.log('info', 'memory', { ...stopCoreDumps(config.production) })
     const quoter = await openDevices(deps.random)
     const running = await startRunner(config, { ...deps, quoter, verifyVoucher })
     io.out(

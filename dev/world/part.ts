@@ -36,8 +36,13 @@ export async function startPart<Settings, Ready>(options: {
   readonly name: string
   readonly module: string
   readonly settings: Settings
+  /** A command that runs another one somewhere else, in a network namespace say; absent: here. */
+  readonly inside?: readonly string[]
 }): Promise<Part<Ready>> {
+  const [execPath = process.execPath, ...execArgv] = options.inside ?? []
   const child = fork(options.module, [], {
+    execPath,
+    execArgv: execArgv.length === 0 ? [] : [...execArgv, process.execPath],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // Ctrl-C reaches the whole process group; the supervisor alone decides the order of stopping.

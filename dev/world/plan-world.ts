@@ -41,6 +41,8 @@ export interface WorldOptions {
   /** Simulated machines with a runner each, 1 or 2; the second has an Intel processor. */
   readonly machines?: number
   readonly capacity?: number
+  /** Where the second machine stands: a command that runs one there, and the gateway as seen from there. */
+  readonly elsewhere?: { readonly inside: readonly string[]; readonly gateway: string }
   /** Charge on chain from this much on, in TON; absent: at once, however little it is. */
   readonly minChargeTon?: string
   /** Where the gateway runs; absent: Node. */
@@ -177,7 +179,12 @@ async function planRunners(
   // The first is called by the gateway, the second dials out where it can: a world of two has both ways.
   const second = options.platform === 'workerd' ? 0 : undefined
   return [options.ports.runner, second].slice(0, options.machines ?? 1).map((port, machine) => ({
-    config: runnerConfig(options, serves, { port, outbox: `runner-outbox-${machine}` }),
+    config: {
+      ...runnerConfig(options, serves, { port, outbox: `runner-outbox-${machine}` }),
+      ...(machine === 1 && options.elsewhere !== undefined
+        ? { gateways: [options.elsewhere.gateway] }
+        : {}),
+    },
     tee: data,
     machine,
   }))

@@ -39,6 +39,7 @@ export interface World {
   /** The same gateway again after `gateway.kill()`: same file, same port. */
   restartGateway(): Promise<Part<GatewayReady>>
   restartRunner(): Promise<Part<RunnerReady>>
+  restartSecondRunner(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -59,11 +60,16 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const begin = async <Settings, Ready>(
     name: string,
     settings: Settings,
-    file = name,
+    { file = name, inside }: { file?: string; inside?: readonly string[] | undefined } = {},
   ): Promise<Part<Ready>> => {
     progress(`starting the ${name}`)
     const module = join(import.meta.dirname, `${file}-process.ts`)
-    const part = await startPart<Settings, Ready>({ name, module, settings })
+    const part = await startPart<Settings, Ready>({
+      name,
+      module,
+      settings,
+      ...(inside === undefined ? {} : { inside }),
+    })
     parts.push(part)
     return part
   }
@@ -83,14 +89,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         ? begin<WorkerSettings, GatewayReady>(
             'gateway',
             { ...plan.gateway, folder: join(options.folder, 'workerd') },
-            'worker',
+            { file: 'worker' },
           )
         : begin<GatewaySettings, GatewayReady>('gateway', plan.gateway)
     let gateway = await beginGateway()
     const [first, second] = plan.runners
     let runner = await begin<RunnerSettings | undefined, RunnerReady>('runner', first)
-    const secondRunner =
-      second === undefined ? undefined : await begin<RunnerSettings, RunnerReady>('runner', second)
+    const beginSecond = (settings: RunnerSettings): Promise<Part<RunnerReady>> =>
+      begin('runner', settings, { inside: options.elsewhere?.inside })
+    let secondRunner = second === undefined ? undefined : await beginSecond(second)
     const { origin } = gateway.ready
     const registered = await awaitRunners(origin, plan.runners.length)
     progress('topping up an account on the chain')
@@ -121,7 +128,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       get runner() {
         return runner
       },
-      secondRunner,
+      get secondRunner() {
+        return secondRunner
+      },
       restartGateway: async () => {
         await gateway.kill()
         gateway = await beginGateway()
@@ -131,6 +140,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         await runner.kill()
         runner = await begin('runner', first)
         return runner
+      },
+      restartSecondRunner: async () => {
+        await secondRunner?.kill()
+        if (second !== undefined) secondRunner = await beginSecond(second)
       },
       stop,
     }

@@ -1,4 +1,4 @@
-import { gpuEvidenceDigest } from '#attestation'
+import { gpuEvidenceDigest } from '#attestation/hashes'
 import type { Random } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import type { CryptoMode, Keyset, Provider, RunnerKeys, SealingKey, Signer } from '#protocol'

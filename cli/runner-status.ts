@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { formatTon, parseNano } from '#base/nano.ts'
+import { readOutbox } from '#enclave-runner/main.ts'
+import { type CommandIo, EXIT, UsageError } from './command.ts'
+
+const Host = z.object({
+  earned: z.string(),
+  collected: z.string(),
+  vouchered: z.string(),
+  redeemed: z.string(),
+})
+const Runners = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      payee: z.string(),
+      model: z.string(),
+      state: z.string(),
+      available: z.boolean(),
+      capacity: z.number(),
+      performance: z.object({
+        success: z.number(),
+        first_byte_ms: z.number(),
+        tokens_per_second: z.number(),
+        in_flight: z.number(),
+      }),
+    }),
+  ),
+})
+
+const TIMEOUT_MS = 15_000
+
+/**
+ * What a host sees: for each gateway what it says was earned, what this runner's outbox says it owes and refused, and
+ * how its runners stand there. @returns 1 when a gateway does not answer
+ */
+export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch): Promise<number> {
+  const { values } = parseArgs({
+    args: [...io.args],
+    options: {
+      wallet: { type: 'string' },
+      gateways: { type: 'string' },
+      outbox: { type: 'string' },
+    },
+  })
+  const wallet = values.wallet ?? io.env['WALLET']
+  const gateways = (values.gateways ?? io.env['GATEWAYS'] ?? '').split(',').filter(Boolean)
+  if (wallet === undefined || gateways.length === 0) {
+    throw new UsageError('cocoon runner status takes --wallet ADDRESS --gateways URL[,URL]')
+  }
+  const outbox = resolve(io.cwd, values.outbox ?? io.env['OUTBOX_PATH'] ?? 'cocoon-runner.outbox')
+  let code: number = EXIT.ok
+  for (const gateway of gateways.map((text) => text.trim().replace(/\/$/, ''))) {
+    io.out(gateway)
+    try {
+      await showGateway(io, doFetch, { gateway, wallet })
+    } catch {
+      io.err(
+        `  no answer that can be read: is ${gateway} the gateway’s origin, and the wallet raw?`,
+      )
+      code = EXIT.failed
+    }
+    if (existsSync(outbox)) showOutbox(io, outbox, gateway)
+    else io.out(`  outbox      none at ${outbox}`)
+  }
+  return code
+}
+
+async function showGateway(
+  io: CommandIo,
+  doFetch: typeof fetch,
+  { gateway, wallet }: { readonly gateway: string; readonly wallet: string },
+): Promise<void> {
+  const read = async (path: string): Promise<unknown> => {
+    const response = await doFetch(`${gateway}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    if (!response.ok) throw new Error(`status ${response.status}`)
+    return response.json()
+  }
+  const host = Host.parse(await read(`/v1/hosts/${encodeURIComponent(wallet)}`))
+  const { data } = Runners.parse(await read('/v1/runners'))
+  const ton = (text: string): string => `${formatTon(parseNano(text))} TON`
+  io.out(`  earned      ${ton(host.earned)}`)
+  io.out(`  collected   ${ton(host.collected)} of it is on the chain`)
+  io.out(`  vouchered   ${ton(host.vouchered)} can be redeemed without the gateway`)
+  io.out(`  redeemed    ${ton(host.redeemed)}`)
+  const own = data.filter(({ payee }) => payee === wallet)
+  if (own.length === 0) io.out('  runners     none has a lease here now')
+  for (const { id, model, state, available, capacity, performance } of own) {
+    const { success, first_byte_ms, tokens_per_second, in_flight } = performance
+    io.out(
+      `  ${id} ${model}: ${available ? 'available' : `not available (${state})`}, ` +
+        `${in_flight} of ${capacity} places taken, ${(success * 100).toFixed(1)} % succeed, ` +
+        `first byte ${first_byte_ms} ms, ${tokens_per_second} tokens/s`,
+    )
+  }
+}
+
+function showOutbox(io: CommandIo, path: string, gateway: string): void {
+  const { waiting, owed, refused } = readOutbox(path, gateway)
+  io.out(`  outbox      ${waiting} receipts wait, ${formatTon(owed)} TON not yet vouchered`)
+  for (const [reason, count] of refused) io.out(`  refused     ${count} receipts: ${reason}`)
+}
