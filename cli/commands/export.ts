@@ -21,7 +21,7 @@ export const exportCommand: Command = {
 
 async function run(io: CommandIo): Promise<number> {
   const options = { to: { type: 'string' }, gateway: { type: 'string' } } as const
-  const { to, gateway } = parseArgs({ args: [...io.args], options }).values
+  const { to, gateway } = readOptions(() => parseArgs({ args: [...io.args], options }).values)
   if (to === undefined) throw new UsageError('say --to FILE')
   const totals =
     gateway === undefined
@@ -35,6 +35,15 @@ export function adminKeyOf(env: Readonly<Record<string, string | undefined>>): s
   const key = env['ADMIN_KEY']
   if (key === undefined || key === '') throw new UsageError('ADMIN_KEY is missing')
   return key
+}
+
+/** Arguments that nobody can read are a matter of usage. */
+export function readOptions<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'unreadable arguments')
+  }
 }
 
 /** A move that was refused, or broke off, says what to do; everything else is a bug and says where. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import { importGateway, importSqlite } from '../moving/import-from-file.ts'
-import { adminKeyOf, orFailed } from './export.ts'
+import { adminKeyOf, orFailed, readOptions } from './export.ts'
 
 const USAGE = `cocoon import: brings everything that cocoon export wrote into an empty gateway.
 
@@ -19,7 +19,8 @@ export const importCommand: Command = {
 
 async function run(io: CommandIo): Promise<number> {
   const options = { from: { type: 'string' }, gateway: { type: 'string' } } as const
-  const { from, gateway } = parseArgs({ args: [...io.args], options }).values
+  const { from, gateway } = readOptions(() => parseArgs({ args: [...io.args], options }).values)
+
   if (from === undefined) throw new UsageError('say --from FILE')
   const result =
     gateway === undefined

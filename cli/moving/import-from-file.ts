@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { createStreamReader, type StreamLine, type Totals } from '#gateway/moving/stream.ts'
 import type { Unit } from '#gateway/moving/unit.ts'
@@ -68,6 +68,7 @@ async function importAll(file: string, target: Target): Promise<Imported> {
 }
 
 async function checkFile(file: string, migrations: readonly string[]): Promise<Totals> {
+  if (!existsSync(file)) throw new MovingRefused(`there is no ${file}`)
   let end: Totals | undefined
   for await (const line of linesOf(file)) {
     if (end !== undefined) throw new MovingRefused('the file goes on after its end')
