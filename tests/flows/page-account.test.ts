@@ -5,7 +5,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAddress } from '#contracts/pure'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { World } from '#dev/world/world.ts'
-import { BROWSER_START_MS, open, openBrowser, type Visit, visit } from '../support/browser.ts'
+import { seriousFaults } from '../support/accessibility.ts'
+import {
+  BROWSER_START_MS,
+  DESKTOP,
+  open,
+  openBrowser,
+  PHONE,
+  screenshot,
+  type Visit,
+  visit,
+} from '../support/browser.ts'
 import { openWorld, WORLD_START_MS } from '../support/open-world.ts'
 
 /** One visitor's way through the whole product, in a real browser and with money of the local chain. */
@@ -151,11 +161,56 @@ describe('a visitor without an account', () => {
     expect(Buffer.concat(csv).toString()).toMatch(/^receipt,time,model.*\r\nreq_[0-9a-f]{32},/)
   })
 
+  test('sees its transfers, and that the gateway admits to owing what is left', async () => {
+    const { page } = visitor
+    await open(page, '/dashboard')
+    expect(await page.getByLabel('Transactions').getByText('Deposit').count()).toBe(2)
+    await expect
+      .poll(
+        async () => {
+          await page.getByRole('button', { name: 'Check the proof of reserves' }).click()
+          await page.locator('#reserves .notice').waitFor()
+          return page.locator('#reserves .good').count()
+        },
+        { timeout: 60_000 },
+      )
+      .toBe(1)
+  })
+
+  test.each([
+    ['light', DESKTOP],
+    ['dark', DESKTOP],
+    ['light', PHONE],
+    ['dark', PHONE],
+  ] as const)(
+    'is met by pages without serious faults of accessibility, %s at %i',
+    async (colorScheme, width) => {
+      const { page } = visitor
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      for (const path of ['/dashboard', '/top-up']) {
+        await open(page, path)
+        await page.locator(path === '/top-up' ? '#live-state' : '.uplot').waitFor()
+        await screenshot(page, `signed-in${path.replace('/', '-')}-${colorScheme}-${width}`)
+        expect(await seriousFaults(page)).toEqual([])
+      }
+      await open(page, '/chat')
+      await ask(page, 'Who are you?')
+      await page.getByRole('button', { name: 'Simulated what was checked' }).click()
+      await screenshot(page, `signed-in-checks-${colorScheme}-${width}`)
+      expect(await seriousFaults(page)).toEqual([])
+      await page.emulateMedia({ colorScheme: 'light' })
+      await page.setViewportSize({ width: DESKTOP, height: 900 })
+    },
+  )
+
   test('makes a key for sealed requests alone, and revokes it', async () => {
     const { page } = visitor
     await open(page, '/dashboard')
     await page.getByText('Make a key').click()
     await page.getByLabel('Name').fill('laptop')
+    await page.getByLabel('May spend in TON a day').fill('0.5')
+    await page.getByLabel('Requests a minute').fill('30')
     await page.getByLabel('Sealed requests only').check()
     await page.getByRole('button', { name: 'Make the key' }).click()
     const key = (await page.locator('#new-key').textContent()) ?? ''
@@ -170,6 +225,9 @@ describe('a visitor without an account', () => {
     expect(plain.status).toBe(403)
     await page.getByRole('button', { name: 'I have it' }).click()
     const row = page.getByRole('row', { name: /^laptop/ })
+    expect(await row.textContent()).toContain(
+      'For sealed requests, 0.5 TON a day, 30 requests a minute',
+    )
     await row.getByRole('button', { name: 'Revoke' }).click()
     await row.getByRole('button', { name: 'Really revoke' }).click()
     await row.getByText(/^No: revoked/).waitFor()

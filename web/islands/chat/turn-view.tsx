@@ -37,6 +37,13 @@ function Remedy({ code }: { readonly code: string }) {
       </p>
     )
   }
+  if (code === 'usage_unsettled' || code === 'cheque_due') {
+    return (
+      <p>
+        If it stays so, see on the <a href="/dashboard">account page</a> what was spent elsewhere.
+      </p>
+    )
+  }
   if (code === 'invalid_api_key') {
     return (
       <p>

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { nano } from '#base/nano.ts'
-import type { UsedRequest } from '../lib/account.ts'
+import type { DailySum } from '../lib/account.ts'
 import { clock, site } from '../lib/browser.ts'
 import { Amount } from '../parts/amount.tsx'
 import { type DailyCosts, dailyCosts, groupBy } from './daily-costs.ts'
@@ -9,14 +9,14 @@ const DAYS = 30
 
 /** Cost per day, stacked by model or by key; the same as a table for those who do not see it. */
 export function CostChart(props: {
-  readonly requests: readonly UsedRequest[]
+  readonly sums: readonly DailySum[]
   readonly nameOfKey: (id: string) => string
 }) {
-  const { requests, nameOfKey } = props
+  const { sums, nameOfKey } = props
   const [by, setBy] = useState<'model' | 'key'>('model')
   const now = Math.floor(clock() / 1000)
-  const groupOf = groupBy(requests, by, nameOfKey)
-  const costs = dailyCosts(requests, { groupOf, now, days: DAYS })
+  const groupOf = groupBy(sums, by, nameOfKey)
+  const costs = dailyCosts(sums, { groupOf, now, days: DAYS })
   return (
     <figure class="chart">
       <figcaption>
@@ -32,9 +32,9 @@ export function CostChart(props: {
       </figcaption>
       <Drawing costs={costs} />
       <ul class="legend">
-        {costs.series.map(({ name, costs: sums }, i) => (
+        {costs.series.map(({ name, costs: daily }, i) => (
           <li key={name} class={`series-${i}`}>
-            {name} <Amount value={nano(sums.reduce((sum, cost) => sum + cost, 0n))} />
+            {name} <Amount value={nano(daily.reduce((sum, cost) => sum + cost, 0n))} />
           </li>
         ))}
       </ul>

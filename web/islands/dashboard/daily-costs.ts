@@ -1,5 +1,5 @@
 import type { Nano } from '#base/nano.ts'
-import type { UsedRequest } from '../lib/account.ts'
+import type { DailySum } from '../lib/account.ts'
 
 export interface DailyCosts {
   /** Unix seconds of each day's beginning (UTC), without gaps. */
@@ -44,14 +44,14 @@ export function dailyCosts(
 
 /** By model or by key. */
 export function groupBy(
-  requests: readonly UsedRequest[],
+  sums: readonly DailySum[],
   by: 'model' | 'key',
   nameOfKey: (id: string) => string,
 ): (index: number) => string {
   return (index) => {
-    const request = requests[index]
-    if (request === undefined) return REST
-    return by === 'model' ? request.model : nameOfKey(request.key)
+    const sum = sums[index]
+    if (sum === undefined) return REST
+    return by === 'model' ? sum.model : nameOfKey(sum.key)
   }
 }
 

@@ -6,6 +6,8 @@ import { useLoaded } from '../lib/use-loaded.ts'
 import { Balance } from './balance.tsx'
 import { Exit } from './exit.tsx'
 import { Keys } from './keys.tsx'
+import { Money } from './money.tsx'
+import { Owed } from './owed.tsx'
 import { SignedOut } from './signed-out.tsx'
 import { Usage } from './usage.tsx'
 
@@ -48,7 +50,9 @@ function SignedIn({ apiKey, onLeave }: { readonly apiKey: string; readonly onLea
     <>
       <Title account={account} onLeave={onLeave} />
       <Balance account={account} />
+      {account.mode === 'sovereign' && <Owed account={account} />}
       <Usage apiKey={apiKey} />
+      <Money apiKey={apiKey} />
       <Keys apiKey={apiKey} />
       <Exit account={account} />
     </>

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks'
+import { formatTon } from '#base/nano.ts'
 import { utcTime } from '../../format.ts'
 import { type ApiKey, readKeys } from '../lib/account.ts'
-import { clock } from '../lib/browser.ts'
+import { clock, site } from '../lib/browser.ts'
 import { call, messageOf } from '../lib/gateway.ts'
 import { useLoaded } from '../lib/use-loaded.ts'
 import { KeyOnce } from '../parts/key-once.tsx'
@@ -89,9 +90,17 @@ function KeyRow({ apiKey, onRevoke }: { readonly apiKey: ApiKey; readonly onRevo
   )
 }
 
-function stateOf({ sealedOnly, expiresAt, revokedAt }: ApiKey): string {
+function stateOf(key: ApiKey): string {
+  const { sealedOnly, expiresAt, revokedAt } = key
   if (revokedAt !== null) return `No: revoked ${utcTime(revokedAt)}`
   if (expiresAt !== null && expiresAt * 1000 <= clock()) return `No: expired ${utcTime(expiresAt)}`
-  const what = sealedOnly ? 'For sealed requests' : 'For any request'
-  return expiresAt === null ? what : `${what}, until ${utcTime(expiresAt)}`
+  const { dailyBudget, requestsPerMinute, role } = key
+  const parts = [
+    sealedOnly ? 'For sealed requests' : 'For any request',
+    ...(role === 'admin' ? ['manages keys'] : []),
+    ...(dailyBudget === undefined ? [] : [`${formatTon(dailyBudget)} ${site.ticker} a day`]),
+    ...(requestsPerMinute === undefined ? [] : [`${requestsPerMinute} requests a minute`]),
+    ...(expiresAt === null ? [] : [`until ${utcTime(expiresAt)}`]),
+  ]
+  return parts.join(', ')
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { textMember } from '#base/members.ts'
-import { clock } from '../lib/browser.ts'
+import { parseTon } from '#base/nano.ts'
+import { clock, site } from '../lib/browser.ts'
 import { call, messageOf } from '../lib/gateway.ts'
 
 const DAY_SECONDS = 86_400
@@ -16,10 +17,8 @@ export function NewKey(props: { readonly apiKey: string; readonly onMade: (key: 
         class="card inline-form"
         onSubmit={(event) => {
           event.preventDefault()
-          const body = bodyOf(new FormData(event.currentTarget))
-          call('/v1/keys', { key: apiKey, method: 'POST', body }).then(
-            (json) => onMade(textMember(json, 'key') ?? ''),
-            (error: unknown) => setProblem(messageOf(error)),
+          make(apiKey, new FormData(event.currentTarget)).then(onMade, (error: unknown) =>
+            setProblem(messageOf(error)),
           )
         }}
       >
@@ -36,6 +35,21 @@ export function NewKey(props: { readonly apiKey: string; readonly onMade: (key: 
             <option value="365">A year</option>
           </select>
         </label>
+        <label class="field">
+          May spend in {site.ticker} a day
+          <input type="text" inputMode="decimal" name="budget" placeholder="No limit" />
+        </label>
+        <label class="field">
+          Requests a minute
+          <input type="number" name="rate" min="1" placeholder="No limit" />
+        </label>
+        <label class="field">
+          May do
+          <select name="role">
+            <option value="inference">Ask models</option>
+            <option value="admin">Ask models, and manage keys</option>
+          </select>
+        </label>
         <label class="tick">
           <input type="checkbox" name="sealed" /> Sealed requests only: refuse what the gateway
           could read
@@ -49,11 +63,23 @@ export function NewKey(props: { readonly apiKey: string; readonly onMade: (key: 
   )
 }
 
+/** @returns the key's text */
+async function make(apiKey: string, data: FormData): Promise<string> {
+  const body = bodyOf(data)
+  return textMember(await call('/v1/keys', { key: apiKey, method: 'POST', body }), 'key') ?? ''
+}
+
+/** @throws RangeError for a budget that is no amount */
 function bodyOf(data: FormData): unknown {
   const days = Number(data.get('days') ?? 0)
+  const budget = String(data.get('budget') ?? '').trim()
+  const rate = Number(data.get('rate') ?? 0)
   return {
     name: String(data.get('name') ?? ''),
+    role: data.get('role') === 'admin' ? 'admin' : 'inference',
     sealed_only: data.get('sealed') === 'on',
+    ...(budget === '' ? {} : { budget: { day: parseTon(budget).toString() } }),
+    ...(rate === 0 ? {} : { requests_per_minute: rate }),
     expires_at: days === 0 ? null : Math.floor(clock() / 1000) + days * DAY_SECONDS,
   }
 }

@@ -3,6 +3,7 @@ import { formatTon } from '#base/nano.ts'
 import { grouped, shortId, utcTime } from '../../format.ts'
 import {
   type ApiKey,
+  readDailySums,
   readKeys,
   readUsage,
   type UsagePage,
@@ -22,6 +23,7 @@ const MAX_PAGES = 10
 /** What was asked, what it cost, and by which key. */
 export function Usage({ apiKey }: { readonly apiKey: string }) {
   const { loaded } = useLoaded(() => readPages(apiKey, 1), [apiKey])
+  const sums = useLoaded(() => readDailySums(apiKey), [apiKey]).loaded
   const keys = useLoaded(() => readKeys(apiKey), [apiKey]).loaded
   const [all, setAll] = useState<UsagePage>()
   const [problem, setProblem] = useState('')
@@ -40,7 +42,7 @@ export function Usage({ apiKey }: { readonly apiKey: string }) {
       )}
       {page !== undefined && page.requests.length > 0 && (
         <>
-          <CostChart requests={page.requests} nameOfKey={nameOf} />
+          {sums.state === 'there' && <CostChart sums={sums.value} nameOfKey={nameOf} />}
           <p class="note">
             {page.next === null
               ? `All ${grouped(page.requests.length)} requests.`

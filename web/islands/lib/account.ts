@@ -34,6 +34,10 @@ export interface ApiKey {
   readonly name: string
   readonly masked: string
   readonly sealedOnly: boolean
+  readonly role: string
+  /** NanoTON a UTC day; undefined for none. */
+  readonly dailyBudget: Nano | undefined
+  readonly requestsPerMinute: number | undefined
   readonly expiresAt: number | null
   readonly revokedAt: number | null
   readonly createdAt: number
@@ -83,14 +87,63 @@ function usedRequest(entry: unknown): UsedRequest {
   }
 }
 
+/** What the Till's watcher saw of the account. */
+export interface ChainEvent {
+  readonly kind: string
+  readonly value: Nano
+  readonly lt: string
+  readonly hash: string
+  /** Unix seconds. */
+  readonly at: number
+}
+
+export async function readChainEvents(key: string): Promise<readonly ChainEvent[]> {
+  return listMember(await call('/v1/account/deposits', { key }), 'data').map((entry) => ({
+    kind: textMember(entry, 'kind') ?? '',
+    value: amount(entry, 'value'),
+    lt: textMember(entry, 'lt') ?? '',
+    hash: textMember(entry, 'hash') ?? '',
+    at: numberMember(entry, 'at') ?? 0,
+  }))
+}
+
+/** What one model and one key cost on one day. */
+export interface DailySum {
+  /** Unix seconds of the day's beginning (UTC). */
+  readonly at: number
+  readonly model: string
+  readonly key: string
+  readonly requests: number
+  readonly cost: Nano
+}
+
+export async function readDailySums(key: string): Promise<readonly DailySum[]> {
+  const json = await call('/v1/account/usage?group_by=day,model,key', { key })
+  return listMember(json, 'data').map((entry) => ({
+    at: Math.floor(Date.parse(`${textMember(entry, 'day')}T00:00:00Z`) / 1000),
+    model: textMember(entry, 'model') ?? '',
+    key: textMember(entry, 'key_id') ?? '',
+    requests: numberMember(entry, 'requests') ?? 0,
+    cost: amount(entry, 'cost'),
+  }))
+}
+
 export async function readKeys(key: string): Promise<readonly ApiKey[]> {
   return listMember(await call('/v1/keys', { key }), 'data').map((entry) => ({
     id: textMember(entry, 'id') ?? '',
     name: textMember(entry, 'name') ?? '',
     masked: textMember(entry, 'masked') ?? '',
     sealedOnly: member(entry, 'sealed_only') === true,
+    role: textMember(entry, 'role') ?? '',
+    dailyBudget: limitOf(entry),
+    requestsPerMinute: numberMember(entry, 'requests_per_minute'),
     expiresAt: numberMember(entry, 'expires_at') ?? null,
     revokedAt: numberMember(entry, 'revoked_at') ?? null,
     createdAt: numberMember(entry, 'created_at') ?? 0,
   }))
+}
+
+function limitOf(entry: unknown): Nano | undefined {
+  const budget = member(entry, 'budget')
+  return textMember(budget, 'day') === undefined ? undefined : amount(budget, 'day')
 }

@@ -16,7 +16,7 @@ export type { Connection, RunnerStatement, Verification, VerifiedReceipt } from 
  * endpoints where there are enough of them, and the gateway's word, said so, where there are not.
  */
 export async function openConnection(
-  own: Pick<ConnectOptions, 'cheques' | 'maxCost'> = {},
+  own: Pick<ConnectOptions, 'cheques' | 'onReceipt'> = {},
 ): Promise<Connection> {
   const simulation = await readSimulation()
   return connect({

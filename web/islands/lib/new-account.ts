@@ -48,5 +48,6 @@ export async function requestKey(owner: AccountOwner): Promise<string> {
 export async function keepSpendKey(owner: AccountOwner, signed: Nano): Promise<void> {
   if (owner.mode !== 'sovereign') return
   const key = await signingKey(owner.spendSecret)
-  await saveSpendKey({ account: owner.id, key, signed: signed.toString() })
+  const amount = signed.toString()
+  await saveSpendKey({ account: owner.id, key, signed: amount, owed: amount })
 }

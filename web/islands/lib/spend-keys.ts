@@ -6,6 +6,8 @@ export interface SpendRecord {
   readonly key: CryptoKey
   /** Decimal nanoTON of the last cheque that was taken. */
   readonly signed: string
+  /** Decimal nanoTON that verified receipts and its owner's word add up to: what the next cheque will be over. */
+  readonly owed: string
 }
 
 const DATABASE = 'cocoon'
@@ -23,8 +25,11 @@ export async function forgetSpendKey(account: string): Promise<void> {
   await withStore('readwrite', (store) => store.delete(account))
 }
 
-export function signedSoFar({ signed }: SpendRecord): Nano {
-  return parseNano(signed)
+export function amountsOf({ signed, owed }: SpendRecord): {
+  readonly signed: Nano
+  readonly owed: Nano
+} {
+  return { signed: parseNano(signed), owed: parseNano(owed) }
 }
 
 async function withStore<Result>(
