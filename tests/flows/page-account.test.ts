@@ -192,6 +192,9 @@ describe('a visitor without an account', () => {
         await open(page, path)
         await page.locator(path === '/top-up' ? '#live-state' : '.uplot').waitFor()
         await screenshot(page, `signed-in${path.replace('/', '-')}-${colorScheme}-${width}`)
+        expect(
+          await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+        ).toBeLessThanOrEqual(0)
         expect(await seriousFaults(page)).toEqual([])
       }
       await open(page, '/chat')
