@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 /** Minutes each: left out of the sample that runs with every change (`DEEP=sample`). */
-const SLOWEST = ['contracts/mutation.deep.test.ts', 'contracts/till-full.deep.test.ts']
+const SLOWEST = [
+  'contracts/mutation.deep.test.ts',
+  'contracts/till-full.deep.test.ts',
+  'gateway/money/crash.deep.test.ts',
+  'gateway/money/scan.deep.test.ts',
+  'gateway/node/kill.deep.test.ts',
+]
 
 const isSample = process.env['DEEP'] === 'sample'
 

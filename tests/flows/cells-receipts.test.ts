@@ -32,6 +32,8 @@ let runner: TestRunner
 let payer: Payer
 
 const FUNDS = 1_000_000n
+/** Of a prompt, in characters. */
+const LONG = 4_000
 
 beforeAll(async () => {
   world = await startTestWorld()
@@ -55,12 +57,12 @@ afterEach(async () => {
 const host = (payee = PAYEE) => readHost(world.gateway.origin, payee)
 const shareOf = (cost: bigint) => hostShare(cost, BigInt(COMMISSION_BPS))
 
-function body(order: readonly TestRunner[] = [runner]) {
+function body(order: readonly TestRunner[] = [runner], content = 'hi') {
   return {
     model: MODEL,
     stream: true,
     max_tokens: 100,
-    messages: [{ role: 'user', content: 'hi' }],
+    messages: [{ role: 'user', content }],
     provider: { order: order.map(({ id }) => id), allow_fallbacks: false },
   }
 }
@@ -101,10 +103,10 @@ async function deliver(from: TestRunner, entry: TestRunner['outbox'][number]) {
 }
 
 /** A part of the answer is read; the test says when the client leaves. */
-async function beginMidStream() {
+async function beginMidStream(content?: string) {
   const begun = nextExchange(startStream)
   const controller = new AbortController()
-  const answer = await payer.chat(body(), controller.signal)
+  const answer = await payer.chat(body([runner], content), controller.signal)
   await readStream(answer).until((text) => text.includes('Hello'))
   const exchange = await begun
   const leave = async (): Promise<void> => {
@@ -221,19 +223,22 @@ describe('late receipt', () => {
   )
 
   test('waits in the outbox while the account cannot pay, and is charged when it can', async () => {
-    // As much as one and a half requests may cost at most.
-    await leavers['mid-stream']()
+    // As much as one and a half requests may cost at most; most of that is the prompt.
+    const long = 'x'.repeat(LONG)
+    const whole = await beginMidStream(long)
     const { held } = await payer.read()
+    await whole.leave()
+    whole.exchange.receipt({ stop: 'aborted', prompt: LONG, completion: 2 })
     await deliver(runner, newest().entry)
     const { id, key } = await world.account((held * 3n) / 2n)
     payer = new Payer(world.gateway.origin, key, id)
-    // The first one's receipt for all of its hold is late; the second holds the money meanwhile.
-    const first = await beginMidStream()
+    // The first one's receipt for most of its hold is late; the second holds the money meanwhile.
+    const first = await beginMidStream(long)
     await first.leave()
-    first.exchange.receipt({ stop: 'aborted', prompt: 100_000 })
-    const late = newest().entry
+    first.exchange.receipt({ stop: 'aborted', prompt: LONG, completion: 2 })
+    const { entry: late, cost } = newest()
     await lapse()
-    const second = await beginMidStream()
+    const second = await beginMidStream(long)
     const during = await payer.read()
     expect(await deliver(runner, late)).toEqual([])
     expect(await payer.read()).toEqual(during)
@@ -241,7 +246,7 @@ describe('late receipt', () => {
     second.exchange.receipt({ stop: 'aborted', prompt: 0, completion: 0 })
     await deliver(runner, newest().entry)
     expect(await deliver(runner, late)).toMatchObject([{ status: 'settled' }])
-    expect(await payer.read()).toMatchObject({ held: 0n, settled: held })
+    expect(await payer.read()).toMatchObject({ held: 0n, settled: cost })
   })
 })
 
