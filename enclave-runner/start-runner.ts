@@ -8,6 +8,7 @@ import type { Identities } from './attest/identities.ts'
 import { createIdentities } from './attest/identities.ts'
 import { createIdentity } from './attest/identity.ts'
 import type { ModelConfig, RunnerConfig } from './config.ts'
+import { spokenEndpoints } from './engine/dialects/open-dialect.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngine } from './engine/open-engine.ts'
 import type { VerifyVoucher } from './lease/keep-lease.ts'
@@ -147,6 +148,7 @@ function makeOffer(config: RunnerConfig, engine: Engine, transport: Transport): 
       context_length: context,
       max_output_tokens: Math.min(config.model.maxOutputTokens ?? context, context),
       price_coefficient_bps: config.model.priceCoefficientBps,
+      capabilities: { endpoints: spokenEndpoints(engine), ...engine.features },
     },
     capacity: config.capacity,
   }

@@ -43,6 +43,7 @@ const ERRORS = {
   wallet_waiting: [403, 'permission_error', false],
   not_found: [404, 'invalid_request_error', false],
   model_not_found: [404, 'invalid_request_error', false],
+  unsupported_endpoint: [404, 'invalid_request_error', false],
   runner_not_found: [404, 'invalid_request_error', false],
   key_not_found: [404, 'invalid_request_error', false],
   account_not_found: [404, 'invalid_request_error', false],

@@ -20,6 +20,7 @@ export {
 } from './account.ts'
 export { type Allowance, MAX_ATTEMPT, openAllowance, sealAllowance } from './allowance.ts'
 export { allowanceKeyFromEnc, openAllowanceContext } from './allowance-key.ts'
+export { type Capabilities, ENDPOINTS, parseCapabilities } from './capabilities.ts'
 export { costOf, type Prices, type TokenCounts } from './cost.ts'
 export type {
   Aead,

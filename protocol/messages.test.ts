@@ -199,6 +199,40 @@ describe('registration (H7)', () => {
     expect(subject).toEqual(SUBJECT)
   })
 
+  test('what a model does is said in known names, or not at all', async () => {
+    const said = {
+      endpoints: ['/v1/chat/completions'],
+      supported_parameters: ['seed'],
+      input_modalities: ['text'],
+    } as const
+    const { report, registration, signer } = await runner()
+    const { model } = registration
+    const request = signRegistration(
+      { ...registration, model: { ...model, capabilities: said } },
+      report,
+      signer,
+    )
+    const parsed = parseRegisterRequest(JSON.parse(JSON.stringify(request)), 'register')
+    expect(parsed.registration.model.capabilities).toEqual(said)
+    await verifyRegistration(parsed, expected, webProvider)
+    for (const change of [
+      { endpoints: ['/v1/telepathy'] },
+      { supported_parameters: ['<script>'] },
+      { supported_parameters: Array<string>(100).fill('seed') },
+      { input_modalities: ['smell'] },
+      { input_modalities: undefined },
+      { more: 1 },
+    ]) {
+      const capabilities = { ...said, ...change }
+      const wrong = {
+        ...registration,
+        purpose: 'cocoon.register.v1',
+        model: { ...model, capabilities },
+      }
+      expect(() => parseRegisterRequest({ ...request, registration: wrong }, 'register')).toThrow()
+    }
+  })
+
   test('for another gateway or another challenge it is refused', async () => {
     const { report, registration, signer } = await runner()
     const request = signRegistration(registration, report, signer)

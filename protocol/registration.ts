@@ -1,4 +1,5 @@
 import { hex } from '#base/bytes.ts'
+import { parseCapabilities } from './capabilities.ts'
 import type { CryptoMode, Provider, Signer } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
 import { canonical, toWire } from './hash.ts'
@@ -64,6 +65,8 @@ const registration = exact({
     max_output_tokens: integer(1, 100_000_000),
     /** Host's price as a share of the operator's base price, in basis points. */
     price_coefficient_bps: integer(0, 1_000_000),
+    /** Absent: the runner says nothing of it, and is asked everything. */
+    capabilities: optional(parseCapabilities),
   }),
   /** Requests at once. */
   capacity: integer(1, MAX_CAPACITY),

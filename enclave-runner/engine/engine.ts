@@ -1,13 +1,5 @@
 import type { Json } from '#base/jcs.ts'
-
-/** The inference endpoints, by the path under which OpenAI clients know them. */
-export const ENDPOINTS = [
-  '/v1/chat/completions',
-  '/v1/completions',
-  '/v1/embeddings',
-  '/v1/responses',
-  '/v1/messages',
-] as const
+import type { Capabilities, ENDPOINTS } from '#protocol'
 
 export type Endpoint = (typeof ENDPOINTS)[number]
 
@@ -66,11 +58,16 @@ export interface PromptCount {
   readonly exact: boolean
 }
 
+/** What model lists tell of it. */
+export type Features = Pick<Capabilities, 'supported_parameters' | 'input_modalities'>
+
 /** What serves the model: the demonstration engine, a URL, or a script for tests and load. */
 export interface Engine {
   /** Said in `system_fingerprint`-like places and logs; a demonstration says so here. */
   readonly fingerprint: string
+  /** What it serves itself; more can be said to it by translation. */
   readonly endpoints: ReadonlySet<Endpoint>
+  readonly features: Features
   /** Most tokens of prompt and answer together. */
   readonly contextLength: number
   /** Counts the prompt before prefill. @throws EngineError */

@@ -38,6 +38,10 @@ export function createScriptedEngine(options: ScriptedEngineOptions): Engine {
   return {
     fingerprint: FINGERPRINT,
     endpoints: new Set<Endpoint>(['/v1/chat/completions']),
+    features: {
+      supported_parameters: ['max_tokens', 'max_completion_tokens'],
+      input_modalities: ['text'],
+    },
     contextLength: options.contextLength,
     countPrompt: async (_endpoint, body) => ({ tokens: promptTokens(body), exact: true }),
     run: (request) => play(requestedScript(request.body) ?? options.script, request),

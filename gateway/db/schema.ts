@@ -427,6 +427,8 @@ export const leases = sqliteTable('leases', {
   allowance_key: bytesColumn().notNull(),
   expires: secondsColumn().notNull(),
   at: millisColumn().notNull(),
+  /** JSON of what the runner said that its model does; null: it said nothing. */
+  capabilities: text(),
 })
 
 /** Attested sessions: immutable documents named by their digest. */

@@ -8,6 +8,7 @@ import type { Journey } from './journey.ts'
 import { type Candidate, type Picked, type PickFailure, pick } from './pick.ts'
 import type { Ask } from './read-ask.ts'
 import type { InferenceRequest } from './request.ts'
+import { servesEndpoint } from './serves-endpoint.ts'
 
 const UINT32 = 2 ** 32
 
@@ -20,13 +21,13 @@ export interface Place extends Candidate {
 type Chosen = { readonly ok: true; readonly place: Place } | Failed
 interface Failed {
   readonly ok: false
-  /** `unknown`: not on sale. `unaccepted`: no session that the caller accepts. */
-  readonly reason: PickFailure | 'unknown' | 'unaccepted'
+  /** `unknown`: not on sale. `unserved`: not at this endpoint. `unaccepted`: no session that the caller accepts. */
+  readonly reason: PickFailure | 'unknown' | 'unserved' | 'unaccepted'
 }
 
 /**
  * A place at a runner for this request, as soon as there is one.
- * @throws ApiError `model_not_found`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
+ * @throws ApiError `model_not_found`, `unsupported_endpoint`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
  * `price_ceiling`, or what the waiting room says
  */
 export async function findPlace(
@@ -115,8 +116,10 @@ function pickFor(
   if (offer === undefined) return { ok: false, reason: 'unknown' }
   const now = deps.clock()
   const eligible = deps.directory.eligible(model, now)
-  const accepted = eligible.filter((runner) => isAccepted(ask, runner))
-  if (accepted.length === 0 && eligible.length > 0) return { ok: false, reason: 'unaccepted' }
+  const serving = eligible.filter((runner) => servesEndpoint(runner, ask.path))
+  if (serving.length === 0 && eligible.length > 0) return { ok: false, reason: 'unserved' }
+  const accepted = serving.filter((runner) => isAccepted(ask, runner))
+  if (accepted.length === 0 && serving.length > 0) return { ok: false, reason: 'unaccepted' }
   const candidates = accepted.map((runner) => ({ runner, terms: deps.quoteTerms(runner, offer) }))
   const affinity =
     ask.cacheKey === undefined
@@ -155,6 +158,7 @@ function isAccepted({ constraints }: Ask, { lease, standing }: LiveRunner): bool
 
 const FAILURES = {
   unknown: ['model_not_found', 'The model does not exist or is not offered here', 'model'],
+  unserved: ['unsupported_endpoint', 'No runner serves this model at this endpoint', 'model'],
   none: ['no_runner', 'No attested runner serves this model at the moment', undefined],
   unproven: [
     'no_runner',
@@ -164,6 +168,6 @@ const FAILURES = {
   price: ['price_ceiling', 'Every runner of this model is above your price ceiling', undefined],
   busy: ['overloaded', 'Every runner of this model is busy', undefined],
 } as const satisfies Record<
-  PickFailure | 'unknown',
+  PickFailure | 'unknown' | 'unserved',
   readonly [ApiErrorCode, string, string | undefined]
 >

@@ -27,6 +27,7 @@ import { newLeg, overheadMs, timingHeaders } from './journey.ts'
 import { makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
 import { release, reserve } from './reserve.ts'
+import { servesEndpoint } from './serves-endpoint.ts'
 import { type Bound, boundOf, shortenTo } from './terms.ts'
 
 /** A body that was sealed to one runner before it came here. */
@@ -149,6 +150,9 @@ function checkRunner(deps: InferenceDeps, request: SealedRequest, envelope: Clie
     throw new ApiError('model_not_found', 'This runner does not serve that model', {
       param: 'x-cocoon-model',
     })
+  }
+  if (!servesEndpoint(runner, request.path)) {
+    throw new ApiError('unsupported_endpoint', 'This runner does not serve this endpoint')
   }
   if (envelope.kind !== 'cocoon') return
   const { head } = envelope.head

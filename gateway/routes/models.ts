@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { formatTon, nano } from '#base/nano.ts'
-import type { Prices } from '#protocol'
+import type { Capabilities, Prices } from '#protocol'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
@@ -11,17 +11,6 @@ import { readDisplay } from './display.ts'
 
 const BASE_COEFFICIENT_BPS = 10_000
 const TOKENS = 1_000_000n
-const SUPPORTED_PARAMETERS = [
-  'max_tokens',
-  'temperature',
-  'top_p',
-  'stop',
-  'seed',
-  'tools',
-  'tool_choice',
-  'response_format',
-  'logprobs',
-]
 
 /** What is on sale. */
 export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
@@ -80,7 +69,22 @@ function describe(deps: AppDeps, offer: ModelOffer, { dollars }: Display) {
       tee: [...new Set(runners.map(({ standing }) => standing.attested.technology))],
     },
     runners: runners.length,
-    supported_parameters: SUPPORTED_PARAMETERS,
+    ...common(runners),
+  }
+}
+
+const NOTHING: Capabilities = { endpoints: [], supported_parameters: [], input_modalities: [] }
+
+/** What a request may count on, whichever runner it meets: what all of them say that they do. */
+function common(runners: readonly LiveRunner[]): Capabilities {
+  const said = runners.map(({ lease }) => lease.capabilities ?? NOTHING)
+  const [first = NOTHING, ...others] = said
+  const shared = <Name>(of: (said: Capabilities) => readonly Name[]): readonly Name[] =>
+    of(first).filter((name) => others.every((other) => of(other).includes(name)))
+  return {
+    endpoints: shared(({ endpoints }) => endpoints),
+    supported_parameters: shared(({ supported_parameters }) => supported_parameters),
+    input_modalities: shared(({ input_modalities }) => input_modalities),
   }
 }
 

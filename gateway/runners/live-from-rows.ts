@@ -1,4 +1,4 @@
-import type { Hashes, Keyset } from '#protocol'
+import { type Capabilities, type Hashes, type Keyset, parseCapabilities } from '#protocol'
 import type { Target } from '../relay/ports.ts'
 import type { LiveRunner, Load, Standing } from './live-runner.ts'
 import type { LeaseRow, RunnerRow } from './runner-store.ts'
@@ -34,12 +34,19 @@ export function toLiveRunner(
       origin: lease.origin,
       contextLength: lease.context_length,
       maxOutputTokens: lease.max_output_tokens,
+      capabilities: readCapabilities(lease.capabilities),
       coefficientBps: lease.price_coefficient_bps,
       capacity: lease.capacity,
       allowances: made.hashes.macKey(lease.allowance_key),
       expires: lease.expires,
     },
   }
+}
+
+function readCapabilities(stored: string | null): Capabilities | undefined {
+  if (stored === null) return undefined
+  const document: unknown = JSON.parse(stored)
+  return parseCapabilities(document, 'capabilities')
 }
 
 function targetOf(

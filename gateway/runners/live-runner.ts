@@ -1,6 +1,6 @@
 import type { Attested, Claims } from '#attestation'
 import type { UnixMs, UnixSeconds } from '#base/brand.ts'
-import type { Keyset, MacKey } from '#protocol'
+import type { Capabilities, Keyset, MacKey } from '#protocol'
 import type { RunnerId, SessionId, TonAddress } from '../db/ids.ts'
 import type { Target } from '../relay/ports.ts'
 import type { Score } from './score.ts'
@@ -32,6 +32,8 @@ export interface Lease {
   readonly origin: string
   readonly contextLength: number
   readonly maxOutputTokens: number
+  /** What the runner says that its model does; undefined: it says nothing. */
+  readonly capabilities: Capabilities | undefined
   /** Host's price as a share of the base price, basis points. */
   readonly coefficientBps: number
   /** Requests at once. */

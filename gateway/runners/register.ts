@@ -211,6 +211,7 @@ function store(
       allowance_key: input.allowance.key,
       expires: unixSeconds(keyset.not_after),
       at,
+      capabilities: model.capabilities === undefined ? null : JSON.stringify(model.capabilities),
     },
   }
   deps.store.register(rows)

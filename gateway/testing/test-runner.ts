@@ -7,6 +7,7 @@ import {
   type Allowance,
   allowanceKeyFromEnc,
   type BodySealer,
+  type Capabilities,
   costOf,
   formatSubject,
   generateSealingKey,
@@ -112,6 +113,7 @@ export interface RegistrationChanges {
   readonly gateway?: string
   readonly coefficientBps?: number
   readonly capacity?: number
+  readonly capabilities?: Capabilities
 }
 
 /** Registers and serves like the real runner, with every step open to a test. */
@@ -212,6 +214,7 @@ async function registerAt(
         context_length: 4_096,
         max_output_tokens: 1_024,
         price_coefficient_bps: changes.coefficientBps ?? 10_000,
+        ...(changes.capabilities === undefined ? {} : { capabilities: changes.capabilities }),
       },
       capacity: changes.capacity ?? 8,
       sequence: 1,

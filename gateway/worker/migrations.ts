@@ -3,6 +3,7 @@ import models from '#migrations/0001_models.sql'
 import keys from '#migrations/0002_keys.sql'
 import money from '#migrations/0003_money.sql'
 import runnerScores from '#migrations/0004_runner_scores.sql'
+import capabilities from '#migrations/0014_capabilities.sql'
 import type { Migration } from '../db/migrate.ts'
 
 /** Every migration by name: a Worker has no folder to read. */
@@ -12,4 +13,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0002_keys', sql: keys },
   { name: '0003_money', sql: money },
   { name: '0004_runner_scores', sql: runnerScores },
+  { name: '0014_capabilities', sql: capabilities },
 ]

@@ -257,7 +257,12 @@ function otherTests(client: MakeClient, told: () => At): void {
     const ids: string[] = []
     for await (const { id } of client().models.list()) ids.push(id)
     expect(ids).toContain(model)
-    expect(await client().models.retrieve(model)).toMatchObject({ id: model, object: 'model' })
+    const found = await client().models.retrieve(model)
+    expect(found).toMatchObject({ id: model, object: 'model' })
+    expect(found).toMatchObject({
+      endpoints: expect.arrayContaining(['/v1/responses', '/v1/messages']),
+      supported_parameters: expect.arrayContaining(['tools', 'response_format', 'n']),
+    })
   })
 
   test.each(['', '/', '/v1/'])('a base URL that ends in %j works', async (end) => {

@@ -90,6 +90,23 @@ describe('the official openai package', () => {
     expect(before.available - after.available).toBe(BigInt(usage.cost))
   })
 
+  test('reads what the demonstration model does, by its own runner’s word', async () => {
+    const answer = await fetch(`${world.info.baseUrl}/models/${model}`)
+    const told = await answer.json()
+    expect(told.endpoints).toEqual([
+      '/v1/chat/completions',
+      '/v1/completions',
+      '/v1/embeddings',
+      '/v1/responses',
+      '/v1/messages',
+    ])
+    expect(told.input_modalities).toEqual(['text'])
+    expect(told.supported_parameters).toEqual(expect.arrayContaining(['seed', 'logprobs']))
+    for (const name of ['tools', 'response_format', 'n']) {
+      expect(told.supported_parameters).not.toContain(name)
+    }
+  })
+
   test.each([
     ['a wrong key', { key: 'sk-coc-nonsense' }, 401, 'invalid_api_key'],
     ['an unknown model', { model: 'gpt-none' }, 404, 'model_not_found'],

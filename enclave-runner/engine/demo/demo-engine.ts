@@ -20,7 +20,7 @@ import { embed, embeddingPrompts } from './embed.ts'
 import type { Step } from './generate.ts'
 import { generate } from './generate.ts'
 import { parseGguf } from './gguf.ts'
-import { readParameters } from './parameters.ts'
+import { HONOURED, readParameters } from './parameters.ts'
 import { chatPrompt, completionPrompt, requireRoom } from './prompt.ts'
 import { createSampler } from './sampler.ts'
 import type { Tokenizer } from './tokenizer.ts'
@@ -75,6 +75,7 @@ export function createDemoEngine(options: DemoEngineOptions): Engine {
   return {
     fingerprint: DEMO_FINGERPRINT,
     endpoints: new Set<Endpoint>([...TEXT_ENDPOINTS.keys(), '/v1/embeddings']),
+    features: { supported_parameters: HONOURED, input_modalities: ['text'] },
     contextLength: model.shape.context,
     countPrompt: async (endpoint, body) => ({
       tokens: countPrompt(context, endpoint, body),

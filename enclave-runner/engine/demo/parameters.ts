@@ -1,4 +1,4 @@
-import type { JsonObject } from '../engine.ts'
+import type { Features, JsonObject } from '../engine.ts'
 import {
   booleanField,
   integerField,
@@ -20,6 +20,18 @@ export interface Parameters {
   /** Alternatives to report per token; undefined when log-probabilities were not asked for. */
   readonly topLogprobs: number | undefined
 }
+
+/** What `readParameters` reads, as model lists name it. */
+export const HONOURED: Features['supported_parameters'] = [
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'stop',
+  'seed',
+  'logprobs',
+  'top_logprobs',
+]
 
 /** The model card's recommended sampling: at OpenAI's default of 1 so small a model rambles. */
 const DEFAULT_TEMPERATURE = 0.6

@@ -111,6 +111,7 @@ function facade(
   return {
     fingerprint: `${program}:${first?.fingerprint ?? 'unknown'}`,
     endpoints: first?.endpoints ?? new Set<Endpoint>(),
+    features: first?.features ?? { supported_parameters: [], input_modalities: [] },
     contextLength: first?.contextLength ?? contextLength ?? 0,
     countPrompt: async (endpoint, body) => ready().countPrompt(endpoint, body),
     run: (request) => ready().run(request),

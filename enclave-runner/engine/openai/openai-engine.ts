@@ -6,6 +6,7 @@ import type {
   Engine,
   EngineEvent,
   EngineRequest,
+  Features,
   JsonObject,
   PromptCount,
   Usage,
@@ -61,6 +62,7 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
   return {
     fingerprint: `openai-url:${facts.ownedBy}`,
     endpoints,
+    features: USUAL,
     contextLength: facts.contextLength,
     countPrompt: (endpoint, body) => countPrompt(context, endpoint, body),
     run: (request) => run(context, request),
@@ -73,6 +75,27 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
     },
     close: () => upstream.close(),
   }
+}
+
+/** What servers of this protocol take; none of them tells what its model does. */
+const USUAL: Features = {
+  supported_parameters: [
+    'max_tokens',
+    'max_completion_tokens',
+    'temperature',
+    'top_p',
+    'stop',
+    'seed',
+    'n',
+    'presence_penalty',
+    'frequency_penalty',
+    'logprobs',
+    'top_logprobs',
+    'tools',
+    'tool_choice',
+    'response_format',
+  ],
+  input_modalities: ['text'],
 }
 
 /** What `/tokenize` understands. */

@@ -1,5 +1,5 @@
+import { ENDPOINTS } from '#protocol'
 import type { Endpoint, JsonObject } from '../engine.ts'
-import { ENDPOINTS } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { isList, isObject } from '../fields.ts'
 import type { OpenAiEngineOptions } from './openai-engine.ts'
