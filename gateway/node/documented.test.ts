@@ -6,6 +6,7 @@ import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import {
   ADMIN_KEY,
   MODEL,
+  PAYEE,
   startTestWorld,
   type TestAccount,
   type TestWorld,
@@ -64,6 +65,7 @@ function filled(path: string): string {
   const values: Readonly<Record<string, string>> = {
     endpoint: 'chat/completions',
     action: 'admit',
+    address: PAYEE,
     id: path.startsWith('/runners/') || path.startsWith('/admin/runners') ? runner.id : 'none',
   }
   return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'none')
