@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { verifyVoucher } from '#contracts/pure'
 import {
   ConfigError,
+  MemoryError,
   processDeps,
   QuoteError,
   readRunnerConfig,
   startRunner,
+  stopCoreDumps,
 } from '#enclave-runner/main.ts'
 import { openDevices } from './devices.ts'
 import { parseSettings } from './runner-settings.ts'
@@ -24,6 +26,7 @@ async function main(): Promise<void> {
     host: parseSettings(readHostSettings()),
   })
   const deps = processDeps()
+  deps.log('info', 'memory', { ...stopCoreDumps(config.production) })
   const quoter = await openDevices(deps.random)
   const runner = await startRunner(config, { ...deps, quoter, verifyVoucher })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -37,11 +40,15 @@ function readHostSettings(): string {
   return readFileSync(join(folder, HOST_SETTINGS), 'utf8')
 }
 
+function isExplained(error: unknown): error is ConfigError | MemoryError | QuoteError {
+  return error instanceof ConfigError || error instanceof MemoryError || error instanceof QuoteError
+}
+
 try {
   await main()
 } catch (error) {
   // The messages of these name settings and devices, never a value.
-  if (!(error instanceof ConfigError || error instanceof QuoteError)) throw error
+  if (!isExplained(error)) throw error
   process.stderr.write(`cocoon runner: ${error.code}: ${error.message}\n`)
   process.exitCode = 1
 }
