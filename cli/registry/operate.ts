@@ -11,9 +11,10 @@ import {
 } from '#contracts'
 import type { Action } from '../chain/perform.ts'
 import { addressFlag } from '../chain/target.ts'
+import { topUpStorage } from '../chain/top-up.ts'
 import { UsageError } from '../command.ts'
-import { amountFlag, keyFlag } from '../till/deploy.ts'
-import { time, tons } from '../till/status.ts'
+import { keyFlag } from '../till/deploy.ts'
+import { time } from '../till/status.ts'
 import type { RegistryContext } from './context.ts'
 import { stateOf } from './show.ts'
 
@@ -135,23 +136,11 @@ export async function setUri(
   }
 }
 
-/** Money that pays for storage. Asked for twice it is sent twice. */
-export async function topUpRegistry(
-  { target, address }: RegistryContext,
+export function topUpRegistry(
+  context: RegistryContext,
   flags: { readonly amount?: string | undefined },
 ): Promise<Action> {
-  const value = amountFlag('--amount', flags.amount)
-  const before = (await target.chain.head(address)).last
-  return {
-    title: `add ${tons(value)} for storage`,
-    to: address,
-    value,
-    body: registryTopUpBody(),
-    done: async () => {
-      const { last, balance } = await target.chain.head(address)
-      return last?.lt === before?.lt ? undefined : `the balance is ${tons(balance)}`
-    },
-  }
+  return topUpStorage(context, flags, registryTopUpBody())
 }
 
 async function now(

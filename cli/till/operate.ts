@@ -15,6 +15,7 @@ import { signerFromSeed } from '#protocol/node'
 import type { Action } from '../chain/perform.ts'
 import { readSecret } from '../chain/secret.ts'
 import { addressFlag } from '../chain/target.ts'
+import { topUpStorage } from '../chain/top-up.ts'
 import { UsageError } from '../command.ts'
 import type { TillContext } from './context.ts'
 import { amountFlag, keyFlag } from './deploy.ts'
@@ -141,23 +142,11 @@ async function movedFees(
   return before === 0n ? 'there are no fees' : `${what}; ${tons(fees)} of fees are left`
 }
 
-/** Money that pays for storage. Asked for twice it is sent twice. */
-export async function topUp(
-  { address, target }: TillContext,
+export function topUp(
+  context: TillContext,
   flags: { readonly amount?: string | undefined },
 ): Promise<Action> {
-  const value = amountFlag('--amount', flags.amount)
-  const before = (await target.chain.head(address)).last
-  return {
-    title: `add ${tons(value)} for storage`,
-    to: address,
-    value,
-    body: plainBody('topUp'),
-    done: async () => {
-      const { last, balance } = await target.chain.head(address)
-      return last?.lt === before?.lt ? undefined : `the balance is ${tons(balance)}`
-    },
-  }
+  return topUpStorage(context, flags, plainBody('topUp'))
 }
 
 /** Money that came without a valid memo goes where its sender showed that it belongs. Signed by the meter key. */
