@@ -2,6 +2,7 @@ import type OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { until } from '../support/account.ts'
 import { vectorOf } from '../support/engine-server.ts'
+import { costOf, usageOf } from '../support/stranger.ts'
 import { ADD_SCHEMA, type At, PERSON_SCHEMA, SENTENCE } from './at.ts'
 
 const user = (content: string) => [{ role: 'user' as const, content }]
@@ -120,6 +121,26 @@ function chatTests(client: MakeClient, told: () => At): void {
     }
     await client().chat.completions.create({ model, ...more })
     expect(engine.bodies.at(-1)).toMatchObject(more)
+  })
+
+  test('several answers cost what all their tokens cost: the bill is the receipt', async () => {
+    const { model, payer } = told()
+    const bill = async (n: number) => {
+      const before = await payer.until('earlier receipts', ({ held }) => held === 0n)
+      const { data, response } = await client()
+        .chat.completions.create({ model, messages: user('hi'), n })
+        .withResponse()
+      expect(data.choices).toHaveLength(n)
+      const after = await payer.until('the receipt', ({ held }) => held === 0n)
+      const usage = usageOf(await payer.receipt(response.headers.get('x-receipt-id') ?? ''))
+      expect(before.available - after.available).toBe(costOf(usage))
+      expect(data.usage?.completion_tokens).toBe(usage.completion_tokens)
+      return usage
+    }
+    const one = await bill(1)
+    const three = await bill(3)
+    expect(three.completion_tokens).toBe(3 * one.completion_tokens)
+    expect(three.price).toEqual(one.price)
   })
 
   test('reasoning is in both members, logprobs and n are as asked', async () => {

@@ -10,6 +10,8 @@ export interface EngineServer {
   readonly bodies: readonly Json[]
   /** Requests whose connection was closed before their answer ended. */
   readonly aborted: number
+  /** Lets every answer go on that was told to `pause`. */
+  resume(): void
   close(): Promise<void>
 }
 
@@ -25,6 +27,8 @@ const FOREVER = 100_000
 interface State {
   readonly bodies: Json[]
   aborted: number
+  /** Answers that wait. */
+  readonly paused: Set<() => void>
   /** How often a text that fails a few times has failed. */
   readonly failures: Map<string, number>
 }
@@ -32,10 +36,10 @@ interface State {
 /**
  * What the last message's text makes the model do:
  * `fail N <status>`: refuses that often, then answers. `forever`: a stream that does not end. `die`: breaks off.
- * `think`: reasons first. Tools in the request: the first is called once. A schema: it is filled in.
+ * `pause`: a stream falls silent after its first words until `resume`. `think`: reasons first. Tools in the request: the first is called once. A schema: it is filled in.
  */
 export async function startEngineServer(): Promise<EngineServer> {
-  const state: State = { bodies: [], aborted: 0, failures: new Map() }
+  const state: State = { bodies: [], aborted: 0, paused: new Set(), failures: new Map() }
   const server = createServer((request, response) => {
     handle(state, request, response).catch(() => response.destroy())
   })
@@ -48,6 +52,10 @@ export async function startEngineServer(): Promise<EngineServer> {
     bodies: state.bodies,
     get aborted() {
       return state.aborted
+    },
+    resume: () => {
+      for (const goOn of state.paused) goOn()
+      state.paused.clear()
     },
     close: async () => {
       server.closeAllConnections()
@@ -202,6 +210,9 @@ async function chat(state: State, body: Json, response: ServerResponse): Promise
   for (const [at, delta] of deltas.entries()) {
     send([{ index: 0, delta, logprobs, finish_reason: null }], { usage: null })
     if (text.includes('die') && at > 1) return void response.destroy()
+    if (text.includes('pause') && at === 1) {
+      await new Promise<void>((goOn) => state.paused.add(goOn))
+    }
     await wait(GAP_MS)
     if (response.destroyed) return
   }
