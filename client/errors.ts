@@ -32,6 +32,8 @@ const ERRORS = {
   request_too_large: [413, false, 'Shorten the request.'],
   /** No runner of this gateway serves the model. Action: choose another model. */
   model_not_found: [404, false, 'Choose a model of GET /v1/models.'],
+  /** No runner serves the model at this endpoint. Action: use another endpoint, or another model. */
+  unsupported_endpoint: [404, false, 'See the endpoints of the model in GET /v1/models.'],
   /** The gateway cannot be reached. Action: retry later. */
   gateway_unreachable: [502, true, 'Check the address and the network, then try again.'],
   /** The gateway answered something that is not its API. Action: stop; check the address. */

@@ -125,6 +125,34 @@ describe('several hosts (H12)', () => {
     world.lies = {}
   })
 
+  test('a prompt goes to runners that serve its endpoint, and is else refused unsent', async () => {
+    const [serves] = world.runners
+    const endpointsOf = (id: string): readonly string[] =>
+      id === serves?.id ? ['/v1/chat/completions'] : ['/v1/embeddings']
+    world.lies = {
+      // Sound: what the honest gateway answers.
+      json: (path, honest) =>
+        path !== '/v1/runners'
+          ? honest
+          : {
+              data: (honest as { data: { id: string }[] }).data.map((offer) => ({
+                ...offer,
+                endpoints: endpointsOf(offer.id),
+              })),
+            },
+    }
+    const choosy = await world.connect()
+    const send = (path: string) => choosy.fetch(`${GATEWAY}${path}`, { method: 'POST', body: BODY })
+    world.sent.length = 0
+    for (let i = 0; i < 8; i++) expect((await send('/v1/chat/completions')).ok).toBe(true)
+    expect(new Set(world.sent)).toEqual(new Set([serves?.id]))
+    const refused = await send('/v1/responses')
+    expect(refused.status).toBe(404)
+    expect(await refused.json()).toMatchObject({ error: { code: 'unsupported_endpoint' } })
+    expect(world.sent).toHaveLength(8)
+    world.lies = {}
+  })
+
   test('a prompt pinned to sessions goes to them alone, and is else refused', async () => {
     const pinned = world.runners[2]
     const send = (provider: object) =>

@@ -81,11 +81,12 @@ async function choose(
   ask: Ask,
   exclude: ReadonlySet<string>,
 ): Promise<VerifiedRunner> {
-  const { model, affinity, constraints } = ask
+  const { path, model, affinity, constraints } = ask
   const rank = (name: string): number =>
     new DataView(cacheSecret.mac(RANK_LABEL, utf8(`${affinity}\0${name}`)).buffer).getUint32(0)
   try {
     return await pool.choose({
+      path,
       model,
       constraints,
       exclude,

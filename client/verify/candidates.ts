@@ -12,6 +12,8 @@ export interface Candidate {
   /** Undefined when the gateway names no price: then only `maxCost` bounds the bill. */
   readonly price: OfferedPrice | undefined
   readonly maxOutputTokens: number | undefined
+  /** Undefined when it does not say what it serves. */
+  readonly endpoints: readonly unknown[] | undefined
 }
 
 export interface OfferedPrice {
@@ -43,6 +45,7 @@ function readCandidate(entry: unknown): Candidate | undefined {
   const sessionId = textMember(entry, 'session_id') ?? ''
   if (!RUNNER_ID.test(id) || !MODEL.test(model) || !SESSION_ID.test(sessionId)) return undefined
   const most = member(entry, 'max_output_tokens')
+  const endpoints: unknown = member(entry, 'endpoints')
   return {
     id,
     model,
@@ -50,6 +53,7 @@ function readCandidate(entry: unknown): Candidate | undefined {
     available: member(entry, 'available') !== false,
     price: readPrice(member(entry, 'pricing')),
     maxOutputTokens: Number.isSafeInteger(most) ? Number(most) : undefined,
+    endpoints: Array.isArray(endpoints) ? endpoints : undefined,
   }
 }
 

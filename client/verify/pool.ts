@@ -14,6 +14,8 @@ export interface Refusal {
 }
 
 export interface Choice {
+  /** The endpoint that is to be asked. */
+  readonly path: string
   readonly model: string
   readonly constraints: ServingConstraints
   /** Runners that this prompt must not go to any more. */
@@ -26,7 +28,7 @@ export interface Choice {
 export interface Pool {
   /** Verifies a first set. @throws ClientError when nothing can be used */
   open(): Promise<void>
-  /** @throws ClientError `model_not_found`, `no_verified_runner` or the one reason there is */
+  /** @throws ClientError `model_not_found`, `unsupported_endpoint`, `no_verified_runner` or the one reason there is */
   choose(choice: Choice): Promise<VerifiedRunner>
   /** Verifies a runner anew after it said that its keys changed. @throws ClientError */
   renew(runner: VerifiedRunner): Promise<VerifiedRunner>
@@ -91,13 +93,17 @@ class RunnerPool implements Pool {
     }
   }
 
-  async #chooseAmong({ model, constraints, exclude, rank }: Choice): Promise<VerifiedRunner> {
+  async #chooseAmong({ path, model, constraints, exclude, rank }: Choice): Promise<VerifiedRunner> {
     const offered = this.#candidates.filter((candidate) => candidate.model === model)
     if (offered.length === 0) {
       throw new ClientError('model_not_found', 'No runner of this gateway serves that model')
     }
+    const serving = offered.filter(({ endpoints }) => endpoints?.includes(path) ?? true)
+    if (serving.length === 0) {
+      throw new ClientError('unsupported_endpoint', 'No runner serves that model at this endpoint')
+    }
     const { sessions, verified } = constraints
-    const accepted = offered.filter(({ sessionId }) => sessions?.has(sessionId) ?? true)
+    const accepted = serving.filter(({ sessionId }) => sessions?.has(sessionId) ?? true)
     if (accepted.length === 0) {
       throw new ClientError('session_not_accepted', 'No listed session serves that model')
     }

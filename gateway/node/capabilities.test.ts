@@ -110,6 +110,12 @@ describe('a model does what every runner of it says', () => {
       supported_parameters: ['max_tokens', 'seed'],
       input_modalities: ['text'],
     })
+    const runnerList = await (await fetch(`${world.gateway.origin}/v1/runners`)).json()
+    const told = new Map(
+      runnerList.data.map((one: TestRunner & Capabilities) => [one.id, one.endpoints]),
+    )
+    expect(told.get(texts.id)).toEqual(TEXTS.endpoints)
+    expect(told.get(other.id)).toEqual(CHATS.endpoints)
     for (let i = 0; i < 8; i++) expect((await chat(world, account)).status).toBe(200)
     expect(other.seen).toHaveLength(8)
     expect(texts.seen).toHaveLength(0)

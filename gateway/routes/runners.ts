@@ -80,6 +80,7 @@ function describe(deps: AppDeps, runner: LiveRunner) {
     },
     context_length: lease.contextLength,
     max_output_tokens: lease.maxOutputTokens,
+    endpoints: lease.capabilities?.endpoints ?? null,
     capacity: placesOf(runner),
     performance: performanceOf(runner, now),
     pricing:
