@@ -74,6 +74,32 @@ const keptOnDevice = (): Promise<string> =>
     return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, records, shown])
   })
 
+/** What the first device has signed, and would sign next. */
+const recordOf = (page: Page): Promise<{ readonly signed: string; readonly owed: string }> =>
+  page.evaluate(
+    (id) =>
+      new Promise((resolve) => {
+        const opening = indexedDB.open('cocoon')
+        opening.onsuccess = () => {
+          const store = opening.result.transaction('spend-keys').objectStore('spend-keys')
+          const reading = store.get(id)
+          reading.onsuccess = () => {
+            opening.result.close()
+            const { signed, owed } = reading.result
+            resolve({ signed, owed })
+          }
+        }
+      }),
+    account,
+  )
+
+const settledOf = (page: Page): Promise<string> =>
+  page.evaluate(async () => {
+    const authorization = `Bearer ${sessionStorage.getItem('cocoon.key')}`
+    const response = await fetch('/v1/account', { headers: { authorization } })
+    return (await response.json()).settled
+  })
+
 describe('a visitor without an account', () => {
   test('makes one in the browser, and nothing is sent before the recovery file is kept', async () => {
     const { page } = visitor
@@ -164,7 +190,7 @@ describe('a visitor without an account', () => {
   test('sees its transfers, and that the gateway admits to owing what is left', async () => {
     const { page } = visitor
     await open(page, '/dashboard')
-    expect(await page.getByLabel('Transactions').getByText('Deposit').count()).toBe(2)
+    await expect.poll(() => page.getByLabel('Transactions').getByText('Deposit').count()).toBe(2)
     await expect
       .poll(
         async () => {
@@ -247,6 +273,28 @@ describe('a visitor without an account', () => {
     await ask(other.page, 'Who are you?')
     expect(other.faults).toEqual([])
     await other.context.close()
+  })
+
+  test('signs on the first device for what another one spent only when its owner agrees', async () => {
+    const { page } = visitor
+    const owed = page.locator('#owed')
+    await expect
+      .poll(
+        async () => {
+          await open(page, '/dashboard')
+          await page.locator('#keys').waitFor()
+          return owed.count()
+        },
+        { timeout: 60_000 },
+      )
+      .toBe(1)
+    await screenshot(page, 'signed-in-owed-light-1280')
+    const before = await recordOf(page)
+    await owed.getByRole('button', { name: 'Sign for the other' }).click()
+    await owed.waitFor({ state: 'detached' })
+    const after = await recordOf(page)
+    expect(BigInt(after.owed)).toBeGreaterThan(BigInt(before.owed))
+    expect(after).toEqual({ signed: before.signed, owed: await settledOf(page) })
   })
 
   test('orders an exit that the browser signs and any wallet sends; the gateway closes the account', async () => {

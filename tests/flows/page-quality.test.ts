@@ -15,7 +15,8 @@ import {
 import { openWorld, WORLD_START_MS } from '../support/open-world.ts'
 
 /** What every page owes its reader, whatever it shows: measured in a real Chromium. */
-const PAGES = ['/', '/chat', '/dashboard', '/top-up', '/trust', '/hosts', '/operator']
+const SESSION = '/trust/sessions/:id'
+const PAGES = ['/', '/chat', '/dashboard', '/top-up', '/trust', SESSION, '/hosts', '/operator']
 const MAX_FIRST_LOAD_BYTES = 100 * 1024
 const SLOWER = 4
 const MAX_READY_MS = 2_000
@@ -26,11 +27,14 @@ const MAX_SHIFT = 0.02
 let world: World
 let browser: Browser
 let allowed: readonly string[]
+let session: string
 
 beforeAll(async () => {
   world = await openWorld()
   browser = await openBrowser()
   allowed = [new URL(world.info.chainUrl).origin]
+  const listed = await fetch(`${world.info.webUrl}/v1/aci/sessions`)
+  session = (await listed.json()).sessions[0].session_id
 }, WORLD_START_MS + BROWSER_START_MS)
 afterAll(async () => {
   await browser?.close()
@@ -45,11 +49,9 @@ describe.each(PAGES)('%s', (path) => {
     ['dark', PHONE],
   ] as const)('has no serious fault of accessibility, %s at %i', async (theme, width) => {
     const { page, context, faults } = await visit(browser, { ...at(), theme, width })
-    await open(page, path)
-    await screenshot(
-      page,
-      `${path === '/' ? 'home' : path.slice(1).replaceAll('/', '-')}-${theme}-${width}`,
-    )
+    await open(page, addressOf(path))
+    if (path === SESSION) await page.locator('#session-verdict').waitFor()
+    await screenshot(page, `${pictureOf(path)}-${theme}-${width}`)
     expect(await seriousFaults(page)).toEqual([])
     const overflow = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -75,7 +77,7 @@ describe.each(PAGES)('%s', (path) => {
     const session = await context.newCDPSession(page)
     await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWER })
     await page.addInitScript(noteShifts)
-    await open(page, path)
+    await open(page, addressOf(path))
     const readyMs = await page.evaluate(() => performance.getEntriesByName('ready')[0]?.startTime)
     const first = await page.evaluate(loadedBeforeReady)
     const bytes = (await Promise.all(first.map((url) => sizes.get(url)))).reduce<number>(
@@ -130,6 +132,15 @@ test('a person who is lost gets a page, a program gets JSON', async () => {
 
 function at() {
   return { origin: world.info.webUrl, allowed }
+}
+
+function addressOf(path: string): string {
+  return path.replace(':id', session)
+}
+
+function pictureOf(path: string): string {
+  if (path === SESSION) return 'session'
+  return path === '/' ? 'home' : path.slice(1).replaceAll('/', '-')
 }
 
 /** The document and everything that was asked for before the page answered its reader. */
