@@ -1,6 +1,9 @@
+import { Address, toNano } from '@ton/core'
 import type { Browser, Page, Route } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { World } from '#dev/world/world.ts'
+import { seriousFaults } from '../support/accessibility.ts'
 import {
   BROWSER_START_MS,
   open,
@@ -44,6 +47,22 @@ async function arrive(pattern?: string, lie?: (route: Route) => Promise<void>): 
 const altered = (change: (text: string) => string) => async (route: Route) => {
   const response = await route.fetch()
   await route.fulfill({ response, body: change(await response.text()) })
+}
+
+/** What the cashier of a gateway tells that cannot pay for its messages and whose Till holds a nano too little. */
+const SHORT_OF_GAS = {
+  gas_wallet: { address: `0:${'ab'.repeat(32)}`, balance: '10000000', low: true },
+  last_round: { at: 1_790_000_000, sent: 'unfunded', commands: 3 },
+  rotation_at: null,
+  reconciliation: {
+    at: 1_790_000_000,
+    transactions: 5,
+    missed: 0,
+    invented: 0,
+    difference: '-1',
+    covered: true,
+  },
+  liabilities: { accounts: '0', hosts: '0', losses: '0' },
 }
 
 const verdict = (page: Page): Promise<string | null> =>
@@ -178,6 +197,7 @@ describe('the operator', () => {
     await page.getByLabel('Admin key').fill(adminKey)
     await page.getByRole('button', { name: 'Enter' }).click()
     await page.getByText(/follows from its postings/).waitFor()
+    await page.getByText('Last round of charges and payouts').waitFor()
     await page.getByRole('button', { name: 'Drain' }).click()
     await page.getByRole('cell', { name: 'drained' }).waitFor()
     await page.getByRole('button', { name: 'Admit' }).click()
@@ -197,6 +217,46 @@ describe('the operator', () => {
     )
     expect(kept).not.toContain(adminKey)
     expect(webUrl).toBe(new URL(page.url()).origin)
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
+  test('sees a deposit that belongs to nobody, and is told when gas runs low', async () => {
+    const { chainUrl, tillAddress, adminKey, webUrl } = world.info
+    const wallet = openDevWallet(chainUrl, 'somebody who forgets the memo')
+    await wallet.fund('10')
+    await wallet.transfer({
+      to: Address.parse(tillAddress),
+      value: toNano('2'),
+      comment: 'hello',
+      bounce: false,
+    })
+    const headers = { authorization: `Bearer ${adminKey}` }
+    await expect
+      .poll(
+        async () => {
+          const listed = await fetch(`${webUrl}/admin/events?kind=orphan`, { headers })
+          return (await listed.json()).data.length
+        },
+        { timeout: 60_000 },
+      )
+      .toBe(1)
+    const { page, context, faults } = await arrive()
+    await page.route('**/admin/cashier', (route) => route.fulfill({ json: SHORT_OF_GAS }))
+    await open(page, '/operator')
+    await page.getByLabel('Admin key').fill(adminKey)
+    await page.getByRole('button', { name: 'Enter' }).click()
+    const orphan = page.getByLabel('Transactions of the Till').getByRole('row').nth(1)
+    expect(await orphan.textContent()).toMatch(/no valid memo2TON$/)
+    expect(await page.locator('#gas').textContent()).toMatch(/0\.01TON.*Fund it/)
+    expect(await page.locator('#gas').getAttribute('class')).toContain('bad')
+    expect(await page.locator('#reconciliation').getAttribute('class')).toContain('bad')
+    await screenshot(page, 'operator-orphan-light-1280')
+    expect(await seriousFaults(page)).toEqual([])
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await screenshot(page, 'operator-orphan-dark-1280')
+    await page.getByLabel('Show').selectOption('returned')
+    await page.getByText('None.').waitFor()
     expect(faults).toEqual([])
     await context.close()
   })

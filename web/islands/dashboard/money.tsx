@@ -1,18 +1,12 @@
 import { utcTime } from '../../format.ts'
-import { type ChainEvent, readChainEvents } from '../lib/account.ts'
+import { type ChainEvent, EVENT_KINDS, readChainEvents } from '../lib/account.ts'
 import { site } from '../lib/browser.ts'
 import { useLoaded } from '../lib/use-loaded.ts'
 import { Amount } from '../parts/amount.tsx'
 import { Id } from '../parts/check-list.tsx'
 import { ReservesCheck } from './reserves-check.tsx'
 
-const KINDS: ReadonlyMap<string, string> = new Map([
-  ['deposit', 'Deposit'],
-  ['orphan', 'Without a valid memo'],
-  ['returned', 'Returned'],
-  ['unattributed', 'Not attributed'],
-  ['operation', 'Charge or exit'],
-])
+const KINDS: ReadonlyMap<string, string> = new Map(EVENT_KINDS)
 
 /** What happened to the account on chain, and whether the gateway admits to owing what is left. */
 export function Money({ apiKey }: { readonly apiKey: string }) {

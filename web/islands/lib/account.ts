@@ -87,6 +87,15 @@ function usedRequest(entry: unknown): UsedRequest {
   }
 }
 
+/** What the Till's watcher makes of a transaction, for people. */
+export const EVENT_KINDS = [
+  ['orphan', 'Without a valid memo'],
+  ['unattributed', 'Not attributed'],
+  ['returned', 'Returned'],
+  ['deposit', 'Deposit'],
+  ['operation', 'Charge or exit'],
+] as const
+
 /** What the Till's watcher saw of the account. */
 export interface ChainEvent {
   readonly kind: string

@@ -2,8 +2,10 @@ import { useState } from 'preact/hooks'
 import { call, messageOf } from '../lib/gateway.ts'
 import { useLoaded } from '../lib/use-loaded.ts'
 import { Books } from './books.tsx'
+import { Cashier } from './cashier.tsx'
 import { Machines } from './machines.tsx'
 import { Models } from './models.tsx'
+import { TillEvents } from './till-events.tsx'
 
 /** The admin key lives in this page's memory alone: a reload forgets it. */
 export function OperatorApp() {
@@ -60,6 +62,8 @@ function Desk({ adminKey, onLeave }: { readonly adminKey: string; readonly onLea
           {loaded.message}
         </p>
       )}
+      <Cashier adminKey={adminKey} />
+      <TillEvents adminKey={adminKey} />
       <Machines adminKey={adminKey} />
       <Models adminKey={adminKey} />
     </>
