@@ -84,3 +84,21 @@ test('what the gateway names itself cannot end the script element that tells it'
   const text = (await (await pages(new Request('https://gateway.example/'), context))?.text()) ?? ''
   expect(text.match(/<script/g)).toHaveLength(2)
 })
+
+test.each([
+  ['closed', 'Serves'],
+  ['open', 'Rests after failures'],
+])('a machine whose circuit is %s is shown as one that %s', async (circuit, shown) => {
+  const pages = createPages(
+    {
+      ...{ assets, ticker: 'TON', registry: `0:${'a'.repeat(64)}`, endpoints: [] },
+      ...{ explorer: undefined, simulation: undefined },
+    },
+    random,
+  )
+  const performance = { first_byte_ms: null, tokens_per_second: null, success: 0, circuit }
+  const read = async () => ({ data: [{ id: 'run_1', state: 'admitted', performance }] })
+  const request = new Request('https://gateway.example/hosts')
+  const answer = await pages(request, { publicUrl: 'https://gateway.example', read })
+  expect(await answer?.text()).toContain(`<td>${shown}<small>`)
+})

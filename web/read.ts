@@ -41,6 +41,8 @@ export interface RunnerView {
     readonly tokensPerSecond: number | undefined
     /** 0 to 1. */
     readonly success: number | undefined
+    /** Asked nothing for a while, since it failed. */
+    readonly rests: boolean
     readonly inFlight: number
   }
 }
@@ -93,6 +95,7 @@ export function readRunners(json: unknown): readonly RunnerView[] {
         firstByteMs: numberMember(performance, 'first_byte_ms'),
         tokensPerSecond: numberMember(performance, 'tokens_per_second'),
         success: numberMember(performance, 'success'),
+        rests: textMember(performance, 'circuit') === 'open',
         inFlight: numberMember(performance, 'in_flight') ?? 0,
       },
     }

@@ -50,7 +50,7 @@ function fleetRow(runner: RunnerView, ticker: string): Html {
 <td class="number">${measured(performance.tokensPerSecond, '')}</td>
 <td class="number">${performance.success === undefined ? '–' : `${Math.round(performance.success * 100)} %`}</td>
 <td class="number">${amountOf(runner.output, ticker)}</td>
-<td>${STATES.get(runner.state) ?? runner.state}<small>until ${utcTime(runner.expires)}</small></td></tr>`
+<td>${performance.rests && runner.state === 'admitted' ? 'Rests after failures' : (STATES.get(runner.state) ?? runner.state)}<small>until ${utcTime(runner.expires)}</small></td></tr>`
 }
 
 const STATES: ReadonlyMap<string, string> = new Map([
