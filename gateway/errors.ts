@@ -6,7 +6,7 @@ import { CodedError } from '#base/coded-error.ts'
  *
  * | codes | action |
  * |---|---|
- * | 400, 404, 405, 409, 412, 413, 415, 426, 431, 501 | fix the request |
+ * | 400, 404, 405, 409, 412, 413, 426, 431, 501 | fix the request |
  * | 401, 403 | use another key, seal the request, or ask the operator |
  * | 402 | top up (the message has the link), raise the key's budget, or send a cheque |
  * | 408, 429, 502, 503, 504 | retry after a pause |
@@ -57,7 +57,6 @@ const ERRORS = {
   sequence_reused: [409, 'invalid_request_error', false],
   session_not_accepted: [412, 'session_not_accepted', false],
   request_too_large: [413, 'invalid_request_error', false],
-  unsupported_media_type: [415, 'invalid_request_error', false],
   version_unsupported: [426, 'invalid_request_error', false],
   headers_too_large: [431, 'invalid_request_error', false],
   rate_limit_exceeded: [429, 'rate_limit_error', true],

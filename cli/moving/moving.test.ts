@@ -30,26 +30,26 @@ let workerd: RunningWorkerd
 let access: { gateway: string; adminKey: string }
 const file = (name: string): string => join(folder, name)
 
-const env = (port: number) => ({
+const env = (port: number, paused: string) => ({
   GATEWAY_ENV: 'development',
   PUBLIC_URL: `http://127.0.0.1:${port}`,
   GATEWAY_SECRET: '5e'.repeat(32),
   TON_ENDPOINT: 'http://127.0.0.1:9/',
   REGISTRY_ADDRESS: `0:${'11'.repeat(32)}`,
   ADMIN_KEY,
-  PAUSED: 'true',
+  PAUSED: paused,
   LOG_LEVEL: 'error',
 })
 
-let start: () => Promise<void>
+let start: (paused?: string) => Promise<void>
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cocoon-moving-'))
   const { gateway: port } = await freePorts()
   access = { gateway: `http://127.0.0.1:${port}`, adminKey: ADMIN_KEY }
-  start = async () => {
-    const options = { folder: file('workerd'), host: '127.0.0.1', ports: [port], env: env(port) }
-    workerd = await startWorkerd({ ...options, texts: {} })
+  start = async (paused = 'true') => {
+    const options = { folder: file('workerd'), host: '127.0.0.1', ports: [port] }
+    workerd = await startWorkerd({ ...options, env: env(port, paused), texts: {} })
   }
   await start()
   fill(file('first.db'))
@@ -157,10 +157,35 @@ test('an import never mixes two gateways', async () => {
   await expect(importSqlite(file('first.stream'), file('busy.db'))).rejects.toThrow('is here')
 })
 
+test('a request to move that is none is refused', async () => {
+  for (const path of ['export', 'import']) {
+    expect((await moving(path, '{"part":')).status).toBe(400)
+  }
+})
+
 test('a stranger moves nothing', async () => {
   const stranger = { ...access, adminKey: 'somebody else with a key of theirs' }
   await expect(exportGateway(stranger, file('stolen.stream'))).rejects.toThrow('401')
 })
+
+/** Last: it starts the target anew. */
+test('a gateway that serves cannot be moved', async () => {
+  await workerd.stop()
+  await start('false')
+  for (const path of ['schema', 'export', 'import', 'end']) {
+    const response = await moving(path, path === 'schema' ? undefined : '{}')
+    expect(response.status).toBe(409)
+    expect((await response.json()).error.code).toBe('conflict')
+  }
+}, 60_000)
+
+function moving(path: string, body: string | undefined): Promise<Response> {
+  return fetch(`${access.gateway}/admin/moving/${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    ...(body === undefined ? {} : { body }),
+  })
+}
 
 function audit(): Promise<Response> {
   return fetch(`${access.gateway}/admin/audit`, {

@@ -23,6 +23,7 @@ afterAll(async () => {
   await world?.close()
 })
 
+const PATHS = ['/v1/aci/attestation', '/v1/attestation/report']
 const NONCE = 'ab'.repeat(32)
 const get = (path: string, origin = world.gateway.origin) => fetch(origin + path)
 
@@ -38,7 +39,7 @@ const ask = (on: TestWorld, key: string) =>
   })
 
 describe('a gateway in a confidential machine', () => {
-  test.each(['/v1/aci/attestation', '/v1/attestation/report'])(
+  test.each(PATHS)(
     '%s: evidence over the caller’s nonce, by keys that name this gateway',
     async (path) => {
       const response = await get(`${path}?nonce=${NONCE}`)
@@ -59,7 +60,7 @@ describe('a gateway in a confidential machine', () => {
   test.each(['', '?nonce=', `?nonce=${NONCE.toUpperCase()}`, '?nonce=00'])(
     'a nonce that is none (%s) asks for nothing',
     async (query) => {
-      expect((await get(`/v1/aci/attestation${query}`)).status).toBe(400)
+      for (const path of PATHS) expect((await get(path + query)).status).toBe(400)
     },
   )
 
@@ -96,8 +97,10 @@ describe('a gateway in a confidential machine', () => {
   test('a gateway in no such machine says so', async () => {
     const plain = await startTestWorld()
     try {
-      const response = await get(`/v1/aci/attestation?nonce=${NONCE}`, plain.gateway.origin)
-      expect(response.status).toBe(404)
+      for (const path of PATHS) {
+        const response = await get(`${path}?nonce=${NONCE}`, plain.gateway.origin)
+        expect(response.status).toBe(404)
+      }
     } finally {
       await plain.close()
     }

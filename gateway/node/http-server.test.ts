@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
 import { get as tlsGet } from 'node:https'
@@ -45,17 +46,21 @@ function talk(parts: string): Promise<string> {
 
 describe('a connection that gives its bytes too slowly', () => {
   test.each([
-    ['never ends its headers', 'POST / HTTP/1.1\r\nhost: x\r\nx-slow: '],
-    ['never ends its body', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'],
+    ['never ends its headers', 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-slow: '],
+    [
+      'never ends its body',
+      'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc',
+    ],
     [
       'never ends its chunks',
-      'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab',
+      'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab',
     ],
   ])('%s: a time-out in OpenAI’s shape, then the end', async (_, bytes) => {
     await open()
     const text = await talk(bytes)
     expect(text).toMatch(/^HTTP\/1\.1 408 /)
     expect(text).toContain('"code":"request_timeout"')
+    channel('cocoon:tests:raw-answer').publish({ request: bytes, answer: text })
   })
 
   test('says nothing after an answer: closed', async () => {

@@ -156,10 +156,15 @@ export async function startGateway(options: {
   ]
   const jobs = startJobs(built, { store, others, spans }, deps)
   const gateway = { built, server, origins, jobs, upstream, tunnels, store, closing }
+  let stopped: Promise<void> | undefined
   return {
     origin: config.publicUrl ?? server.origin,
     runnerOrigins: () => origins.list(),
-    close: (drainMs = config.drainSeconds * 1_000) => stop(gateway, drainMs),
+    // Whoever asks again waits for the same end.
+    close: (drainMs = config.drainSeconds * 1_000) => {
+      stopped ??= stop(gateway, drainMs)
+      return stopped
+    },
   }
 }
 

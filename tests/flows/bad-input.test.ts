@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { fromHex, utf8 } from '#base/bytes.ts'
 import { nano } from '#base/nano.ts'
@@ -175,8 +176,12 @@ describe('HTTP that', () => {
   test('has 100 KB of headers is a 431', async () => {
     const { host } = new URL(world.info.webUrl)
     const head = `POST ${PATH} HTTP/1.1\r\nhost: ${host}\r\nx-huge: ${'a'.repeat(100_000)}\r\n\r\n`
-    const { status, body } = await sendRaw(world.info.webUrl, head)
-    expectRefusal({ status, text: body }, 431, 'headers_too_large')
+    const answer = await sendRaw(world.info.webUrl, head)
+    expectRefusal({ status: answer.status, text: answer.body }, 431, 'headers_too_large')
+    channel('cocoon:tests:raw-answer').publish({
+      request: head,
+      answer: `${answer.head}\r\n\r\n${answer.body}`,
+    })
   })
 
   test.each([

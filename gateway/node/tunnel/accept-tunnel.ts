@@ -2,7 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { hex } from '#base/bytes.ts'
-import { HEADER, MAX_TUNNEL_PROOF_BYTES, TUNNEL_PATH, TUNNEL_PROTOCOL } from '#protocol'
+import {
+  HEADER,
+  MAX_TUNNEL_PROOF_BYTES,
+  newRequestId,
+  TUNNEL_PATH,
+  TUNNEL_PROTOCOL,
+} from '#protocol'
 import { ApiError } from '../../errors.ts'
 import { anyErrorAnswer } from '../../http/any-error.ts'
 import { codeOf } from '../../log.ts'
@@ -54,7 +60,9 @@ export function createTunnelDoor(deps: AcceptDeps) {
         })
         .finally(() => unproven--)
     } catch (error) {
-      socket.end(httpAnswerText(anyErrorAnswer(error)), () => socket.destroy())
+      const { headers, ...answer } = anyErrorAnswer(error)
+      const named = { ...headers, 'x-request-id': newRequestId(deps.runners.random) }
+      socket.end(httpAnswerText({ ...answer, headers: named }), () => socket.destroy())
     }
   }
 }

@@ -69,13 +69,17 @@ function unrouted({ components }: Description, status: number): PromisedResponse
   return { response, shared: name, pointer: `#/components/responses/${name}` }
 }
 
-const RUNNERS_OWN = /^\/(?:\.well-known\/hpke-keys|v1\/aci\/attestation)$/
+const HPKE_KEYS = '/.well-known/hpke-keys'
+/** Both the gateway's own and, at its origin, a runner's: that one is relayed, or was not reached. */
+const ATTESTATION = '/v1/aci/attestation'
 
 /** Base URLs come with and without `/v1`; a runner's own origin serves what lies under `/runners/{id}` here. */
-function findRoute(routes: readonly Route[], { method, path, headers }: Exchange) {
+function findRoute(routes: readonly Route[], { method, path, status, headers }: Exchange) {
   const bare = apiPath(path.split('?', 1)[0] ?? '')
   const isSealed = headers.has('ehbp-response-nonce') && !bare.startsWith('/runners/')
-  const full = isSealed || RUNNERS_OWN.test(bare) ? `/runners/any${bare}` : bare
+  const isRunners = headers.get('content-security-policy') === 'sandbox' || status === 502
+  const isOwn = bare === HPKE_KEYS || (bare === ATTESTATION && isRunners)
+  const full = isSealed || isOwn ? `/runners/any${bare}` : bare
   const wanted = method === 'HEAD' ? 'get' : method.toLowerCase()
   return routes.find((route) => route.method === wanted && route.pattern.test(full))
 }
@@ -84,7 +88,7 @@ function checkResponse(
   schemas: Schemas,
   { response, pointer }: PromisedResponse,
   exchange: Exchange,
-): { problems: string[]; codes: string[] } {
+): { problems: readonly string[]; codes: readonly string[] } {
   const problems = missingHeaders(response, exchange)
   const { body, headers, method } = exchange
   if (response.content === undefined || method === 'HEAD') return { problems, codes: [] }
@@ -97,7 +101,8 @@ function checkResponse(
   }
   const at = `${pointer}/content/${encodeURIComponent(type.replaceAll('/', '~1'))}`
   if (type === 'text/event-stream') {
-    return { problems: [...problems, ...checkEvents(schemas, media, at, exchange)], codes: [] }
+    const events = checkEvents(schemas, media, at, exchange)
+    return { problems: [...problems, ...events.problems], codes: events.codes }
   }
   if (!type.endsWith('json') || media.schema === undefined || !exchange.complete) {
     return { problems, codes: [] }
@@ -122,22 +127,28 @@ function checkEvents(
   media: MediaType,
   at: string,
   { body }: Exchange,
-): readonly string[] {
-  if (media['x-event-schema'] === undefined) return []
+): { problems: readonly string[]; codes: readonly string[] } {
+  if (media['x-event-schema'] === undefined) return { problems: [], codes: [] }
   const whole = body.toString('utf8').split(/\r?\n\r?\n/)
-  return whole.slice(0, -1).flatMap((event) => {
+  const problems: string[] = []
+  const codes: string[] = []
+  for (const event of whole.slice(0, -1)) {
     const lines = event.split(/\r?\n/).filter((line) => line.startsWith('data:'))
     const data = lines.map((line) => line.slice(line.startsWith('data: ') ? 6 : 5)).join('\n')
-    if (data === '' || data === '[DONE]') return []
+    if (data === '' || data === '[DONE]') continue
     const value = parsed(data)
-    if (value === undefined) return ['an event is not JSON']
-    return schemas.problems(`${at}/x-event-schema`, value)
-  })
+    if (value === undefined) problems.push('an event is not JSON')
+    else {
+      problems.push(...schemas.problems(`${at}/x-event-schema`, value))
+      codes.push(...codesOf(value))
+    }
+  }
+  return { problems, codes }
 }
 
 function codesOf(value: unknown): string[] {
   // Sound: only read as far as it has these members.
-  const error = (value as { error?: { code?: unknown } | null }).error
+  const error = (value as { error?: { code?: unknown } | null } | null)?.error
   return typeof error?.code === 'string' ? [`code ${error.code}`] : []
 }
 

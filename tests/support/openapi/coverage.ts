@@ -4,7 +4,16 @@ import { type Description, responseFor, routesOf } from './description.ts'
  * Promises that no quick test can call in, each with its reason. An entry that a test does exercise is itself
  * reported, so that the list only shrinks.
  */
-const OUT_OF_REACH: Readonly<Record<string, string>> = {}
+const OUT_OF_REACH: Readonly<Record<string, string>> = {
+  'code internal_error':
+    'a fault of the gateway itself; gateway/errors.ts makes it of anything unknown',
+  'shared InternalError':
+    'a fault of the gateway itself; gateway/errors.ts makes it of anything unknown',
+  'code wallet_waiting':
+    'needs two wallets proven on chain; gateway/runners/require-payee.test.ts shows when it is thrown',
+  'get /v1/runners/tunnel 101':
+    'a runner asks for it in its own process; tests/flows/tunnel.test.ts serves requests over one',
+}
 
 /** What of the description no test has exercised: statuses of routes, shared answers, and error codes. */
 export function unexercised(description: Description, seen: ReadonlySet<string>): string[] {

@@ -32,6 +32,29 @@ interface Open {
   readonly parts: Uint8Array[]
 }
 
+/** Tests that speak over a bare socket, which no client's channel sees, publish here what they sent and got. */
+const RAW = 'cocoon:tests:raw-answer'
+
+interface RawMessage {
+  readonly request: string
+  readonly answer: string
+}
+
+function readRaw({ request, answer }: RawMessage): Exchange {
+  const [method = '', path = ''] = request.split(' ', 2)
+  const end = answer.indexOf('\r\n\r\n')
+  const lines = answer.slice(0, end).split('\r\n').slice(1)
+  const headers = new Map(
+    lines.map((line) => {
+      const at = line.indexOf(':')
+      return [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()]
+    }),
+  )
+  const body = Buffer.from(answer.slice(end + 4), 'latin1')
+  const status = Number(answer.slice(9, 12))
+  return { origin: '', method, path, status, headers, body, complete: true }
+}
+
 /**
  * Watches every answer that this process gets over HTTP by whatever client: Node's own `fetch`, undici, the SDKs.
  * It looks on from undici's diagnostics channels, so that no client is wrapped and no byte or timing changes.
@@ -50,6 +73,8 @@ export function observe(
     const { origin, method, path } = request
     onExchange({ origin, method, path, status, headers, body: Buffer.concat(parts), complete })
   }
+  // Sound: the tests that publish there send this.
+  subscribe(RAW, (message) => onExchange(readRaw(message as RawMessage)))
   // Sound, all of them: undici documents these messages.
   subscribe('undici:request:headers', (message) => {
     const { request, response } = message as HeadersMessage
