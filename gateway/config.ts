@@ -64,6 +64,8 @@ export interface GatewayConfig {
   readonly accountConcurrency: number
   /** Accounts that one client address may open within an hour; 0: no limit. */
   readonly accountsPerHour: number
+  /** Addresses whose word on the client's address is taken. */
+  readonly trustedProxies: readonly string[]
   /** Requests that wait while every runner of their model is busy. */
   readonly queue: { readonly requests: number; readonly seconds: number }
   readonly logLevel: LogLevel
@@ -132,6 +134,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     maxBodyBytes: values.MAX_BODY_BYTES,
     accountConcurrency: values.ACCOUNT_CONCURRENCY,
     accountsPerHour: values.ACCOUNTS_PER_HOUR,
+    trustedProxies: values.TRUSTED_PROXIES,
     queue: { requests: values.MAX_QUEUED, seconds: values.QUEUE_SECONDS },
     logLevel: values.LOG_LEVEL,
     traces: tracesOf(values),

@@ -164,3 +164,17 @@ function ticker(entry: unknown): Ticker {
   }
   return { name, url: url(from), path }
 }
+
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$/
+
+/** IP addresses, in the form in which a connection tells them. */
+export function addresses(text: string | undefined): readonly string[] {
+  const list = (text ?? '')
+    .toLowerCase()
+    .split(',')
+    .flatMap((item) => item.trim() || [])
+  if (list.some((address) => !ADDRESS.test(address))) {
+    throw new RangeError('must be IP addresses, separated by commas')
+  }
+  return list
+}

@@ -1,6 +1,7 @@
 import type { PlaintextRule } from './inference/deps.ts'
 import type { HostProofRule } from './runners/host-proof-rule.ts'
 import {
+  addresses,
   dollars,
   hashes,
   headerList,
@@ -251,6 +252,11 @@ export const SETTINGS = {
     help: 'accounts that one client address may open or sign in to within an hour; 0 sets no limit',
     fallback: '20',
     parse: integer(0, MAX_CONCURRENCY),
+  }),
+  TRUSTED_PROXIES: setting({
+    help: 'addresses of proxies in front, separated by commas: their x-forwarded-for says who the client is',
+    fallback: '',
+    parse: addresses,
   }),
   LOG_LEVEL: setting({
     help: 'debug, info, warn or error',

@@ -147,6 +147,7 @@ export async function planWorld(
     maxBodyBytes: 32 * 1024 * 1024,
     accountConcurrency: 10_000,
     accountsPerHour: 0,
+    trustedProxies: [],
     queue: { requests: 1_000, seconds: 30 },
     logLevel: 'warn',
     traces: undefined,

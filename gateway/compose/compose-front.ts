@@ -107,7 +107,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
     authenticator,
     strangers: {
       limiter: createAddressLimiter(config.accountsPerHour, clock),
-      trustedProxies: new Set(),
+      trustedProxies: new Set(config.trustedProxies),
     },
     webhooks: {
       ledger,

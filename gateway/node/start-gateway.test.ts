@@ -45,6 +45,7 @@ const config: GatewayConfig = {
   maxBodyBytes: 1_024,
   accountConcurrency: 1_000,
   accountsPerHour: 0,
+  trustedProxies: [],
   queue: { requests: 1_000, seconds: 30 },
   logLevel: 'info',
   traces: undefined,

@@ -114,6 +114,7 @@ export async function startTestWorld(
     maxBodyBytes: 4 * 1024 * 1024,
     accountConcurrency: 1_000,
     accountsPerHour: 0,
+    trustedProxies: [],
     queue: { requests: 100, seconds: 30 },
     logLevel: 'info',
     traces: undefined,
