@@ -84,8 +84,8 @@ function Reconciliation({ seen }: { readonly seen: unknown }) {
     <div class={`notice ${isGood ? 'good' : 'bad'}`} id="reconciliation" role="status">
       <p>
         Compared with the chain at {utcTime(at)}: {numberMember(seen, 'transactions') ?? 0}{' '}
-        transactions, {missed} missed, {invented} that the chain does not have; the Till holds{' '}
-        {difference} nano more than its history adds up to.{' '}
+        transactions, {missed} missed, {invented} that the chain does not have; the Till’s balance
+        less its history: {difference} nano.{' '}
         {isCovered ? 'The Till covers what is owed.' : 'The Till does not cover what is owed.'}
       </p>
     </div>
