@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
 import { nano } from '#base/nano.ts'
+import { accountIdOf } from '#contracts/pure'
 import {
+  accountStatement,
   jsonFrameBeforeReceipt,
   jsonReceiptFrame,
   sealingKeyOf,
@@ -98,6 +100,31 @@ describe('an account', () => {
     expect((await call('POST', '/v1/accounts', { body })).status).toBe(201)
     const again = call('POST', '/v1/accounts', { body })
     expect(await refusal(again)).toEqual([409, 'account_exists'])
+  })
+
+  test('gives its owner a further key, who signs for it anew', async () => {
+    const owner = generateSigner('owner')
+    const sha256 = async (bytes: Uint8Array) => nodeProvider.hashes.sha256(bytes)
+    const salt = randomBytes(16)
+    const keys = { owner: null, ownerKey: owner.publicKey, spendKey: null, salt }
+    const id = await accountIdOf(keys, 'managed', sha256)
+    const open = () => {
+      const issued_at = Math.floor(Date.now() / 1000)
+      const nonce = hexOf(randomBytes(16))
+      const said = { gateway: world.gateway.origin, account: id, issued_at, nonce }
+      const body = {
+        keys: { owner_key: hexOf(owner.publicKey), salt: hexOf(salt) },
+        mode: 'managed',
+        issued_at,
+        nonce,
+        signature: hexOf(owner.sign(accountStatement(said))),
+      }
+      return call('POST', '/v1/accounts', { body })
+    }
+    const first = await open()
+    const second = await open()
+    expect([first.status, second.status]).toEqual([201, 200])
+    expect((await second.json()).key).not.toBe((await first.json()).key)
   })
 
   test('has so many keys and no more', async () => {

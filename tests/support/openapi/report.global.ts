@@ -24,9 +24,10 @@ export function setup(project: TestProject): () => Promise<void> {
     if (!(await isWhole(project))) return
     const missing = unexercised(readDescription(), seen)
     if (missing.length === 0) return
-    process.stdout.write(
+    process.stderr.write(
       `\nopenapi.yaml promises what no test has exercised:\n  ${missing.join('\n  ')}\n`,
     )
+    process.exitCode = 1
   }
 }
 
