@@ -1,9 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { keyPairFromSeed, mnemonicToPrivateKey, mnemonicValidate } from '@ton/crypto'
 import { type Bytes, fromHex } from '#base/bytes.ts'
 import { type CommandIo, UsageError } from '../command.ts'
+import { readSecretFile } from '../read-secret-file.ts'
 import { filled } from './target.ts'
 
 /** An Ed25519 key pair as TON's wallets take it. */
@@ -23,7 +22,6 @@ export interface SecretSource {
 }
 
 const HEX_SEED = /^[0-9a-fA-F]{64}$/
-const OTHERS_MAY_READ = 0o077
 
 /**
  * Reads a key from a file or the environment: never from an argument, which other users of the machine can see.
@@ -44,19 +42,6 @@ export async function readSecret(io: CommandIo, source: SecretSource): Promise<K
   }
   const { publicKey, secretKey } = await mnemonicToPrivateKey(words)
   return { publicKey: new Uint8Array(publicKey), secretKey: new Uint8Array(secretKey) }
-}
-
-async function readSecretFile(io: CommandIo, file: string): Promise<string> {
-  const path = resolve(io.cwd, file)
-  try {
-    const { mode } = await stat(path)
-    if ((mode & OTHERS_MAY_READ) !== 0 && process.platform !== 'win32') {
-      io.err(`warning: others may read ${file}; fix: chmod 600 ${file}`)
-    }
-    return (await readFile(path, 'utf8')).trim()
-  } catch (cause) {
-    throw new UsageError(`cannot read ${file}`, { cause })
-  }
 }
 
 /** For Node's own signatures. */

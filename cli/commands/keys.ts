@@ -1,105 +1,54 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
-import { newAccountOwner, ownerToJson, signAccountRequest } from '#client'
-import { type AccountMode, formatMemo } from '#contracts/pure'
-import { readOwner } from '../account-file.ts'
-import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { ZodError } from 'zod'
+import { type Command, type CommandIo, EXIT } from '../command.ts'
+import { GatewayRefused } from '../keys/gateway-account.ts'
+import { LIMIT_HELP } from '../keys/limits.ts'
+import { KEY_VERBS } from '../keys/manage.ts'
+import { OWN_VERBS } from '../keys/own.ts'
+import { SPENDING_VERBS } from '../keys/spending.ts'
+import { runVerb } from '../verbs.ts'
 
-const USAGE = `cocoon keys: the keys of an account, made and kept on this machine.
+const USAGE = `cocoon keys: the keys of an account, made and kept on this machine, and its API keys at a gateway.
 
+The account's own keys
   cocoon keys new --out FILE [--mode sovereign|managed]   make an account; nothing is sent anywhere
   cocoon keys show FILE                                    print its id, which is also its deposit memo
   cocoon keys register FILE --gateway URL                  get an API key for it (shown once)
 
 The file holds the recovery key: whoever has it can withdraw the money. Modes:
   sovereign   only cheques that you sign can charge (cocoon connect, the SDK, the page)
-  managed     plain API keys; the gateway's meter key may charge, at most the Till's daily cap`
+  managed     plain API keys; the gateway's meter key may charge, at most the Till's daily cap
+
+API keys (with an admin key of the account: the first one, or one made by --role admin)
+  cocoon keys list                                         ids, state and limits; never the keys
+  cocoon keys create [LIMITS]                              make one (shown once)
+  cocoon keys rotate ID [--grace-seconds N]                give it a new text; the old one works for a day, or N seconds
+  cocoon keys revoke ID                                    end it for good
+  cocoon keys usage [--by day,model,key] [--from DATE] [--to DATE] [--csv]
+                                                           what was spent on what; default: 30 days by day and model
+  cocoon keys balance                                      what the account has (any of its keys)
+
+  --gateway URL    default: COCOON_BASE_URL, else the world of npm start
+  --key-file FILE  holds the API key; default: COCOON_API_KEY. It is no argument: other users see arguments
+
+Limits
+${LIMIT_HELP}
+
+Exit code: 0 done; 1 refused by the gateway, or no answer; 2 wrong usage.`
 
 export const keys: Command = {
-  summary: 'make and register account keys',
+  summary: 'make account keys; list, make and end API keys, and see what they spent',
   usage: USAGE,
-  run: async (io) => {
-    const [verb, ...rest] = io.args
-    const action = verb !== undefined && Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined
-    if (action === undefined) throw new UsageError("say 'new', 'show' or 'register'; see --help")
-    return action({ ...io, args: rest })
-  },
+  run: (io) => orRefused(io, () => runVerb(io, { ...OWN_VERBS, ...KEY_VERBS, ...SPENDING_VERBS })),
 }
 
-const VERBS: Readonly<Record<string, (io: CommandIo) => Promise<number>>> = {
-  new: makeKeys,
-  show: showKeys,
-  register: registerKeys,
-}
-
-async function makeKeys(io: CommandIo): Promise<number> {
-  const { values } = parseArgs({
-    args: [...io.args],
-    options: { out: { type: 'string' }, mode: { type: 'string', default: 'sovereign' } },
-  })
-  if (values.out === undefined) throw new UsageError('--out FILE is missing')
-  const owner = await newAccountOwner({ mode: parseMode(values.mode), random: randomBytes })
-  const path = resolve(io.cwd, values.out)
-  await mkdir(dirname(path), { recursive: true })
-  // wx: never overwrite a file that may hold the only copy of a recovery key.
-  await writeFile(path, `${JSON.stringify(ownerToJson(owner), null, 2)}\n`, {
-    mode: 0o600,
-    flag: 'wx',
-  })
-  await chmod(path, 0o600)
-  io.out(
-    `account  ${owner.id}\nmemo     ${formatMemo(owner.id)}\nkeys     ${path} (keep a copy: it is the recovery key)`,
-  )
-  return EXIT.ok
-}
-
-async function showKeys(io: CommandIo): Promise<number> {
-  const owner = await readOwner(io, io.args[0])
-  io.out(`account  ${owner.id}\nmemo     ${formatMemo(owner.id)}\nmode     ${owner.mode}`)
-  return EXIT.ok
-}
-
-async function registerKeys(io: CommandIo): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...io.args],
-    options: { gateway: { type: 'string' } },
-    allowPositionals: true,
-  })
-  if (values.gateway === undefined) throw new UsageError('--gateway URL is missing')
-  const owner = await readOwner(io, positionals[0])
-  const base = new URL(values.gateway)
-  const request = await signAccountRequest(owner, {
-    gateway: base.origin,
-    random: randomBytes,
-    nowSeconds: Math.floor(Date.now() / 1000),
-  })
-  const response = await fetch(new URL('/v1/accounts', base), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(request),
-  })
-  const answer: unknown = await response.json()
-  if (!response.ok) {
-    io.err(`the gateway answered ${response.status}: ${errorMessage(answer)}`)
+async function orRefused(io: CommandIo, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof GatewayRefused) io.err(error.message)
+    else if (error instanceof ZodError || error instanceof SyntaxError) {
+      io.err('the answer is none that this version understands: is --gateway a gateway of Cocoon?')
+    } else throw error
     return EXIT.failed
   }
-  // Sound: a 2xx of this route has this shape (openapi.yaml); a missing key prints as undefined, not as a secret.
-  io.out(`API key (shown once): ${(answer as { key?: string }).key}`)
-  return EXIT.ok
-}
-
-function parseMode(text: string): AccountMode {
-  if (text !== 'sovereign' && text !== 'managed')
-    throw new UsageError('--mode is sovereign or managed')
-  return text
-}
-
-function errorMessage(answer: unknown): string {
-  // Sound: every member is optional and checked by `??`.
-  return (answer as { error?: { message?: string } })?.error?.message ?? 'no explanation'
-}
-
-function randomBytes(length: number): Uint8Array<ArrayBuffer> {
-  return crypto.getRandomValues(new Uint8Array(length))
 }
