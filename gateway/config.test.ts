@@ -54,6 +54,7 @@ describe('the gateway’s settings', () => {
     ['a short admin key', { ADMIN_KEY: 'admin' }, 'ADMIN_KEY'],
     ['a rate of nothing', { USD_RATE: '0' }, 'USD_RATE'],
     ['a currency in small letters', { TICKER: 'ton' }, 'TICKER'],
+    ['a proxy network of everybody', { TRUSTED_PROXIES: '10.0.0.1, 0.0.0.0/0' }, 'TRUSTED_PROXIES'],
     [
       'a ticker without a path',
       { RATE_TICKERS: '[{"name":"a","url":"https://a"}]' },

@@ -64,7 +64,7 @@ export interface GatewayConfig {
   readonly accountConcurrency: number
   /** Accounts that one client address may open within an hour; 0: no limit. */
   readonly accountsPerHour: number
-  /** Addresses whose word on the client's address is taken. */
+  /** Addresses and networks whose word on the client's address is taken. */
   readonly trustedProxies: readonly string[]
   /** Requests that wait while every runner of their model is busy. */
   readonly queue: { readonly requests: number; readonly seconds: number }

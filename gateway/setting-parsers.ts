@@ -1,5 +1,6 @@
 import { type Bytes, fromHex } from '#base/bytes.ts'
 import { type Nano, parseTon } from '#base/nano.ts'
+import { ipNetworks } from './http/ip-networks.ts'
 import { type ModelSeed, modelSeed } from './model-seed.ts'
 import type { Ticker } from './money/rates.ts'
 
@@ -165,16 +166,9 @@ function ticker(entry: unknown): Ticker {
   return { name, url: url(from), path }
 }
 
-const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+)$/
-
-/** IP addresses, in the form in which a connection tells them. */
+/** IP addresses and networks. */
 export function addresses(text: string | undefined): readonly string[] {
-  const list = (text ?? '')
-    .toLowerCase()
-    .split(',')
-    .flatMap((item) => item.trim() || [])
-  if (list.some((address) => !ADDRESS.test(address))) {
-    throw new RangeError('must be IP addresses, separated by commas')
-  }
+  const list = (text ?? '').split(',').flatMap((item) => item.trim() || [])
+  ipNetworks(list)
   return list
 }

@@ -254,7 +254,7 @@ export const SETTINGS = {
     parse: integer(0, MAX_CONCURRENCY),
   }),
   TRUSTED_PROXIES: setting({
-    help: 'addresses of proxies in front, separated by commas: their x-forwarded-for says who the client is',
+    help: 'addresses or networks (10.0.0.0/8) of proxies in front, separated by commas: their x-forwarded-for says who the client is',
     fallback: '',
     parse: addresses,
   }),

@@ -2,6 +2,7 @@ import { hex } from '#base/bytes.ts'
 import { createAuthenticator } from '../accounts/authenticator.ts'
 import { createSessionTokens } from '../accounts/session-token.ts'
 import type { FrontDeps, TillView } from '../deps.ts'
+import { ipNetworks } from '../http/ip-networks.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
 import type { Offers } from '../inference/catalog.ts'
 import type { PlaintextRule } from '../inference/deps.ts'
@@ -107,7 +108,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
     authenticator,
     strangers: {
       limiter: createAddressLimiter(config.accountsPerHour, clock),
-      trustedProxies: new Set(config.trustedProxies),
+      trustedProxies: ipNetworks(config.trustedProxies),
     },
     webhooks: {
       ledger,

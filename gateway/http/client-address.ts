@@ -1,15 +1,17 @@
+import type { IpNetworks } from './ip-networks.ts'
+
 /** IPv6 customers have at least a /64 of their own. */
 const V6_GROUPS = 4
 
 /**
  * Whom a limit per client is about: the address of the other end of the connection, or, when that is a proxy that we trust, the
  * last address in `x-forwarded-for` that is not one. Everything further left is the client's own word.
- * @param trusted addresses of proxies; from anyone else the header means nothing
+ * @param trusted where proxies are; from anyone else the header means nothing
  */
 export function clientAddress(
   remote: string | undefined,
   forwardedFor: string | undefined,
-  trusted: ReadonlySet<string>,
+  trusted: IpNetworks,
 ): string {
   const hops = (forwardedFor ?? '').split(',').map((hop) => plain(hop.trim()))
   let address = plain(remote ?? '')

@@ -2,11 +2,12 @@ import type { MiddlewareHandler } from 'hono'
 import type { AddressLimiter } from '../limits/address-limiter.ts'
 import { clientAddress } from './client-address.ts'
 import type { AppEnv } from './env.ts'
+import type { IpNetworks } from './ip-networks.ts'
 
 export interface Strangers {
   readonly limiter: AddressLimiter
-  /** Addresses of proxies whose `x-forwarded-for` is believed. */
-  readonly trustedProxies: ReadonlySet<string>
+  /** Proxies whose `x-forwarded-for` is believed. */
+  readonly trustedProxies: IpNetworks
 }
 
 /** What needs no key and costs a store something: so often from one address, and no more. */

@@ -5,7 +5,7 @@ import { startTestWorld, type TestWorld } from '../testing/world.ts'
 let world: TestWorld
 
 beforeAll(async () => {
-  world = await startTestWorld({ accountsPerHour: 2, trustedProxies: ['127.0.0.1'] })
+  world = await startTestWorld({ accountsPerHour: 2, trustedProxies: ['127.0.0.0/8'] })
 })
 afterAll(() => world?.close())
 
