@@ -18,6 +18,7 @@ import type { RunnerSettings } from './runner-process.ts'
 import {
   exportSimulatedTee,
   makeSimulatedTee,
+  SIMULATED_MACHINES,
   type SimulatedTee,
   simulationOf,
 } from './simulated-tee.ts'
@@ -38,7 +39,7 @@ export interface WorldOptions {
   readonly engine?: WorldEngine
   /** What the ready-made account is topped up with, in TON. */
   readonly depositTon?: string
-  /** Simulated machines with a runner each, 1 or 2; the second has an Intel processor. */
+  /** Simulated machines with a runner each; the second has an Intel processor. `startWorld` starts at most two. */
   readonly machines?: number
   readonly capacity?: number
   /** Where the second machine stands: a command that runs one there, and the gateway as seen from there. */
@@ -92,7 +93,8 @@ export async function planWorld(
 ): Promise<WorldPlan> {
   const { model, engine, weights } = options.engine ?? DEMO
   const weightsDigest = weights ?? (await digestOf(engine))
-  const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000))
+  const machines = Math.max(options.machines ?? 1, SIMULATED_MACHINES)
+  const tee = await makeSimulatedTee(Math.floor(Date.now() / 1000), machines)
   const simulation = await simulationOf(tee)
   const meterSeed = secret()
   const gasSeed = secret()
@@ -177,11 +179,14 @@ async function planRunners(
   serves: Served,
 ): Promise<readonly RunnerSettings[]> {
   const data = await exportSimulatedTee(tee)
-  // The first is called by the gateway, the second dials out where it can: a world of two has both ways.
-  const second = options.platform === 'workerd' ? 0 : undefined
-  return [options.ports.runner, second].slice(0, options.machines ?? 1).map((port, machine) => ({
+  // The first is called by the gateway, the others dial out where they can: a world of two has both ways.
+  const other = options.platform === 'workerd' ? 0 : undefined
+  return Array.from({ length: options.machines ?? 1 }, (_, machine) => ({
     config: {
-      ...runnerConfig(options, serves, { port, outbox: `runner-outbox-${machine}` }),
+      ...runnerConfig(options, serves, {
+        port: machine === 0 ? options.ports.runner : other,
+        outbox: `runner-outbox-${machine}`,
+      }),
       ...(machine === 1 && options.elsewhere !== undefined
         ? { gateways: [options.elsewhere.gateway] }
         : {}),

@@ -38,7 +38,7 @@ export interface Simulation {
   readonly images: readonly string[]
 }
 
-/** The machines of a world, in order: the first has an AMD processor, the second an Intel one. */
+/** The machines of a world, in order: the first has an AMD processor, the second an Intel one, any further ones AMD's. */
 export const SIMULATED_MACHINES = 2
 
 /** Measured registers that the simulated image has on every machine. */
@@ -53,12 +53,15 @@ function register(name: string): Bytes {
   return copyBytes(createHash('sha384').update(`cocoon simulated image: ${name}`).digest())
 }
 
-export async function makeSimulatedTee(nowSeconds: number): Promise<SimulatedTee> {
+export async function makeSimulatedTee(
+  nowSeconds: number,
+  machines = SIMULATED_MACHINES,
+): Promise<SimulatedTee> {
   const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
   const [amd, intel, nvidia] = await Promise.all([
     forgeAmd({ random, now: nowSeconds }),
     forgeIntel({ random, now: nowSeconds }),
-    forgeNvidia({ random, now: nowSeconds, gpus: SIMULATED_MACHINES }),
+    forgeNvidia({ random, now: nowSeconds, gpus: machines }),
   ])
   return { amd, intel, nvidia }
 }
@@ -91,22 +94,30 @@ export async function simulationOf({ amd, intel, nvidia }: SimulatedTee): Promis
 
 /** The device of one machine, as its runner meets it. */
 export function simulatedQuoter(tee: SimulatedTee, machine = 0): Quoter {
-  const hasAmd = machine === 0
+  const hasAmd = machine !== 1
   return {
     teeType: hasAmd ? 'sev-snp' : 'tdx',
     quote: (reportData) =>
-      hasAmd ? snpEvidence(tee.amd, reportData) : tdxEvidence(tee.intel, reportData),
+      hasAmd
+        ? snpEvidence(tee.amd, reportData, chipOf(tee.amd, machine))
+        : tdxEvidence(tee.intel, reportData),
     gpu: (nonce) => tee.nvidia.evidence({ nonce, pick: [machine] }),
     gpuState: async () => `simulated GPU ${machine}`,
   }
 }
 
-async function snpEvidence(amd: AmdForge, reportData: Bytes): Promise<Json> {
+/** Each machine's own chip: the forge's for the first, one that follows from it for others. */
+function chipOf({ hwid }: AmdForge, machine: number): Bytes {
+  if (machine === 0) return hwid
+  return copyBytes(createHash('sha512').update(hwid).update(`machine ${machine}`).digest())
+}
+
+async function snpEvidence(amd: AmdForge, reportData: Bytes, hwid: Bytes): Promise<Json> {
   const { measurement } = REGISTERS
   return {
     type: 'sev-snp',
-    report: base64(await amd.report({ reportData, measurement })),
-    vek: base64(await amd.vek()),
+    report: base64(await amd.report({ reportData, measurement, hwid })),
+    vek: base64(await amd.vek({ hwid })),
   }
 }
 

@@ -29,6 +29,9 @@ export interface Platform {
 }
 
 /** One secret in the configuration, one derived key per purpose (M10). */
-export function deriveSecret({ config, provider }: Platform, purpose: string): Bytes {
+export function deriveSecret(
+  { config, provider }: Pick<Platform, 'config' | 'provider'>,
+  purpose: string,
+): Bytes {
   return provider.hashes.macKey(config.secret).mac(utf8(`cocoon gateway ${purpose}\0`))
 }
