@@ -152,6 +152,7 @@ describe('an account', () => {
         debit: nano(0n),
         paidOut: nano(0n),
         exitAt: null,
+        // Sound: whole unix seconds, as the brand says.
         cap: { left: nano(1n), daily: nano(1n), resets: resets as never },
         seqno: 1_000_000,
         at: unixMs(Date.now()),
