@@ -5,6 +5,7 @@ import type { Ledger } from './ledger/port.ts'
 import { appraiseLeases } from './runners/appraise-leases.ts'
 import type { RunnersDeps } from './runners/deps.ts'
 import { saveScores } from './runners/save-scores.ts'
+import { WATCH_MS } from './runners/track-records.ts'
 
 /** Work that nobody asked for. One at a time under each name; a failure waits for the next time. */
 export interface Job {
@@ -72,6 +73,7 @@ export function createRunnerJobs(
     },
     // Verdicts hold ten minutes: two failures in a row are still in time.
     { name: 'appraise', everyMs: 200_000, run: () => appraiseLeases(runners) },
+    { name: 'track records', everyMs: WATCH_MS, run: async () => runners.records.watch() },
     { name: 'scores', everyMs: 10_000, run: async () => saveScores(runners) },
     {
       name: 'collateral',

@@ -31,3 +31,8 @@ export function utcTime(seconds: number): string {
 export function grouped(count: number): string {
   return count.toString().replace(/\B(?=(?:\d{3})+$)/g, ',')
 }
+
+/** "99.9 %", rounded down so that an outage is never rounded away; a dash for what is not known. */
+export function percent(share: number | undefined): string {
+  return share === undefined ? '–' : `${Math.floor(share * 1_000) / 10} %`
+}

@@ -39,12 +39,21 @@ export interface RunnerView {
   readonly performance: {
     readonly firstByteMs: number | undefined
     readonly tokensPerSecond: number | undefined
-    /** 0 to 1. */
-    readonly success: number | undefined
     /** Asked nothing for a while, since it failed. */
     readonly rests: boolean
     readonly inFlight: number
   }
+  readonly record: TrackRecord
+}
+
+/** How a runner did lately, as the gateway counted it. */
+export interface TrackRecord {
+  /** 0 to 1, of the last day and the last week; absent before the gateway has looked. */
+  readonly dayUp: number | undefined
+  readonly weekUp: number | undefined
+  /** Requests of the last week; absent where they are not counted. */
+  readonly answered: number | undefined
+  readonly rejected: readonly (readonly [reason: string, count: number])[]
 }
 
 export function readModels(json: unknown): readonly ModelView[] {
@@ -74,6 +83,9 @@ export function readRunners(json: unknown): readonly RunnerView[] {
     const pricing = member(entry, 'pricing')
     const attestation = member(entry, 'attestation')
     const performance = member(entry, 'performance')
+    const record = readTrackRecord(member(entry, 'track_record'))
+    // Until there was a request these are what an unknown runner is taken for.
+    const isMeasured = (record.answered ?? 0) > 0
     return {
       id: textMember(entry, 'id') ?? '',
       model: textMember(entry, 'model') ?? '',
@@ -92,14 +104,31 @@ export function readRunners(json: unknown): readonly RunnerView[] {
       input: amount(pricing, 'input_nano_per_million'),
       output: amount(pricing, 'output_nano_per_million'),
       performance: {
-        firstByteMs: numberMember(performance, 'first_byte_ms'),
-        tokensPerSecond: numberMember(performance, 'tokens_per_second'),
-        success: numberMember(performance, 'success'),
+        firstByteMs: isMeasured ? numberMember(performance, 'first_byte_ms') : undefined,
+        tokensPerSecond: isMeasured ? numberMember(performance, 'tokens_per_second') : undefined,
         rests: textMember(performance, 'circuit') === 'open',
         inFlight: numberMember(performance, 'in_flight') ?? 0,
       },
+      record,
     }
   })
+}
+
+export function readTrackRecord(json: unknown): TrackRecord {
+  const [day, week] = [member(json, 'day'), member(json, 'week')]
+  const requests = member(week, 'requests')
+  const rejected = member(requests, 'rejected') ?? {}
+  return {
+    dayUp: upShare(day),
+    weekUp: upShare(week),
+    answered: numberMember(requests, 'answered'),
+    rejected: Object.keys(rejected).map((reason) => [reason, numberMember(rejected, reason) ?? 0]),
+  }
+}
+
+function upShare(sums: unknown): number | undefined {
+  const watched = numberMember(sums, 'watched_seconds') ?? 0
+  return watched === 0 ? undefined : (numberMember(sums, 'up_seconds') ?? 0) / watched
 }
 
 /** Zero when it is absent or no amount. */

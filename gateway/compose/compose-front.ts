@@ -20,6 +20,7 @@ import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
 import { noteFailure } from '../runners/score.ts'
+import { countFault } from '../runners/tally.ts'
 import { deriveSecret, type Platform } from './platform.ts'
 
 /** What the front needs beside the platform: where runners are known, and how they are reached. */
@@ -87,7 +88,9 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       keysetOf: parts.keysetOf,
       noteLie: (runner) => {
         const load = directory.find(runner)?.load
-        if (load !== undefined) load.score = noteFailure(load.score, 'lied', clock())
+        if (load === undefined) return
+        load.score = noteFailure(load.score, 'lied', clock())
+        countFault(load.tally, 'receipt_refused')
       },
       signer: platform.meter,
       gatewayName: publicUrl,

@@ -15,7 +15,9 @@ import type { Directory } from '../runners/directory.ts'
 import { bytesOfKey } from '../runners/host-proof.ts'
 import type { Payees } from '../runners/payees.ts'
 import { createReadRegistry } from '../runners/read-registry.ts'
+import type { RunnerHours } from '../runners/runner-hours.ts'
 import type { RunnerStore } from '../runners/runner-store.ts'
+import { createTrackRecords } from '../runners/track-records.ts'
 import type { Platform } from './platform.ts'
 
 /** Development only (H17). */
@@ -28,6 +30,9 @@ export interface SimulationTrust {
 export interface MarketParts {
   readonly directory: Directory
   readonly store: RunnerStore
+  readonly hours: RunnerHours
+  /** Whether requests go by the directory of this place, so that their outcome is known here. */
+  readonly countsRequests: boolean
   readonly payees: Payees
   readonly challenges: Challenges
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
@@ -43,12 +48,14 @@ export interface MarketParts {
 export function composeMarket(platform: Platform, parts: MarketParts): RunnersDeps {
   const { config, provider, verifier, ledger, meter, clock, random, log } = platform
   const { directory, store, challenges, collateral, origins, latestVoucher, simulation } = parts
+  const { hours, countsRequests } = parts
   const { registry, till } = config.chain
   return {
     provider,
     verifier,
     directory,
     store,
+    records: createTrackRecords({ hours, directory, countsRequests, clock }),
     payees: parts.payees,
     requiresHostProof: config.hostProof === 'required',
     walletKey: async (wallet) => {

@@ -7,6 +7,7 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
+import type { FaultCode } from '../runners/tally.ts'
 import { bytesColumn, millisColumn, nanoColumn, priceColumn, secondsColumn } from './columns.ts'
 import type { AccountId, KeyId, RequestId, RunnerId, SessionId, TonAddress } from './ids.ts'
 
@@ -411,6 +412,31 @@ export const runnerScores = sqliteTable('runner_scores', {
   open_until: millisColumn().notNull(),
   at: millisColumn().notNull(),
 })
+
+/** Of each hour, seconds in which the gateway looked and in which the runner could have served; dropped after a week. */
+export const runnerHours = sqliteTable(
+  'runner_hours',
+  {
+    runner: text().$type<RunnerId>().notNull(),
+    /** Unix time in whole hours. */
+    hour: integer().notNull(),
+    watched: integer().notNull(),
+    up: integer().notNull(),
+    answered: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runner, t.hour] })],
+)
+
+export const runnerFaults = sqliteTable(
+  'runner_faults',
+  {
+    runner: text().$type<RunnerId>().notNull(),
+    hour: integer().notNull(),
+    code: text().$type<FaultCode>().notNull(),
+    count: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runner, t.hour, t.code] })],
+)
 
 export const leases = sqliteTable('leases', {
   runner: text().$type<RunnerId>().primaryKey(),

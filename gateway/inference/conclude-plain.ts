@@ -12,6 +12,7 @@ import { type ReceiptRefusal, settleReceipt } from '../receipts/settle-receipt.t
 import type { Failure, PlainOutcome } from '../relay/plain-outcome.ts'
 import { sendWhole } from '../relay/send-whole.ts'
 import { noteFailure, noteThroughput } from '../runners/score.ts'
+import { countFault } from '../runners/tally.ts'
 import type { InferenceDeps } from './deps.ts'
 import type { InferenceRequest } from './request.ts'
 import { release } from './reserve.ts'
@@ -83,6 +84,7 @@ async function settleAnswer(
     deps.log('warn', 'receipt not charged', { receipt, runner: runner.id, code })
     if (code === 'signature_invalid' || code === 'receipt_mismatch') {
       runner.load.score = noteFailure(runner.load.score, 'lied', deps.clock())
+      countFault(runner.load.tally, 'receipt_refused')
       await giveBack(deps, request, sent)
     }
   } catch (error) {

@@ -13,6 +13,7 @@ import { runPlainAttempt } from '../relay/plain-attempt.ts'
 import type { PlainOutcome } from '../relay/plain-outcome.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { noteFailure, noteFirstByte, noteSuccess } from '../runners/score.ts'
+import { countFault, FAULT_OF } from '../runners/tally.ts'
 import { answerBytes } from './answer-bytes.ts'
 import type { Place } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
@@ -161,13 +162,17 @@ function noteOutcome(deps: InferenceDeps, { id, load }: LiveRunner, outcome: Pla
   if (outcome.kind === 'gone') return
   if (outcome.kind === 'answered') {
     load.score = noteSuccess(load.score, now)
+    load.tally.answered++
     return
   }
   const how = 'how' in outcome ? outcome.how : undefined
   const fault =
     how === 'refused' ? 'absent' : how === 'unauthentic' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)
+  countFault(load.tally, 'how' in outcome ? FAULT_OF[outcome.how] : KINDS[outcome.kind])
   deps.metrics.runnerFailed(how ?? outcome.kind)
   const code = how ?? (('code' in outcome && outcome.code) || outcome.kind)
   deps.log('warn', 'runner failed a request', { runner: id, code })
 }
+
+const KINDS = { failed_sealed: 'engine_error', refused: 'request_refused' } as const

@@ -19,6 +19,7 @@ import { isTrusted } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { placesOf, takePlace } from '../runners/load.ts'
 import { noteFailure, noteSuccess } from '../runners/score.ts'
+import { countFault, FAULT_OF } from '../runners/tally.ts'
 import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
 import { queued } from './choose-runner.ts'
@@ -261,13 +262,16 @@ function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOut
   const { load } = runner
   if (outcome.kind === 'gone') return
   if (outcome.kind === 'answered') {
-    if (outcome.sealed) load.score = noteSuccess(load.score, now)
+    if (!outcome.sealed) return
+    load.score = noteSuccess(load.score, now)
+    load.tally.answered++
     return
   }
   const { how } = outcome
   const fault =
     how === 'refused' ? 'absent' : how === 'misbehaved' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)
+  countFault(load.tally, FAULT_OF[how])
   deps.metrics.runnerFailed(how)
   deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: how })
 }

@@ -55,6 +55,8 @@ export const GATEWAY_TABLES = {
     'sessions',
     'models',
     'runner_scores',
+    'runner_hours',
+    'runner_faults',
     'payee_proofs',
     'payee_changes',
   ],

@@ -213,6 +213,7 @@ describe('for auditors', () => {
     expect((await json(call('GET', '/v1/till'))).address).toBe(world.config.chain.till)
     const host = await json(call('GET', `/v1/hosts/${runners.data[0].payee}`))
     expect(BigInt(host.earned)).toBeGreaterThan(0n)
+    expect(host.runners).toMatchObject([{ id: runner.id, model: MODEL }])
     expect((await call('GET', '/v1/hosts/nobody')).status).toBe(400)
   })
 })

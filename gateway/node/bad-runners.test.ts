@@ -11,7 +11,7 @@ import {
   type TestExchange,
   type TestRunner,
 } from '../testing/test-runner.ts'
-import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
+import { MODEL, PAYEE, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 /** A runner that stalls, lies, sends garbage or never ends: cut, told, not paid for it, and trusted less. */
 let world: TestWorld
@@ -238,4 +238,19 @@ describe('a runner that lies about usage', () => {
     })
     expect(await success()).toBeGreaterThanOrEqual(before)
   })
+})
+
+test('what came to nothing is counted by its reason, for its host to see', async () => {
+  const rejected = async (): Promise<readonly string[]> => {
+    const response = await fetch(`${world.gateway.origin}/v1/hosts/${PAYEE}`)
+    // Sound: a 200 of this route has this shape.
+    const host = (await response.json()) as {
+      runners: { track_record: { day: { requests: { rejected: object } } } }[]
+    }
+    return host.runners.flatMap((one) => Object.keys(one.track_record.day.requests.rejected)).sort()
+  }
+  // All of them are of the tests above.
+  await expect
+    .poll(rejected, { timeout: 60_000, interval: 500 })
+    .toEqual(expect.arrayContaining(['endless', 'not_authentic', 'receipt_refused', 'timeout']))
 })

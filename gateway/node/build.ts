@@ -34,6 +34,7 @@ import type { Directory } from '../runners/directory.ts'
 import type { JudgeDeps } from '../runners/judge-evidence.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
 import { createPayees } from '../runners/payees.ts'
+import { createRunnerHours } from '../runners/runner-hours.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { diskStore } from './disk-store.ts'
 import type { SqliteStore } from './open-sqlite.ts'
@@ -98,6 +99,8 @@ export function build(input: BuildInput): Built {
   const runners = composeMarket(platform, {
     directory,
     store: runnerStore,
+    hours: createRunnerHours(store),
+    countsRequests: true,
     payees: createPayees(store),
     challenges: createChallenges(random),
     latestVoucher: createLatestVoucher(store.db, config.chain.till),

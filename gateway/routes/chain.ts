@@ -8,11 +8,12 @@ import { callerOf, requireAccount } from '../http/require-account.ts'
 import { MoneyError } from '../money/errors.ts'
 import { isCovered, type ReservesSnapshot } from '../money/reserves.ts'
 import type { TillState } from '../money/till-views.ts'
+import { trackRecordView } from './track-record-view.ts'
 
 /** What stands on chain, and what hosts have earned. */
 export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  const { ledger, latestVoucher } = deps.runners
+  const { ledger, latestVoucher, records } = deps.runners
 
   app.get('/v1/till', async (context) => {
     const { till } = deps
@@ -79,6 +80,12 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
       vouchered: host.vouchered.toString(),
       redeemed: host.redeemed.toString(),
       voucher: voucher ?? null,
+      runners: records.ofHost(payee).map(({ id, model, seen, record }) => ({
+        id,
+        model,
+        seen_at: seen,
+        track_record: trackRecordView(record, records),
+      })),
     })
   })
   return app

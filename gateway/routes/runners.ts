@@ -11,6 +11,7 @@ import type { LiveRunner } from '../runners/live-runner.ts'
 import { placesOf } from '../runners/load.ts'
 import { register } from '../runners/register.ts'
 import { faded } from '../runners/score.ts'
+import { trackRecordView } from './track-record-view.ts'
 
 /** Evidence with GPUs has about 300 KB per device. */
 const MAX_REGISTER_BYTES = 8 * 1024 * 1024
@@ -53,6 +54,7 @@ export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
 
 function describe(deps: AppDeps, runner: LiveRunner) {
   const { catalog, quoteTerms, clock } = deps.inference
+  const { records } = deps.runners
   const { lease, standing } = runner
   const now = clock()
   const offer = catalog.find(runner.model)
@@ -83,6 +85,7 @@ function describe(deps: AppDeps, runner: LiveRunner) {
     endpoints: lease.capabilities?.endpoints ?? null,
     capacity: placesOf(runner),
     performance: performanceOf(runner, now),
+    track_record: trackRecordView(records.of(runner.id), records),
     pricing:
       price === undefined
         ? null

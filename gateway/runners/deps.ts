@@ -11,6 +11,7 @@ import type { JudgeDeps } from './judge-evidence.ts'
 import type { Payees } from './payees.ts'
 import type { RunnerStore } from './runner-store.ts'
 import type { UrlRules } from './runner-url.ts'
+import type { TrackRecords } from './track-records.ts'
 
 /** The newest voucher of a host, as the runner verifies it. */
 export interface Voucher {
@@ -32,6 +33,7 @@ export interface RunnersDeps extends JudgeDeps {
   readonly verifier: Pick<Provider<CryptoMode>, 'verify'>
   readonly directory: Directory
   readonly store: RunnerStore
+  readonly records: TrackRecords
   readonly payees: Payees
   /** Whether a host’s wallet must show who controls it, and a changed one waits (H2). */
   readonly requiresHostProof: boolean

@@ -4,7 +4,7 @@ import type { LiveRunner, RunnerState, Standing } from './live-runner.ts'
 
 /** Heartbeats come this often; a runner that misses three gets no new work. */
 export const HEARTBEAT_SECONDS = 20
-const MISSED_MS = 3 * HEARTBEAT_SECONDS * 1000
+export const MISSED_MS = 3 * HEARTBEAT_SECONDS * 1000
 
 /** Every runner with a lease, in memory: the hot path asks no database. */
 export interface Runners {
@@ -63,9 +63,13 @@ export function createDirectory(): Directory {
 
 /** Admitted, attested, reachable and heard of lately: nothing else is ever picked. */
 export function mayWork(runner: LiveRunner, now: UnixMs, seconds: UnixSeconds): boolean {
+  return runner.state === 'admitted' && isUp(runner, now, seconds)
+}
+
+/** Could serve, whether the operator gives it work or not. */
+export function isUp(runner: LiveRunner, now: UnixMs, seconds: UnixSeconds): boolean {
   return (
     isTrusted(runner, seconds) &&
-    runner.state === 'admitted' &&
     runner.load.capacity > 0 &&
     (runner.lease.target.kind === 'direct' || runner.load.hasTunnel) &&
     now - runner.load.seen <= MISSED_MS

@@ -4,6 +4,7 @@ import type { Capabilities, Keyset, MacKey } from '#protocol'
 import type { RunnerId, SessionId, TonAddress } from '../db/ids.ts'
 import type { Target } from '../relay/ports.ts'
 import type { Score } from './score.ts'
+import type { Tally } from './tally.ts'
 
 /** A runner that this gateway knows, and how it stands. */
 export interface LiveRunner {
@@ -56,6 +57,7 @@ export interface Standing {
 export interface Load {
   inFlight: number
   score: Score
+  tally: Tally
   /** Last heartbeat or registration. */
   seen: UnixMs
   /** A tunnel of its is open: without one a runner that dials out cannot be reached. */

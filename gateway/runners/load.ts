@@ -2,9 +2,10 @@ import type { UnixMs } from '#base/brand.ts'
 import { abandoned, begun } from './breaker.ts'
 import type { LiveRunner, Load } from './live-runner.ts'
 import { newScore, type Score } from './score.ts'
+import { newTally } from './tally.ts'
 
 export function newLoad(seen: UnixMs, score: Score = newScore(seen)): Load {
-  return { inFlight: 0, score, seen, hasTunnel: false, capacity: Infinity }
+  return { inFlight: 0, score, tally: newTally(), seen, hasTunnel: false, capacity: Infinity }
 }
 
 /** Requests that a runner may have at once now. */

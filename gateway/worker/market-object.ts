@@ -25,6 +25,7 @@ import type { RunnersDeps } from '../runners/deps.ts'
 import { createDirectory } from '../runners/directory.ts'
 import { createPayees } from '../runners/payees.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
+import { createRunnerHours } from '../runners/runner-hours.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
 import { fetchUpstream } from './fetch-upstream.ts'
@@ -76,6 +77,9 @@ export function marketObject(host: WorkerHost) {
       this.#runners = composeMarket(platform, {
         directory,
         store,
+        hours: createRunnerHours(db),
+        // Requests never come here.
+        countsRequests: false,
         payees: createPayees(db),
         challenges: createChallenges(random, objectChallenges(storage.kv)),
         latestVoucher: async (payee) =>

@@ -173,6 +173,15 @@ describe('pages that only read', () => {
     await page.getByLabel('Wallet address').fill(world.payee)
     await page.getByRole('button', { name: 'Show' }).click()
     expect(await page.textContent('main')).toMatch(/1 machine now\..*Earned0\.0+\d+TON/s)
+    await expect
+      .poll(
+        async () => {
+          await page.reload()
+          return page.getByRole('region', { name: 'Machines of this host' }).textContent()
+        },
+        { timeout: 60_000, interval: 1_000 },
+      )
+      .toMatch(/100 %\s*100 %\s*\d+\s*none/)
     await page.goto('/hosts?address=nonsense')
     expect(await page.getByRole('alert').textContent()).toMatch(/not a TON address/)
     await context.close()

@@ -1,14 +1,14 @@
 import { html } from 'hono/html'
-import { member } from '#base/members.ts'
+import { listMember, member, numberMember, textMember } from '#base/members.ts'
 import { parseAddress } from '#contracts/pure'
-import { grouped, shortId, utcTime } from '../format.ts'
+import { grouped, percent, shortId, utcTime } from '../format.ts'
 import type { Html, Page, View } from '../page.ts'
 import { amountOf } from '../parts/amount.ts'
 import { badge } from '../parts/badge.ts'
 import { codeBlock } from '../parts/code-block.ts'
 import { addressLink } from '../parts/registry-section.ts'
 import { technologyName } from '../parts/technology.ts'
-import { amount, type RunnerView, readRunners } from '../read.ts'
+import { amount, type RunnerView, readRunners, readTrackRecord, type TrackRecord } from '../read.ts'
 
 /** The fleet as everybody sees it, one host's earnings, and how to become one. Works without script. */
 export async function hostsPage(view: View): Promise<Page> {
@@ -35,20 +35,23 @@ function fleet(runners: readonly RunnerView[], ticker: string): Html {
   if (runners.length === 0) return html`<p class="empty">No machine is attested at the moment.</p>`
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Machines of the fleet"><table>
 <thead><tr><th scope="col">Machine</th><th scope="col">Evidence</th><th scope="col">Model</th><th scope="col" class="number">At once</th>
-<th scope="col" class="number">First byte</th><th scope="col" class="number">Tokens a second</th><th scope="col" class="number">Success</th>
+<th scope="col" class="number">Uptime<small>24 hours</small></th><th scope="col" class="number">First byte</th>
+<th scope="col" class="number">Tokens a second</th><th scope="col" class="number">Success<small>7 days</small></th>
 <th scope="col" class="number">Output<small>per million tokens</small></th><th scope="col">Lease</th></tr></thead>
 <tbody>${runners.map((runner) => fleetRow(runner, ticker))}</tbody></table></div>
-<p class="note">Speed and success are what this gateway measured itself, as running averages.</p>`
+<p class="note">All of it is what this gateway saw itself. Uptime is the share of the time in which it looked, every ten seconds, and the
+machine could have served; speeds are running averages.</p>`
 }
 
 function fleetRow(runner: RunnerView, ticker: string): Html {
-  const { performance } = runner
+  const { performance, record } = runner
   return html`<tr><th scope="row"><code title="${runner.id}">${shortId(runner.id)}</code><small>host <a href="/hosts?address=${runner.payee}#host">${shortId(runner.payee, 8, 4)}</a></small></th>
 <td>${badge(runner.status)}<small>${technologyName(runner.technology)}</small></td><td><code>${runner.model}</code></td>
 <td class="number">${grouped(performance.inFlight)} of ${grouped(runner.capacity)}</td>
+<td class="number" title="7 days: ${percent(record.weekUp)}">${percent(record.dayUp)}</td>
 <td class="number">${measured(performance.firstByteMs, 'ms')}</td>
 <td class="number">${measured(performance.tokensPerSecond, '')}</td>
-<td class="number">${performance.success === undefined ? '–' : `${Math.round(performance.success * 100)} %`}</td>
+<td class="number">${percent(successOf(record))}</td>
 <td class="number">${amountOf(runner.output, ticker)}</td>
 <td>${performance.rests && runner.state === 'admitted' ? 'Rests after failures' : (STATES.get(runner.state) ?? runner.state)}<small>until ${utcTime(runner.expires)}</small></td></tr>`
 }
@@ -61,6 +64,13 @@ const STATES: ReadonlyMap<string, string> = new Map([
 
 function measured(value: number | undefined, unit: string): string {
   return value === undefined ? '–' : `${grouped(Math.round(value))} ${unit}`.trim()
+}
+
+/** Of the requests that came to an end at the machine. */
+function successOf({ answered, rejected }: TrackRecord): number | undefined {
+  if (answered === undefined) return undefined
+  const all = rejected.reduce((sum, [, count]) => sum + count, answered)
+  return all === 0 ? undefined : answered / all
 }
 
 async function hostSection(
@@ -80,12 +90,50 @@ async function hostSection(
     ([name, label]) =>
       html`<div class="card"><small>${label}</small><span class="figure">${amountOf(amount(host, name), site.ticker)}</span></div>`,
   )}</div>
+${hostRunners(listMember(host, 'runners'), new Set(own.map(({ id }) => id)))}
 ${
   voucher === null || voucher === undefined
     ? html`<p class="note">No voucher yet: one is signed as soon as there is something collected to pay.</p>`
     : html`<h3>Latest voucher</h3><p>Good for ${amountOf(amount(voucher, 'cumulative'), site.ticker)} in all. The gateway pays it in by
 itself; anybody may, also when the gateway is gone.</p>${codeBlock(JSON.stringify(voucher, null, 2), 'Voucher')}`
 }`
+}
+
+/** What a host wants to know of its machines, those that left included. */
+function hostRunners(told: readonly unknown[], leased: ReadonlySet<string>): Html {
+  if (told.length === 0) return html`<p class="note">No machine of this wallet was seen yet.</p>`
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Machines of this host"><table>
+<thead><tr><th scope="col">Machine</th><th scope="col">Model</th><th scope="col" class="number">Uptime<small>24 hours</small></th>
+<th scope="col" class="number">Uptime<small>7 days</small></th><th scope="col" class="number">Answered<small>7 days</small></th>
+<th scope="col">Came to nothing<small>7 days</small></th><th scope="col">Last heard of</th></tr></thead>
+<tbody>${told.map((runner) => {
+    const id = textMember(runner, 'id') ?? ''
+    const record = readTrackRecord(member(runner, 'track_record'))
+    return html`<tr><th scope="row"><code title="${id}">${shortId(id)}</code>${leased.has(id) ? '' : html`<small>has no lease now</small>`}</th>
+<td><code>${textMember(runner, 'model') ?? ''}</code></td><td class="number">${percent(record.dayUp)}</td>
+<td class="number">${percent(record.weekUp)}</td><td class="number">${record.answered === undefined ? '–' : grouped(record.answered)}</td>
+<td>${rejections(record)}</td><td>${utcTime(numberMember(runner, 'seen_at') ?? 0)}</td></tr>`
+  })}</tbody></table></div>`
+}
+
+/** @see gateway/runners/tally.ts */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['unreachable', 'not reached'],
+  ['cut', 'connection cut'],
+  ['timeout', 'too slow'],
+  ['endless', 'no end'],
+  ['not_authentic', 'answer not authentic'],
+  ['engine_error', 'engine failed'],
+  ['request_refused', 'request refused'],
+  ['receipt_refused', 'receipt not true'],
+])
+
+function rejections({ answered, rejected }: TrackRecord): string {
+  if (answered === undefined) return '–'
+  if (rejected.length === 0) return 'none'
+  return rejected
+    .map(([reason, count]) => `${grouped(count)} ${REASONS.get(reason) ?? reason}`)
+    .join(', ')
 }
 
 const FIGURES = [
