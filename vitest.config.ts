@@ -30,7 +30,7 @@ export default defineConfig({
         // The same flows, with the gateway on workerd.
         test: {
           name: 'workerd',
-          include: ['tests/flows/{main-job,sealed,money,under-load}.test.ts'],
+          include: ['tests/flows/{main-job,sealed,money,exit,under-load}.test.ts'],
           env: { COCOON_PLATFORM: 'workerd' },
           testTimeout: 60_000,
           hookTimeout: 60_000,

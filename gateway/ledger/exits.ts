@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { Store } from '../db/db.ts'
-import type { AccountId } from '../db/ids.ts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
 import { accounts, exits } from '../db/schema.ts'
 import type { Books } from './books.ts'
 import type {
@@ -84,8 +84,16 @@ function findExit({ db }: Store, account: AccountId) {
   return db.select().from(exits).where(eq(exits.account, account)).get()
 }
 
+/** Exits of one round; the others' turn comes. */
+const MAX_EXITS = 50
+
+/** What owners have ordered at a Till, for the cashier. */
+export function orderedExits({ db }: Store, till: TonAddress): readonly OrderedExit[] {
+  return db.select().from(exits).where(eq(exits.till, till)).limit(MAX_EXITS).all().map(orderedExit)
+}
+
 /** A row as the port shows it. */
-export function orderedExit(row: typeof exits.$inferSelect): OrderedExit {
+function orderedExit(row: typeof exits.$inferSelect): OrderedExit {
   const { account, till, destination, nonce, signature, at } = row
   const { cancel_nonce, cancel_signature, fast_nonce, fast_debit, fast_signature } = row
   const isCancelled = cancel_nonce !== null && cancel_signature !== null

@@ -5,8 +5,9 @@ import { webSha256 } from '#contracts'
 import type { Signer } from '#protocol'
 import { type GatewayConfig, isLocalUrl } from '../config.ts'
 import type { Store } from '../db/db.ts'
+import type { TonAddress } from '../db/ids.ts'
 import type { Job } from '../jobs.ts'
-import type { Ledger } from '../ledger/port.ts'
+import type { Ledger, OrderedExit } from '../ledger/port.ts'
 import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import type { MoneyWatch } from './money-watch.ts'
@@ -35,6 +36,8 @@ export interface MoneyJobsDeps {
   readonly witnesses: readonly Chain[]
   readonly ledger: Ledger
   readonly store: Store
+  /** What owners have ordered at a Till. */
+  readonly orders: (till: TonAddress) => Promise<readonly OrderedExit[]>
   readonly signerFromSeed: (keyId: string, seed: Bytes) => Signer
   /** Where what they see is kept for the operator. */
   readonly watch: MoneyWatch
@@ -49,7 +52,7 @@ export function createMoneyJobs(deps: MoneyJobsDeps): readonly Job[] {
 }
 
 export function createWatcherJobs(
-  deps: Omit<MoneyJobsDeps, 'signerFromSeed' | 'chance'>,
+  deps: Omit<MoneyJobsDeps, 'orders' | 'signerFromSeed' | 'chance'>,
 ): readonly Job[] {
   const { config, chain, witnesses, ledger, store, clock } = deps
   const { till, endpoint } = config.chain
@@ -79,7 +82,12 @@ export function createWatcherJobs(
   ]
 }
 
-/** Without a key for gas the operator pays nobody; hosts still redeem by themselves. */
+/** Whether there is a cashier: without a key for gas the operator pays nobody, and hosts redeem by themselves. */
+export function hasCashier({ chain: { till, meterSeed, gasSeed } }: GatewayConfig): boolean {
+  return till !== undefined && meterSeed !== undefined && gasSeed !== undefined
+}
+
+/** None where there is no cashier. @see hasCashier */
 export function createCashierJobs(deps: MoneyJobsDeps): readonly Job[] {
   const { config, chain, witnesses, ledger, store, signerFromSeed, watch, clock } = deps
   const { till, meterSeed, gasSeed, network, endpoint, minCharge, minRedeem } = config.chain
@@ -96,7 +104,6 @@ export function createCashierJobs(deps: MoneyJobsDeps): readonly Job[] {
       networkId: NETWORK_ID[network],
     }),
     ledger,
-    store,
     sign: async (hash: Bytes) => meter.sign(hash),
     sha256: webSha256,
     feeBps: config.commissionBps,
@@ -105,12 +112,13 @@ export function createCashierJobs(deps: MoneyJobsDeps): readonly Job[] {
   const place = isLocalUrl(endpoint) ? 'local' : 'remote'
   const cashier = createCashier({
     ...shared,
+    store,
     policy: { minCharge, urgent: URGENT, minRedeem },
     witnesses,
     delayMs: DELAY_MS[place],
     chance: deps.chance,
   })
-  const exits = createExits(shared)
+  const exits = createExits({ ...shared, orders: () => deps.orders(till) })
   return [
     {
       // One after the other: they share the wallet.

@@ -3,6 +3,7 @@ import { hex } from '#base/bytes.ts'
 import { cancelOrderBits, exitOrderBits, signBits } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { TonAddress } from '../db/ids.ts'
+import { orderedExits } from '../ledger/exits.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import { createExits, type ExitStep } from './run-exits.ts'
 import {
@@ -69,7 +70,7 @@ function tick(): Promise<readonly ExitStep[]> {
     chain: chainAt(world.dev.endpoint),
     wallet: wallet(),
     ledger: books.ledger,
-    store: books.store,
+    orders: async () => orderedExits(books.store, world.till),
     sign: METER.sign,
     sha256,
     feeBps: FEE_BPS,

@@ -1,4 +1,3 @@
-import { eq } from 'drizzle-orm'
 import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { fromHex, hex } from '#base/bytes.ts'
 import { nano } from '#base/nano.ts'
@@ -15,11 +14,8 @@ import {
   signBits,
   TILL_VALUE,
 } from '#contracts'
-import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
-import { accounts, exits } from '../db/schema.ts'
-import { orderedExit } from '../ledger/exits.ts'
-import type { Ledger, OrderedExit } from '../ledger/port.ts'
+import type { AccountState, Ledger, OrderedExit } from '../ledger/port.ts'
 import type { Chain } from './chain.ts'
 import { decideExit, type ExitCommand, type ExitOnChain } from './exit.ts'
 import type { GasWallet, WalletMessage } from './gas-wallet.ts'
@@ -27,15 +23,14 @@ import { readTill, type TillReader } from './read-till.ts'
 
 /** Without an effect until then, a message is made and sent again. */
 const PENDING_MS = 90_000
-/** Exits of one round; the others' turn comes. */
-const MAX_EXITS = 50
 
 export interface ExitsDeps {
   readonly till: TonAddress
   readonly chain: Chain
   readonly wallet: GasWallet
   readonly ledger: Ledger
-  readonly store: Store
+  /** What owners have ordered and is not over: some of it, in any order. */
+  readonly orders: () => Promise<readonly OrderedExit[]>
   /** The meter key (M10): here it signs final debits. */
   readonly sign: Sign
   readonly sha256: Sha256
@@ -58,23 +53,18 @@ export function createExits(deps: ExitsDeps): { tick(): Promise<readonly ExitSte
   const sentAt = new Map<string, number>()
   return {
     async tick() {
-      const rows = deps.store.db
-        .select()
-        .from(exits)
-        .where(eq(exits.till, deps.till))
-        .limit(MAX_EXITS)
-        .all()
       const steps: ExitStep[] = []
       const messages: WalletMessage[] = []
-      for (const exit of rows.map(orderedExit)) {
-        const command = await nextStep(deps, reader, exit)
+      for (const exit of await deps.orders()) {
+        const account = await stateOf(deps, exit.account)
+        const command = await nextStep(deps, reader, { exit, account })
         steps.push({ account: exit.account, command })
         if (command.do === 'close') {
           await deps.ledger.commit([{ op: 'close_exit', account: exit.account }])
         }
         const step = `${exit.account} ${command.do}`
         if ((sentAt.get(step) ?? 0) + PENDING_MS > deps.clock()) continue
-        const message = await messageFor(deps, exit, command)
+        const message = await messageFor(deps, { exit, account }, command)
         if (message === undefined) continue
         messages.push(message)
         sentAt.set(step, deps.clock())
@@ -86,16 +76,26 @@ export function createExits(deps: ExitsDeps): { tick(): Promise<readonly ExitSte
   }
 }
 
+interface Owned {
+  readonly exit: OrderedExit
+  /** Undefined: the books know no such account. */
+  readonly account: AccountState | undefined
+}
+
+async function stateOf({ ledger }: ExitsDeps, account: AccountId) {
+  const [read] = await ledger.commit([{ op: 'read_account', account }])
+  return read.ok ? read.account : undefined
+}
+
 async function nextStep(
-  { store, chain, till, clock }: ExitsDeps,
+  { chain, till, clock }: ExitsDeps,
   reader: TillReader,
-  exit: OrderedExit,
+  { exit, account }: Owned,
 ): Promise<ExitCommand> {
-  const row = store.db.select().from(accounts).where(eq(accounts.id, exit.account)).get()
-  if (row === undefined) return { do: 'close' }
+  if (account === undefined) return { do: 'close' }
   const { syncedAt } = await chain.head(till)
   const onChain = await readExit(reader, exit.account, syncedAt)
-  return decideExit(exit, onChain, row, toSeconds(clock()))
+  return decideExit(exit, onChain, account, toSeconds(clock()))
 }
 
 /** What the Till says of an account's exit at `now`. */
@@ -113,7 +113,7 @@ export async function readExit(
 
 async function messageFor(
   deps: ExitsDeps,
-  exit: OrderedExit,
+  { exit, account: state }: Owned,
   command: ExitCommand,
 ): Promise<WalletMessage | undefined> {
   const { till: to } = deps
@@ -125,8 +125,8 @@ async function messageFor(
     const body = await signFinal(deps, account, command)
     return body && { to, value: TILL_VALUE.exitFast, body }
   }
-  const keys = keysOf(deps.store, account)
-  if (keys === undefined) return undefined
+  if (!state?.keys) return undefined
+  const keys = accountKeysFromJson(JSON.parse(state.keys))
   if (command.do === 'cancel' && cancel !== null) {
     const order = { till: to, account, nonce: cancel.nonce }
     const body = exitCancelBody(order, keys, fromHex(cancel.signature))
@@ -138,11 +138,6 @@ async function messageFor(
     return { to, value: TILL_VALUE.exitRequest, body }
   }
   return undefined
-}
-
-function keysOf({ db }: Store, account: AccountId) {
-  const row = db.select().from(accounts).where(eq(accounts.id, account)).get()
-  return row?.keys ? accountKeysFromJson(JSON.parse(row.keys)) : undefined
 }
 
 /** Stored before it leaves; not at all when something was settled meanwhile. */

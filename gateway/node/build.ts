@@ -20,6 +20,7 @@ import { createCore } from '../ledger/core.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
+import { hasCashier } from '../money/money-jobs.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
 import { openRates } from '../money/open-rates.ts'
 import { createReserves } from '../money/reserves.ts'
@@ -128,7 +129,7 @@ export function build(input: BuildInput): Built {
       clock,
     }),
     money: createMoneyWatch(input.log),
-    takesExits: config.chain.meterSeed !== undefined && config.chain.gasSeed !== undefined,
+    takesExits: hasCashier(config),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
     pages: input.pages,

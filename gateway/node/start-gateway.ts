@@ -15,6 +15,7 @@ import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
 import { createJobs, type Job } from '../jobs.ts'
+import { orderedExits } from '../ledger/exits.ts'
 import type { Log } from '../log.ts'
 import { createMoneyJobs } from '../money/money-jobs.ts'
 import { openChain } from '../money/open-chain.ts'
@@ -142,6 +143,7 @@ export async function startGateway(options: {
     witnesses: witnesses.map((witness) => openChain({ ...deps, wait }, witness)),
     ledger,
     store,
+    orders: async (till) => orderedExits(store, till),
     signerFromSeed,
     watch: built.app.money,
     chance: deps.chance,

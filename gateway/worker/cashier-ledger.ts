@@ -8,14 +8,17 @@ import type { LedgerCore } from '../ledger/core.ts'
 import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
 import type { AccountRow, HostRow } from '../money/due-rows.ts'
 
-/** Operations whose truth is a host's own ledger: it decides, the cashier's copy follows. */
-const OF_HOSTS: ReadonlySet<Op['op']> = new Set(['record_voucher', 'mirror_host'])
+/** Operations whose truth is a host's or an account's own ledger: it decides, the cashier's copy follows. */
+const THERE_FIRST: ReadonlySet<Op['op']> = new Set(['record_voucher', 'mirror_host', 'close_exit'])
+/** Those that nobody needs a copy of. */
+const THERE_ALONE: ReadonlySet<Op['op']> = new Set(['read_account', 'sign_final'])
 
-/** The cashier's view of the ledger: charges are its own, what concerns a host is asked of the host's object first. */
+/** The cashier's view of the ledger: charges are its own, what concerns a host or an exit is asked of its object first. */
 export function cashierLedger(core: LedgerCore, all: Ledger): Ledger {
   return {
     async commit<const Ops extends readonly Op[]>(ops: Ops): Promise<ResultsOf<Ops>> {
-      if (ops.some(({ op }) => OF_HOSTS.has(op))) await all.commit(ops)
+      if (ops.some(({ op }) => THERE_ALONE.has(op))) return all.commit(ops)
+      if (ops.some(({ op }) => THERE_FIRST.has(op))) await all.commit(ops)
       return applyCall(core, ops)
     },
   }

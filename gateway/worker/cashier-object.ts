@@ -3,7 +3,7 @@ import { signerFromSeed } from '#protocol/workerd'
 import type { Store } from '../db/db.ts'
 import { migrate } from '../db/migrate.ts'
 import { createCore } from '../ledger/core.ts'
-import type { AccountRow, HostRow } from '../money/due-rows.ts'
+import type { AccountRow, ExitRow, HostRow } from '../money/due-rows.ts'
 import { createCashierJobs } from '../money/money-jobs.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
@@ -13,6 +13,7 @@ import { unitPage } from '../moving/unit-page.ts'
 import { writeUnit } from '../moving/write-unit.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
 import { cashierLedger, noteAccountRow, noteHostRow } from './cashier-ledger.ts'
+import { cashierOrders, noteExitRow } from './cashier-orders.ts'
 import type { WorkerHost } from './host.ts'
 import { objectStore } from './object-store.ts'
 import type { CashierRpc } from './objects.ts'
@@ -38,6 +39,7 @@ export function cashierObject(host: WorkerHost) {
         chain: openChain(host, endpoint, apiKey),
         ledger: cashierLedger(createCore(store, { hosts: 'here' }), ledger),
         store,
+        orders: (till) => cashierOrders(store, ledger, till),
         signerFromSeed,
         watch: createMoneyWatch(log),
         chance: host.chance,
@@ -54,6 +56,10 @@ export function cashierObject(host: WorkerHost) {
 
     async noteHost(row: HostRow): Promise<void> {
       noteHostRow(this.#store, row)
+    }
+
+    async noteExit(row: ExitRow): Promise<void> {
+      noteExitRow(this.#store, row)
     }
 
     async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {

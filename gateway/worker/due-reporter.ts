@@ -1,5 +1,5 @@
 import type { Store } from '../db/db.ts'
-import { accounts, hosts } from '../db/schema.ts'
+import { accounts, exits, hosts } from '../db/schema.ts'
 import type { AccountRow, HostRow } from '../money/due-rows.ts'
 import type { CashierRpc } from './objects.ts'
 
@@ -28,6 +28,9 @@ export function createDueReporter({ db }: Store): DueReporter {
       }
       for (const row of db.select().from(hosts).all()) {
         if (isHostDue(row)) await tell(row.payee, row, (due) => cashier.noteHost(due))
+      }
+      for (const row of db.select().from(exits).all()) {
+        await tell(`exit of ${row.account}`, row, (due) => cashier.noteExit(due))
       }
     },
   }

@@ -8,6 +8,7 @@ const ANSWERS: Answers = {
   read_account: () => ({ ok: false, code: 'unknown_account' }),
   find_key: () => ({ ok: false, code: 'unknown_key' }),
   list_keys: () => ({ ok: true, keys: [] }),
+  read_exit: () => ({ ok: true, exit: null }),
   find_settlement: () => ({ ok: false, code: 'unknown_attempt' }),
   list_settlements: () => ({ ok: true, settlements: [] }),
   settle: () => ({ ok: false, code: 'unknown_attempt' }),

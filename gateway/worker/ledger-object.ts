@@ -143,6 +143,7 @@ const WAKING: ReadonlySet<Op['op']> = new Set([
   'settle',
   'mirror_account',
   'accept_cheque',
+  'order_exit',
   'apply_outbox',
   'record_voucher',
   'mirror_host',

@@ -10,6 +10,7 @@ import { migrate } from '../db/migrate.ts'
 import type { Catalog } from '../inference/catalog.ts'
 import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
+import { hasCashier } from '../money/money-jobs.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { openRates } from '../money/open-rates.ts'
@@ -110,9 +111,9 @@ export function marketObject(host: WorkerHost) {
         catalog: this.#catalog,
         network: config.chain.network,
         tillViews: till === undefined ? undefined : createTillViews(chain, till, clock),
-        // Accounts live in objects of their own: nobody here sums them up, or carries their exits.
+        // Accounts live in objects of their own: nobody here sums them up.
         reserves: undefined,
-        takesExits: false,
+        takesExits: hasCashier(config),
         money: createMoneyWatch(log),
         registryAddress: registry,
         registry: () => this.#runners.allowlist.snapshot(),

@@ -1,7 +1,7 @@
 import type { TonAddress } from '../db/ids.ts'
 import type { ModelOffer } from '../inference/catalog.ts'
 import type { Op, Result } from '../ledger/port.ts'
-import type { AccountRow, HostRow } from '../money/due-rows.ts'
+import type { AccountRow, ExitRow, HostRow } from '../money/due-rows.ts'
 import type { Unit } from '../moving/unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeasedRunner } from '../runners/runner-view.ts'
@@ -83,6 +83,8 @@ export interface ChainRpc extends MovingRpc {
 export interface CashierRpc extends MovingRpc {
   noteAccount(row: AccountRow): Promise<void>
   noteHost(row: HostRow): Promise<void>
+  /** An owner has ordered an exit. */
+  noteExit(row: ExitRow): Promise<void>
   wake(): Promise<void>
 }
 

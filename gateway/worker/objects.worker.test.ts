@@ -7,12 +7,15 @@ import {
 } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
+import { unixMs } from '#base/brand.ts'
 import { type AccountId, tonAddress } from '../db/ids.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeParallel, manyAccounts } from '../ledger/testing/parallel.ts'
 import { auditObjects } from './audit-objects.ts'
+import { cashierOrders } from './cashier-orders.ts'
 import { ledgerOf } from './ledger-of.ts'
 import { listLedgers } from './list-ledgers.ts'
+import { objectStore } from './object-store.ts'
 import { objectsOf } from './objects.ts'
 
 const objects = objectsOf(env)
@@ -73,6 +76,29 @@ async function earned(): Promise<bigint> {
   const [{ host }] = await ledger.commit([{ op: 'read_host', payee: HOST }])
   return host.earned
 }
+
+test('an order to leave reaches the cashier by the alarm, once it is over it is asked for no more', async () => {
+  const till = tonAddress(`0:${'7a'.repeat(32)}`)
+  const [account = ALICE] = manyAccounts(2_000).slice(-1)
+  const order = { to: HOST, signature: 'ab'.repeat(64) }
+  const cashier = env.CASHIER.getByName('cashier')
+  const orders = () =>
+    runInDurableObject(cashier, (_, { storage }) =>
+      cashierOrders(objectStore(storage), ledger, till),
+    )
+  await ledger.commit([mirror(account, 1_000n)])
+  const ordered = { op: 'order_exit', account, till, order, nonce: 0 } as const
+  await ledger.commit([{ ...ordered, at: unixMs(1) }])
+  expect(await orders()).toEqual([])
+  await runDurableObjectAlarm(stubOf(account))
+  expect(await orders()).toMatchObject([{ account, to: HOST, nonce: 0 }])
+  await ledger.commit([{ op: 'close_exit', account }])
+  expect(await orders()).toEqual([])
+  // The same owner may leave again.
+  await ledger.commit([{ ...ordered, at: unixMs(2) }])
+  await runDurableObjectAlarm(stubOf(account))
+  expect(await orders()).toMatchObject([{ account, at: 2 }])
+})
 
 test('asking for ledgers that nobody wrote to leaves nothing behind (M17)', async () => {
   const payee = tonAddress(`0:${'ee'.repeat(32)}`)

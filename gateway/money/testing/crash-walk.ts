@@ -7,6 +7,7 @@ import { exitOrderBits, formatMemo, signBits } from '#contracts'
 import type { DevChain } from '#dev/chain/start-dev-chain.ts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import { type AccountId, requestId, runnerId, sessionId, type TonAddress } from '../../db/ids.ts'
+import { orderedExits } from '../../ledger/exits.ts'
 import type { Ledger, Op, Terms } from '../../ledger/port.ts'
 import type { Chain } from '../chain.ts'
 import { MoneyError } from '../errors.ts'
@@ -256,6 +257,7 @@ class CrashWalk {
       wallet: this.#wallet(),
       ledger: this.#ledger(),
       store: this.#books.store,
+      orders: async () => orderedExits(this.#books.store, this.#world.till),
       sign: METER.sign,
       sha256,
       feeBps: FEE_BPS,

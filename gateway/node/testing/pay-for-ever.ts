@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { unixMs } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
 import { tonAddress } from '../../db/ids.ts'
+import { orderedExits } from '../../ledger/exits.ts'
 import { MoneyError } from '../../money/errors.ts'
 import { openGasWallet } from '../../money/gas-wallet.ts'
 import { createCashier } from '../../money/run-cashier.ts'
@@ -34,6 +35,7 @@ const shared = {
   wallet: openGasWallet({ chain, secretKey, networkId: -239 }),
   ledger,
   store,
+  orders: async () => orderedExits(store, till),
   sign: METER.sign,
   sha256,
   feeBps: USE_FEE_BPS,

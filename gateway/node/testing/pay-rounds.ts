@@ -11,6 +11,7 @@ import { nano } from '#base/nano.ts'
 import { exitOrderBits, signBits } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { AccountId, TonAddress } from '../../db/ids.ts'
+import { orderedExits } from '../../ledger/exits.ts'
 import { openGasWallet } from '../../money/gas-wallet.ts'
 import { createCashier } from '../../money/run-cashier.ts'
 import { createExits } from '../../money/run-exits.ts'
@@ -146,6 +147,7 @@ async function settleDown(world: World, books: Books): Promise<void> {
     wallet: gasWallet(world),
     ledger: books.ledger,
     store: books.store,
+    orders: async () => orderedExits(books.store, world.till),
     sign: METER.sign,
     sha256,
     feeBps: USE_FEE_BPS,
