@@ -58,6 +58,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       '@hono/node-server',
       'drizzle-orm',
       'better-sqlite3',
+      'pg',
       'zod',
       'jose',
       'pino',
@@ -68,8 +69,8 @@ const RULES: Readonly<Record<string, Rule>> = {
       '@ton/crypto',
       'cloudflare:workers',
     ],
-    node: ['gateway/node.ts', 'gateway/node/'],
-    why: 'one app for Node and Workers: platform code lives in gateway/node and gateway/worker',
+    node: ['gateway/node.ts', 'gateway/node/', 'gateway/postgres/'],
+    why: 'one app for Node and Workers: platform code lives in gateway/node, gateway/postgres and gateway/worker',
   },
   web: {
     folders: ['base', 'protocol', 'attestation', 'client', 'contracts'],

@@ -11,8 +11,7 @@ export interface Migration {
 export type MigrateErrorCode = 'history_changed' | 'history_newer'
 export class MigrateError extends CodedError<MigrateErrorCode> {}
 
-const HISTORY =
-  'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, sql TEXT NOT NULL) STRICT'
+const HISTORY = 'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, sql TEXT NOT NULL)'
 
 /**
  * Brings a store to the newest migration, each in its own transaction with its mark. Applied ones are compared

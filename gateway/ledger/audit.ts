@@ -151,7 +151,7 @@ function posted(db: Db, account: string): Nano {
 
 function sum(db: Db, query: SQL): Nano {
   const row = db.get<{ sum: string }>(
-    sql`SELECT CAST(COALESCE(sum, 0) AS TEXT) AS sum FROM (${query})`,
+    sql`SELECT CAST(COALESCE(sum, 0) AS TEXT) AS sum FROM (${query}) AS sums`,
   )
   return nano(BigInt(row.sum))
 }

@@ -5,7 +5,7 @@ import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import { numberIn } from '../db/row.ts'
 import type { HostSide } from './host-side.ts'
-import { openTail, type Tail } from './tail.ts'
+import type { Tail } from './tail.ts'
 import { openTermsBook, type TermsBook } from './terms-book.ts'
 
 /** Names in the journal. */
@@ -51,7 +51,11 @@ export interface Books {
   reset(): void
 }
 
-export function openBooks(store: Store, hosts: (post: Books['post']) => HostSide): Books {
+export function openBooks(
+  store: Store,
+  hosts: (post: Books['post']) => HostSide,
+  tail: Tail,
+): Books {
   const insert = store.prepare(
     'INSERT INTO transfers (kind, source, target, amount, at) VALUES (?, ?, ?, ?, ?)',
   )
@@ -61,7 +65,6 @@ export function openBooks(store: Store, hosts: (post: Books['post']) => HostSide
   }
   const numbers = openAccountNumbers(store)
   const terms = openTermsBook(store)
-  const tail = openTail(store)
   const hostSide = hosts(post)
   const remembering = [numbers, terms, tail, hostSide]
   return {

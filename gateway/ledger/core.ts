@@ -28,6 +28,7 @@ import { prepareRelease } from './release.ts'
 import { prepareReserve } from './reserve.ts'
 import { prepareSettle } from './settle.ts'
 import { prepareFindSettlement, prepareListSettlements } from './settlements.ts'
+import { openTail, type Tail } from './tail.ts'
 import { prepareUsageReport } from './usage-report.ts'
 import {
   prepareDueWebhooks,
@@ -96,13 +97,15 @@ export interface LedgerCore {
 export interface CoreOptions {
   /** Whether hosts' totals live in this store too, or are told through its outbox. */
   readonly hosts: 'here' | 'outbox'
+  /** How settlements get into their indexes; default: in sorted runs, behind one writer's memory. */
+  readonly openTail?: (store: Store) => Tail
 }
 
 /** The ledger itself: synchronous, the same on every store that Drizzle drives synchronously. */
 export function createCore(store: Store, options: CoreOptions): LedgerCore {
-  const books = openBooks(store, (post) =>
-    options.hosts === 'here' ? localHostSide(store, post) : outboxHostSide(store),
-  )
+  const hosts = (post: Books['post']) =>
+    options.hosts === 'here' ? localHostSide(store, post) : outboxHostSide(store)
+  const books = openBooks(store, hosts, (options.openTail ?? openTail)(store))
   const handlers = prepareHandlers(books)
   const apply = (calls: readonly (readonly Op[])[]): readonly Outcome[] => {
     try {

@@ -60,7 +60,10 @@ export function localHostSide(store: Store, post: Books['post']): HostSide {
       sum.at = entry.at
     },
     flush() {
-      for (const [payee, sum] of sums) {
+      // In one order everywhere, so that two writers of one database never wait for each other.
+      for (const payee of [...sums.keys()].sort()) {
+        const sum = sums.get(payee)
+        if (sum === undefined) continue
         credit({
           payee,
           earned: nano(sum.earned),
@@ -104,7 +107,7 @@ export function prepareHostCredit(
   const upsert = store.prepare(
     `INSERT INTO hosts (payee, earned, collected, vouchered, redeemed) VALUES (?, ?, ?, 0, 0)
      ON CONFLICT (payee) DO UPDATE SET
-       earned = earned + excluded.earned, collected = collected + excluded.collected`,
+       earned = hosts.earned + excluded.earned, collected = hosts.collected + excluded.collected`,
   )
   return ({ payee, earned, commission, collected, at }) => {
     if (earned === ZERO_NANO && commission === ZERO_NANO && collected === ZERO_NANO) return

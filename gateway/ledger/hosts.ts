@@ -1,7 +1,8 @@
 import { eq } from 'drizzle-orm'
 import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
+import { columnNumber } from '../db/columns.ts'
 import type { TonAddress } from '../db/ids.ts'
-import { hosts, vouchers } from '../db/schema.ts'
+import { hosts } from '../db/schema.ts'
 import { type Books, CHAIN, host } from './books.ts'
 import type {
   HostState,
@@ -30,16 +31,17 @@ export function prepareReadHost(books: Books): (op: ReadHost) => ReadHostResult 
   return ({ payee }) => ({ ok: true, host: readHostState(books, payee) })
 }
 
+const INSERT = `INSERT INTO vouchers (till, payee, cumulative, signature, at) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT DO NOTHING`
+
 /** @see RecordVoucher */
 export function prepareRecordVoucher(books: Books): (op: RecordVoucher) => RecordVoucherResult {
   const { db } = books.store
+  const insert = books.store.prepare(INSERT)
   return ({ till, payee, cumulative, signature, at }) => {
     const state = readHostState(books, payee)
     if (cumulative > state.collected) return { ok: false, code: 'above_collected' }
-    db.insert(vouchers)
-      .values({ till, payee, cumulative, signature, at })
-      .onConflictDoNothing()
-      .run()
+    insert.run(till, payee, columnNumber(cumulative), signature, at)
     if (cumulative > state.vouchered) {
       db.update(hosts).set({ vouchered: cumulative }).where(eq(hosts.payee, payee)).run()
     }

@@ -24,9 +24,9 @@ const HOLD = 'UPDATE key_budgets SET held = held + ? WHERE key = ?'
 
 /** A window that began later than this time stays: clocks step back, budgets do not grow by it. */
 const SPEND = `UPDATE key_budgets SET held = held - ?, spent_total = spent_total + ?,
-  spent_day = CASE WHEN day_start >= ? THEN spent_day ELSE 0 END + ?, day_start = MAX(day_start, ?),
-  spent_week = CASE WHEN week_start >= ? THEN spent_week ELSE 0 END + ?, week_start = MAX(week_start, ?),
-  spent_month = CASE WHEN month_start >= ? THEN spent_month ELSE 0 END + ?, month_start = MAX(month_start, ?)
+  spent_day = CASE WHEN day_start >= ? THEN spent_day ELSE 0 END + ?, day_start = CASE WHEN day_start >= ? THEN day_start ELSE ? END,
+  spent_week = CASE WHEN week_start >= ? THEN spent_week ELSE 0 END + ?, week_start = CASE WHEN week_start >= ? THEN week_start ELSE ? END,
+  spent_month = CASE WHEN month_start >= ? THEN spent_month ELSE 0 END + ?, month_start = CASE WHEN month_start >= ? THEN month_start ELSE ? END
   WHERE key = ?`
 
 /** What keys with a budget hold and spend, inside the transaction that holds and spends it. */
@@ -62,7 +62,7 @@ export function prepareKeyBudgets({ store }: Pick<Books, 'store'>): KeyBudgets {
       if (key === null) return
       const { day, week, month } = windowsOf(at)
       const number = columnNumber(cost)
-      const windows = [day, week, month].flatMap((start) => [start, number, start])
+      const windows = [day, week, month].flatMap((start) => [start, number, start, start])
       spend.run(columnNumber(held), number, ...windows, key)
     },
     fits(key, cost, at) {

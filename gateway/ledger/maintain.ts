@@ -16,7 +16,7 @@ export function prepareMaintain(books: Books): (op: Maintain) => MaintainResult 
   const { store } = books
   const sums = store.prepare(
     `SELECT h.account, a.id, SUM(amount), COUNT(*) FROM holds h JOIN accounts a ON a.no = h.account
-     WHERE ${OVERDUE} GROUP BY h.account`,
+     WHERE ${OVERDUE} GROUP BY h.account, a.id`,
   )
   const keys = store.prepare(
     `SELECT h.key, SUM(amount) FROM holds h JOIN key_budgets b ON b.key = h.key WHERE ${OVERDUE} GROUP BY h.key`,

@@ -15,7 +15,7 @@ export function prepareUseNonce({ store }: Books): (op: UseNonce) => UseNonceRes
 const CLAIM = `INSERT INTO idempotency (account, name, fingerprint, request, expires) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (account, name) DO UPDATE SET
     fingerprint = excluded.fingerprint, request = excluded.request, expires = excluded.expires
-  WHERE expires <= ?`
+  WHERE idempotency.expires <= ?`
 
 /** @see ClaimOnce */
 export function prepareClaimOnce({ store, tail }: Books): (op: ClaimOnce) => ClaimOnceResult {

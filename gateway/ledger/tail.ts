@@ -32,11 +32,11 @@ export function openTail(store: Store): Tail {
      SELECT s.account, s.at / ${DAY_MS}, COALESCE(s.key, ''), t.model, COUNT(*), SUM(s.prompt_tokens),
        SUM(s.cached_tokens), SUM(s.completion_tokens), SUM(s.reasoning_tokens), SUM(s.cost)
      FROM settlements s JOIN terms t ON t.id = s.terms WHERE s.id > (${INDEXED}) GROUP BY 1, 2, 3, 4
-     ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
-       prompt_tokens = prompt_tokens + excluded.prompt_tokens,
-       cached_tokens = cached_tokens + excluded.cached_tokens,
-       completion_tokens = completion_tokens + excluded.completion_tokens,
-       reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens, cost = cost + excluded.cost`,
+     ON CONFLICT (account, day, key, model) DO UPDATE SET requests = usage_days.requests + excluded.requests,
+       prompt_tokens = usage_days.prompt_tokens + excluded.prompt_tokens,
+       cached_tokens = usage_days.cached_tokens + excluded.cached_tokens,
+       completion_tokens = usage_days.completion_tokens + excluded.completion_tokens,
+       reasoning_tokens = usage_days.reasoning_tokens + excluded.reasoning_tokens, cost = usage_days.cost + excluded.cost`,
     "UPDATE marks SET value = (SELECT MAX(id) FROM settlements) WHERE name = 'indexed'",
   ].map((sql) => store.prepare(sql))
   let settled: Set<string> | undefined

@@ -33,7 +33,7 @@ export function openTermsBook(store: Store): TermsBook {
   )
   const insert = store.prepare(
     `INSERT INTO terms (runner, session, model, payee, price_input, price_cached, price_output, commission_bps)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
   )
   let numbers = new WeakMap<Terms, number>()
   const known = new Map<number, Terms>()
@@ -49,7 +49,9 @@ export function openTermsBook(store: Store): TermsBook {
     numberOf(terms) {
       const remembered = numbers.get(terms)
       if (remembered !== undefined) return remembered
-      const row = find.get(...values(terms)) ?? insert.get(...values(terms))
+      const named = values(terms)
+      // Another writer of the same database may write them down between the two.
+      const row = find.get(...named) ?? insert.get(...named) ?? find.get(...named)
       return remember(Number(row?.[0]), terms)
     },
     read(number) {
