@@ -52,8 +52,7 @@ export interface AppDeps extends FrontDeps {
   readonly network: 'mainnet' | 'testnet'
   /** The Till as the chain shows it; undefined without one. */
   readonly tillViews: TillViews | undefined
-  /** Undefined where no one place knows every account. */
-  readonly reserves: Reserves | undefined
+  readonly reserves: Reserves
   /** Whether there is a cashier that carries an owner's order to the Till. */
   readonly takesExits: boolean
   /** What the money jobs last saw. */

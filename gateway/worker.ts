@@ -10,6 +10,7 @@ import { marketObject } from './worker/market-object.ts'
 import { MIGRATIONS } from './worker/migrations.ts'
 import { objectsOf } from './worker/objects.ts'
 import { type Front, openFront } from './worker/open-front.ts'
+import { reservesObject } from './worker/reserves-object.ts'
 import { routeObject } from './worker/route-object.ts'
 import { serveRequest } from './worker/serve-request.ts'
 
@@ -32,6 +33,7 @@ export class MarketObject extends marketObject(host) {}
 export class RouteObject extends routeObject(host) {}
 export class ChainObject extends chainObject(host) {}
 export class CashierObject extends cashierObject(host) {}
+export class ReservesObject extends reservesObject(host) {}
 
 let front: Front | undefined
 

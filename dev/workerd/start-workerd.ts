@@ -31,6 +31,7 @@ const CLASSES = {
   ROUTE: 'RouteObject',
   CHAIN: 'ChainObject',
   CASHIER: 'CashierObject',
+  RESERVES: 'ReservesObject',
 } as const
 
 /** Runs the Worker's own bundle on workerd, Cloudflare's open runtime, with its objects on this disk. */

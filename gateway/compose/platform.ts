@@ -7,6 +7,7 @@ import type { Timer } from '../inference/journey.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { TreeKeys } from '../money/reserves-tree.ts'
 
 /** What every part of a gateway gets from the place it runs in. */
 export interface Platform {
@@ -26,6 +27,12 @@ export interface Platform {
   readonly timer: Timer
   readonly random: Random
   readonly log: Log
+}
+
+/** What a tree of reserves is made with. */
+export function treeKeys(platform: Pick<Platform, 'config' | 'provider'>): TreeKeys {
+  const { hashes } = platform.provider
+  return { hashes, salts: hashes.macKey(deriveSecret(platform, 'reserves')) }
 }
 
 /** One secret in the configuration, one derived key per purpose (M10). */

@@ -1,7 +1,7 @@
 import type { Clock } from '#base/brand.ts'
 import { type Bytes, concat } from '#base/bytes.ts'
 import { parseTon } from '#base/nano.ts'
-import { webSha256 } from '#contracts'
+import { type TillTotals, webSha256 } from '#contracts'
 import type { Signer } from '#protocol'
 import { type GatewayConfig, isLocalUrl } from '../config.ts'
 import type { Store } from '../db/db.ts'
@@ -38,6 +38,8 @@ export interface MoneyJobsDeps {
   readonly store: Store
   /** What owners have ordered at a Till. */
   readonly orders: (till: TonAddress) => Promise<readonly OrderedExit[]>
+  /** Whether the Till, that holds so much, holds what the books owe. */
+  readonly covers: (totals: TillTotals) => Promise<boolean>
   readonly signerFromSeed: (keyId: string, seed: Bytes) => Signer
   /** Where what they see is kept for the operator. */
   readonly watch: MoneyWatch
@@ -64,6 +66,7 @@ export function createWatcherJobs(
     limits: { total: TOTAL },
     ledger,
     store,
+    covers: deps.covers,
     clock,
   })
   return [
@@ -88,7 +91,7 @@ export function hasCashier({ chain: { till, meterSeed, gasSeed } }: GatewayConfi
 }
 
 /** None where there is no cashier. @see hasCashier */
-export function createCashierJobs(deps: MoneyJobsDeps): readonly Job[] {
+export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'covers'>): readonly Job[] {
   const { config, chain, witnesses, ledger, store, signerFromSeed, watch, clock } = deps
   const { till, meterSeed, gasSeed, network, endpoint, minCharge, minRedeem } = config.chain
   if (till === undefined || meterSeed === undefined || gasSeed === undefined) return []

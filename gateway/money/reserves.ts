@@ -1,19 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { Clock, UnixMs } from '#base/brand.ts'
-import { type Bytes, hex, utf8 } from '#base/bytes.ts'
+import { hex } from '#base/bytes.ts'
 import { type Nano, nano } from '#base/nano.ts'
-import {
-  type Hashes,
-  type MacKey,
-  type ReservesLeaf,
-  type ReservesProof,
-  reservesLeaf,
-  reservesNode,
-  type SumNode,
-} from '#protocol'
+import type { TillTotals } from '#contracts'
+import type { ReservesProof } from '#protocol'
 import type { Store } from '../db/db.ts'
 import type { AccountId } from '../db/ids.ts'
-import { accounts, hosts } from '../db/schema.ts'
+import { accounts, hosts, settlements } from '../db/schema.ts'
+import { type Balance, plantTree, type TreeKeys } from './reserves-tree.ts'
 
 /** What a gateway owes at one moment, by its books. */
 export interface Liabilities {
@@ -31,25 +25,22 @@ export interface ReservesSnapshot {
   /** Sum of all accounts' balances. */
   readonly sum: Nano
   readonly liabilities: Liabilities
+  /** What the Till held when it was taken; undefined where that is now. */
+  readonly totals: TillTotals | undefined
   /** Undefined for an account that was opened later. */
-  proofFor(account: AccountId): ReservesProof | undefined
+  proofFor(account: AccountId): Promise<ReservesProof | undefined>
 }
 
 export interface Reserves {
-  /** The tree over every account, made anew when the last one is older than ten seconds. */
+  /** The tree over every account, made anew when the last one is older than ten seconds, or than its making allows. */
   snapshot(): Promise<ReservesSnapshot>
 }
 
 const FRESH_MS = 10_000
-const SALT_BYTES = 16
-/** What a tree of no accounts states. */
-const EMPTY: SumNode = { hash: new Uint8Array(32), sum: 0n }
 
 export function createReserves(deps: {
   readonly store: Store
-  readonly hashes: Pick<Hashes, 'sha256'>
-  /** Salts of leaves: nobody who does not know them finds an account in the tree. */
-  readonly salts: MacKey
+  readonly keys: TreeKeys
   readonly clock: Clock
 }): Reserves {
   let last: { readonly at: UnixMs; readonly snapshot: Promise<ReservesSnapshot> } | undefined
@@ -68,9 +59,10 @@ export function createReserves(deps: {
   }
 }
 
+const text = (column: string) => sql<string>`CAST(COALESCE(SUM(${sql.raw(column)}), 0) AS TEXT)`
+
 /** Hosts' unpaid shares and accounts' balances, as the postings say. */
 export function readLiabilities({ db }: Store): Liabilities {
-  const text = (column: string) => sql<string>`CAST(COALESCE(SUM(${sql.raw(column)}), 0) AS TEXT)`
   const [owed] = db
     .select({ balances: text('available + held'), losses: text('debt') })
     .from(accounts)
@@ -83,6 +75,33 @@ export function readLiabilities({ db }: Store): Liabilities {
     accounts: nano(BigInt(owed?.balances ?? '0')),
     hosts: nano(BigInt(due?.hosts ?? '0')),
     losses: nano(BigInt(owed?.losses ?? '0')),
+  }
+}
+
+export function readBalances({ db }: Store): readonly Balance[] {
+  const rows = db
+    .select({ id: accounts.id, available: accounts.available, held: accounts.held })
+    .from(accounts)
+    .all()
+  return rows.map(({ id, available, held }) => ({ id, balance: available + held }))
+}
+
+/**
+ * Shares of all settlements here, and what hosts here were paid. Where hosts' totals live in other stores, what is owed
+ * to them follows from both, whatever is under way in between: a share leaves its account's balance in the same moment.
+ */
+export function readShares({ db }: Store): { readonly shares: Nano; readonly redeemed: Nano } {
+  const [settled] = db
+    .select({ shares: text('cost - commission') })
+    .from(settlements)
+    .all()
+  const [paid] = db
+    .select({ redeemed: text('redeemed') })
+    .from(hosts)
+    .all()
+  return {
+    shares: nano(BigInt(settled?.shares ?? '0')),
+    redeemed: nano(BigInt(paid?.redeemed ?? '0')),
   }
 }
 
@@ -99,79 +118,22 @@ export function isCovered(
 }
 
 async function takeSnapshot(
-  { store, hashes, salts }: Parameters<typeof createReserves>[0],
+  { store, keys }: Parameters<typeof createReserves>[0],
   at: UnixMs,
 ): Promise<ReservesSnapshot> {
   const liabilities = readLiabilities(store)
-  const rows = store.db
-    .select({ id: accounts.id, available: accounts.available, held: accounts.held })
-    .from(accounts)
-    .all()
-  const sha256 = (bytes: Bytes) => hashes.sha256(bytes)
-  const leaves = rows
-    .map(({ id, available, held }): ReservesLeaf => {
-      const salt = salts.mac(utf8(`${at}:${id}`)).slice(0, SALT_BYTES)
-      return { account: id, balance: available + held, salt }
-    })
-    // By salt: a place in the tree says nothing of age or size.
-    .toSorted((a, b) => (hex(a.salt) < hex(b.salt) ? -1 : 1))
-  const levels = await levelsOf(
-    await Promise.all(leaves.map((leaf) => reservesLeaf(leaf, sha256))),
-    sha256,
-  )
-  const top = levels.at(-1)?.[0] ?? EMPTY
-  const places = new Map(leaves.map(({ account }, index) => [account, index]))
+  const tree = await plantTree(readBalances(store), at, keys)
+  const [root, sum] = [hex(tree.top.hash), nano(tree.top.sum)]
   return {
     at,
-    count: leaves.length,
-    root: hex(top.hash),
-    sum: nano(top.sum),
+    count: tree.count,
+    root,
+    sum,
     liabilities,
-    proofFor(account) {
-      const index = places.get(account)
-      const leaf = index === undefined ? undefined : leaves[index]
-      if (index === undefined || leaf === undefined) return undefined
-      return {
-        account,
-        balance: nano(leaf.balance),
-        salt: hex(leaf.salt),
-        path: pathOf(levels, index),
-        root: hex(top.hash),
-        sum: nano(top.sum),
-      }
+    totals: undefined,
+    async proofFor(account) {
+      const leaf = tree.leafOf(account)
+      return leaf && { account, ...leaf, root, sum }
     },
   }
-}
-
-/** From the leaves to the root; the last of an odd level goes up alone. */
-async function levelsOf(
-  leaves: readonly SumNode[],
-  sha256: (bytes: Bytes) => Bytes,
-): Promise<readonly (readonly SumNode[])[]> {
-  const levels = [leaves]
-  for (let level = leaves; level.length > 1; ) {
-    const above: SumNode[] = []
-    for (let i = 0; i < level.length; i += 2) {
-      const [left, right] = [level[i], level[i + 1]]
-      if (left === undefined) continue
-      above.push(right === undefined ? left : await reservesNode(left, right, sha256))
-    }
-    levels.push(above)
-    level = above
-  }
-  return levels
-}
-
-function pathOf(levels: readonly (readonly SumNode[])[], leaf: number): ReservesProof['path'] {
-  const path: { side: 'left' | 'right'; hash: string; sum: Nano }[] = []
-  let index = leaf
-  for (const level of levels.slice(0, -1)) {
-    const sibling = level[index ^ 1]
-    if (sibling !== undefined) {
-      const side = index % 2 === 0 ? 'right' : 'left'
-      path.push({ side, hash: hex(sibling.hash), sum: nano(sibling.sum) })
-    }
-    index = Math.floor(index / 2)
-  }
-  return path
 }

@@ -1,7 +1,7 @@
 import { eq, gt, sql } from 'drizzle-orm'
 import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
-import { accountMode, DAY_SECONDS, type TillAccount } from '#contracts'
+import { accountMode, DAY_SECONDS, type TillAccount, type TillTotals } from '#contracts'
 import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import { accounts } from '../db/schema.ts'
@@ -12,7 +12,6 @@ import { MoneyError } from './errors.ts'
 import type { ReconcileReport } from './money-watch.ts'
 import { readTill } from './read-till.ts'
 import { rescan } from './rescan.ts'
-import { isCovered, readLiabilities } from './reserves.ts'
 import { readCursor, readStaged, walkToCursor } from './walk.ts'
 
 /** A provider whose newest block is older than that shows the past. */
@@ -29,6 +28,8 @@ export interface WatcherDeps {
   readonly ledger: Ledger
   /** Where the cursor is: the ledger's own store. */
   readonly store: Store
+  /** Whether the Till, that holds so much, holds what the books owe. */
+  readonly covers: (totals: TillTotals) => Promise<boolean>
   readonly clock: Clock
 }
 
@@ -106,7 +107,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
         missed: hidden.length,
         invented: found.invented,
         difference: nano(found.balance - found.computed),
-        covered: isCovered(readLiabilities(deps.store), totals),
+        covered: await deps.covers(totals),
       }
     },
   }

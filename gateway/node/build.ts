@@ -11,7 +11,7 @@ import { createSelfAttestor, type SelfAttestor } from '../attest/self-attestor.t
 import type { TlsKey } from '../attest/self-identity.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket, type SimulationTrust } from '../compose/compose-market.ts'
-import { deriveSecret, type Platform } from '../compose/platform.ts'
+import { type Platform, treeKeys } from '../compose/platform.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
 import type { Timer } from '../inference/journey.ts'
@@ -124,8 +124,7 @@ export function build(input: BuildInput): Built {
         : createTillViews(chain, config.chain.till, clock),
     reserves: createReserves({
       store,
-      hashes: platform.provider.hashes,
-      salts: platform.provider.hashes.macKey(deriveSecret(platform, 'reserves')),
+      keys: treeKeys(platform),
       clock,
     }),
     money: createMoneyWatch(input.log),

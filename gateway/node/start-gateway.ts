@@ -19,6 +19,7 @@ import { orderedExits } from '../ledger/exits.ts'
 import type { Log } from '../log.ts'
 import { createMoneyJobs } from '../money/money-jobs.ts'
 import { openChain } from '../money/open-chain.ts'
+import { isCovered, readLiabilities } from '../money/reserves.ts'
 import type { ServePages } from '../pages.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
 import { createDirectory } from '../runners/directory.ts'
@@ -143,6 +144,7 @@ export async function startGateway(options: {
     witnesses: witnesses.map((witness) => openChain({ ...deps, wait }, witness)),
     ledger,
     store,
+    covers: async (totals) => isCovered(readLiabilities(store), totals),
     orders: async (till) => orderedExits(store, till),
     signerFromSeed,
     watch: built.app.money,

@@ -18,17 +18,14 @@ const KINDS: ReadonlySet<string> = new Set<ChainEvent['kind']>([
 /** How the cashier fares, and money that no rule credits. The caller has let the operator in. */
 export function addMoneyRoutes(app: Hono<AppEnv>, deps: AppDeps): void {
   app.get('/admin/cashier', async (context) => {
-    const snapshot = await deps.reserves?.snapshot()
+    const { liabilities } = await deps.reserves.snapshot()
     return context.json({
       ...statusView(deps.money.status()),
-      liabilities:
-        snapshot === undefined
-          ? null
-          : {
-              accounts: snapshot.liabilities.accounts.toString(),
-              hosts: snapshot.liabilities.hosts.toString(),
-              losses: snapshot.liabilities.losses.toString(),
-            },
+      liabilities: {
+        accounts: liabilities.accounts.toString(),
+        hosts: liabilities.hosts.toString(),
+        losses: liabilities.losses.toString(),
+      },
     })
   })
 

@@ -18,19 +18,19 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
   app.get('/v1/till', async (context) => {
     const { till } = deps
     if (till === undefined) throw new ApiError('not_found', 'This gateway has no Till')
-    const [reserves, chain] = await Promise.all([deps.reserves?.snapshot(), chainState(deps)])
+    const [reserves, chain] = await Promise.all([deps.reserves.snapshot(), chainState(deps)])
     return context.json({
       address: till.address,
       meter_key: till.meterKey,
       commission_bps: deps.commissionBps,
       chain: chain === undefined ? null : chainView(chain),
-      reserves: reserves === undefined ? null : reservesView(reserves, chain),
+      reserves: reservesView(reserves, chain),
     })
   })
 
   app.get('/v1/account/reserves', requireAccount(deps), async (context) => {
-    const snapshot = await deps.reserves?.snapshot()
-    const proof = snapshot?.proofFor(callerOf(context).account)
+    const snapshot = await deps.reserves.snapshot()
+    const proof = await snapshot.proofFor(callerOf(context).account)
     if (proof === undefined) {
       throw new ApiError(
         'account_not_found',
@@ -129,9 +129,10 @@ function chainView({ totals, status, key, seqno }: TillState) {
 }
 
 function reservesView(
-  { at, count, root, sum, liabilities }: ReservesSnapshot,
+  { at, count, root, sum, liabilities, totals }: ReservesSnapshot,
   chain: TillState | undefined,
 ) {
+  const held = totals ?? chain?.totals
   return {
     at: Math.floor(at / 1000),
     accounts: count,
@@ -143,6 +144,6 @@ function reservesView(
       losses: liabilities.losses.toString(),
     },
     /** As told by the gateway: whoever wants to know compares with the chain. */
-    covered: chain === undefined ? null : isCovered(liabilities, chain.totals),
+    covered: held === undefined ? null : isCovered(liabilities, held),
   }
 }

@@ -17,7 +17,7 @@ import { noteAccountRow } from './cashier-ledger.ts'
 import { chainLedger } from './chain-ledger.ts'
 import type { WorkerHost } from './host.ts'
 import { objectStore } from './object-store.ts'
-import type { ChainRpc } from './objects.ts'
+import { type ChainRpc, objectsOf } from './objects.ts'
 import { openWorkerPlatform } from './worker-platform.ts'
 
 /** The one watcher of the Till: its cursor, what it walked, and the history of deposits. */
@@ -41,6 +41,7 @@ export function chainObject(host: WorkerHost) {
         witnesses: witnesses.map((witness) => openChain(host, witness)),
         ledger: chainLedger(this.#core, ledger),
         store,
+        covers: () => objectsOf(env).market().covered(),
         watch: createMoneyWatch(log),
         clock,
       })

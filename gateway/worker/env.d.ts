@@ -7,6 +7,7 @@ declare namespace Cloudflare {
     readonly ROUTE: DurableObjectNamespace
     readonly CHAIN: DurableObjectNamespace
     readonly CASHIER: DurableObjectNamespace
+    readonly RESERVES: DurableObjectNamespace
     /** Development only (H17): roots and collateral of simulated hardware. */
     readonly SIMULATION?: string
     /** `true` while `cocoon export` or `cocoon import` is at work. */

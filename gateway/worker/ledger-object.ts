@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { toSeconds } from '#base/brand.ts'
+import { ZERO_NANO } from '#base/nano.ts'
 import type { Store } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
@@ -8,6 +9,7 @@ import { applyCall } from '../ledger/apply-call.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { HostEntry } from '../ledger/host-side.ts'
 import type { Ledger, Op, Result, ResultsOf } from '../ledger/port.ts'
+import { readBalances, readLiabilities, readShares } from '../money/reserves.ts'
 import { readLedger } from '../moving/read-store.ts'
 import type { Unit } from '../moving/unit.ts'
 import { unitPage } from '../moving/unit-page.ts'
@@ -20,7 +22,7 @@ import type { WorkerHost } from './host.ts'
 import { indexOf } from './index-object.ts'
 import { ledgerOf } from './ledger-of.ts'
 import { objectStore } from './object-store.ts'
-import { type LedgerRpc, type Objects, objectsOf } from './objects.ts'
+import { type LedgerOwes, type LedgerRpc, type Objects, objectsOf } from './objects.ts'
 import { storeOf } from './route-ledger.ts'
 
 /** Outbox entries a delivery takes along: they are acknowledged in one statement, which has at most 100 parameters. */
@@ -29,6 +31,13 @@ const DELIVERY_ENTRIES = 90
 const DELIVERY_DELAY_MS = 500
 /** From a failed delivery to the next try. */
 const RETRY_DELAY_MS = 10_000
+
+const NOTHING: LedgerOwes = {
+  balances: [],
+  losses: ZERO_NANO,
+  shares: ZERO_NANO,
+  redeemed: ZERO_NANO,
+}
 
 interface Opened {
   readonly store: Store
@@ -67,6 +76,13 @@ export function ledgerObject(host: WorkerHost) {
     async latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined> {
       if (this.#opened === undefined) return undefined
       return createLatestVoucher(this.#opened.store.db, till)(payee)
+    }
+
+    async owes(): Promise<LedgerOwes> {
+      const store = this.#opened?.store
+      if (store === undefined) return NOTHING
+      const { losses } = readLiabilities(store)
+      return { balances: readBalances(store), losses, ...readShares(store) }
     }
 
     async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {

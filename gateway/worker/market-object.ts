@@ -4,16 +4,19 @@ import { toSeconds } from '#base/brand.ts'
 import { createApp } from '../app.ts'
 import { composeFront } from '../compose/compose-front.ts'
 import { composeMarket } from '../compose/compose-market.ts'
+import { treeKeys } from '../compose/platform.ts'
 import type { Store } from '../db/db.ts'
 import { runnerId } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
 import type { Catalog } from '../inference/catalog.ts'
 import { storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
+import { MoneyError } from '../money/errors.ts'
 import { hasCashier } from '../money/money-jobs.ts'
 import { createMoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { openRates } from '../money/open-rates.ts'
+import { isCovered, type Reserves } from '../money/reserves.ts'
 import { createTillViews } from '../money/till-views.ts'
 import { readMarks, readTables } from '../moving/read-units.ts'
 import { GATEWAY_TABLES, type Unit } from '../moving/unit.ts'
@@ -34,6 +37,7 @@ import type { WorkerHost } from './host.ts'
 import { objectChallenges } from './object-challenges.ts'
 import { objectCollateral } from './object-collateral.ts'
 import { type ObjectOrigins, objectOrigins } from './object-origins.ts'
+import { objectReserves } from './object-reserves.ts'
 import { objectStore } from './object-store.ts'
 import { type MarketRpc, type MarketView, objectsOf } from './objects.ts'
 import { openWorkerPlatform } from './worker-platform.ts'
@@ -51,6 +55,7 @@ export function marketObject(host: WorkerHost) {
     readonly #store: Store
     readonly #catalog: Catalog
     readonly #origins: ObjectOrigins
+    readonly #reserves: Reserves
     readonly #jobs: AlarmJobs
     readonly #app: ReturnType<typeof createApp>
 
@@ -93,6 +98,15 @@ export function marketObject(host: WorkerHost) {
         simulation: settings.simulation,
         takesTunnels: false,
       })
+      const tillViews = till === undefined ? undefined : createTillViews(chain, till, clock)
+      this.#reserves = objectReserves({
+        objects,
+        kv: storage.kv,
+        keys: treeKeys(platform),
+        totals: async () => (await tillViews?.till().catch(unread))?.totals,
+        clock,
+        background: (work) => state.waitUntil(work),
+      })
       const front = composeFront(platform, {
         isAttested: () => false,
         directory,
@@ -110,9 +124,8 @@ export function marketObject(host: WorkerHost) {
         self: undefined,
         catalog: this.#catalog,
         network: config.chain.network,
-        tillViews: till === undefined ? undefined : createTillViews(chain, till, clock),
-        // Accounts live in objects of their own: nobody here sums them up.
-        reserves: undefined,
+        tillViews,
+        reserves: this.#reserves,
         takesExits: hasCashier(config),
         money: createMoneyWatch(log),
         registryAddress: registry,
@@ -127,8 +140,9 @@ export function marketObject(host: WorkerHost) {
         log,
       })
       // Answers wait until the leases of before are judged anew, but not for a chain that is down: without, none serves.
-      const restored = restoreLeases(this.#runners)
-      void state.blockConcurrencyWhile(() => Promise.race([restored, host.wait(RESTORE_MS)]))
+      void state.blockConcurrencyWhile(() =>
+        Promise.race([restoreLeases(this.#runners), host.wait(RESTORE_MS)]),
+      )
     }
 
     override async fetch(request: Request): Promise<Response> {
@@ -161,6 +175,12 @@ export function marketObject(host: WorkerHost) {
       return this.#origins.runnerAt(port)
     }
 
+    async covered(): Promise<boolean> {
+      const { liabilities, totals } = await this.#reserves.snapshot()
+      if (totals === undefined) throw new MoneyError('unavailable', 'the Till cannot be read now')
+      return isCovered(liabilities, totals)
+    }
+
     async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {
       const { market } = GATEWAY_TABLES
       return unitPage([readMarks(this.#store), ...readTables(this.#store, market)], from, limit)
@@ -182,4 +202,9 @@ export function marketObject(host: WorkerHost) {
       return this.#jobs.run()
     }
   }
+}
+
+/** Reserves are shown without the Till while it cannot be read. */
+function unread(error: unknown): undefined {
+  if (!(error instanceof MoneyError)) throw error
 }

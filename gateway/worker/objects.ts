@@ -1,7 +1,10 @@
-import type { TonAddress } from '../db/ids.ts'
+import type { UnixMs } from '#base/brand.ts'
+import type { Nano } from '#base/nano.ts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { ModelOffer } from '../inference/catalog.ts'
 import type { Op, Result } from '../ledger/port.ts'
 import type { AccountRow, ExitRow, HostRow } from '../money/due-rows.ts'
+import type { Balance, ReservesTree } from '../money/reserves-tree.ts'
 import type { Unit } from '../moving/unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeasedRunner } from '../runners/runner-view.ts'
@@ -18,8 +21,47 @@ export interface MovingRpc {
 export interface LedgerRpc extends MovingRpc {
   commit(ops: readonly Op[]): Promise<readonly Result[]>
   latestVoucher(till: TonAddress, payee: TonAddress): Promise<Voucher | undefined>
-  /** Remembers an account's signed statement. False when it was used before. */
+  owes(): Promise<LedgerOwes>
 }
+
+/** What one ledger owes at one moment. */
+export interface LedgerOwes {
+  readonly balances: readonly Balance[]
+  readonly losses: Nano
+  /** Of all its settlements, whoever knows of them yet. */
+  readonly shares: Nano
+  /** What hosts were paid. */
+  readonly redeemed: Nano
+}
+
+/** What the ledgers of one index owe. */
+export interface ReservesRpc {
+  /** Asks a page of them. @returns what the next page goes on after; null at the end */
+  collect(page: CollectPage): Promise<string | null>
+  part(at: UnixMs): Promise<ReservesPart>
+  leaf(at: UnixMs, account: AccountId): Promise<ReservesLeaf | undefined>
+}
+
+export interface CollectPage {
+  readonly index: string
+  /** Names the snapshot. */
+  readonly at: UnixMs
+  readonly no: number
+  readonly after: string
+  /** The snapshot that is shown meanwhile. */
+  readonly keep: number
+}
+
+export interface ReservesPart {
+  readonly count: number
+  readonly hash: Uint8Array<ArrayBuffer>
+  readonly sum: Nano
+  readonly losses: Nano
+  readonly shares: Nano
+  readonly redeemed: Nano
+}
+
+export type ReservesLeaf = NonNullable<ReturnType<ReservesTree['leafOf']>>
 
 /** Which ledgers exist: what has no name here was never written. */
 export interface IndexRpc {
@@ -39,6 +81,8 @@ export interface MarketRpc extends MovingRpc {
   keyset(runner: string, digest: string): Promise<string | undefined>
   /** Development: the runner whose own origin has this port. */
   runnerAt(port: number): Promise<string | undefined>
+  /** Whether the Till held what all ledgers owed, when they were last asked. @throws when it cannot be said */
+  covered(): Promise<boolean>
   /** Starts anew from its tables. */
   reload(): Promise<void>
   wake(): Promise<void>
@@ -95,6 +139,7 @@ export interface Objects {
   route(model: string): RouteRpc
   chain(): ChainRpc
   cashier(): CashierRpc
+  reserves(index: string): ReservesRpc
 }
 
 /** Every object by its name. A stub lives for one request: it is made anew at each call. */
@@ -109,5 +154,6 @@ export function objectsOf(env: Cloudflare.Env): Objects {
     route: (model) => stub(env.ROUTE, model),
     chain: () => stub(env.CHAIN, 'chain'),
     cashier: () => stub(env.CASHIER, 'cashier'),
+    reserves: (index) => stub(env.RESERVES, index),
   }
 }

@@ -39,6 +39,7 @@ import { openLedger } from '../../node/testing/open-ledger.ts'
 import type { Chain } from '../chain.ts'
 import { openJsonRpc } from '../json-rpc.ts'
 import { readTill } from '../read-till.ts'
+import { isCovered, readLiabilities } from '../reserves.ts'
 import type { SettlementPack } from '../settlement-pack.ts'
 import { toncenter } from '../toncenter.ts'
 import { createWatcher, type Watcher, type WatcherDeps } from '../watch-deposits.ts'
@@ -200,6 +201,7 @@ export function openWatcher(world: World, books: Books, over: Partial<WatcherDep
     limits: { total: MAX_COLUMN_NANO },
     ledger: books.ledger,
     store: books.store,
+    covers: async (totals) => isCovered(readLiabilities(books.store), totals),
     clock: world.clock,
     ...over,
   })

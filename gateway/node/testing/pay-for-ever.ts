@@ -42,7 +42,8 @@ const shared = {
   clock,
 }
 const limits = { total: ton('1000000') }
-const watcher = createWatcher({ till, chain, witnesses: [], limits, ledger, store, clock })
+const covers = async () => true
+const watcher = createWatcher({ till, chain, witnesses: [], limits, ledger, store, covers, clock })
 const policy = { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) }
 const cashier = createCashier({ ...shared, policy })
 const exits = createExits(shared)
