@@ -73,8 +73,8 @@ export function createRunnerJobs(
     },
     // Verdicts hold ten minutes: two failures in a row are still in time.
     { name: 'appraise', everyMs: 200_000, run: () => appraiseLeases(runners) },
-    { name: 'track records', everyMs: WATCH_MS, run: async () => runners.records.watch() },
-    { name: 'scores', everyMs: 10_000, run: async () => saveScores(runners) },
+    { name: 'track records', everyMs: WATCH_MS, run: () => runners.records.watch() },
+    { name: 'scores', everyMs: 10_000, run: () => saveScores(runners) },
     {
       name: 'collateral',
       everyMs: 300_000,

@@ -4,6 +4,9 @@ import type * as schema from './schema.ts'
 /** Drizzle over any synchronous SQLite: better-sqlite3 on Node, a Durable Object's storage on Workers. */
 export type Db = BaseSQLiteDatabase<'sync', unknown, typeof schema>
 
+/** What a port over tables gives: at once where its store is in this thread, else later. */
+export type Answer<T> = T | Promise<T>
+
 export type Value = string | number | null
 /** A row's values in the order of the statement's columns. */
 export type Row = readonly Value[]

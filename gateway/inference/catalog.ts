@@ -1,4 +1,5 @@
 import type { Prices } from '#protocol'
+import type { Answer } from '../db/db.ts'
 
 /** A model as the operator sells it. Immutable: a change makes another object. */
 export interface ModelOffer {
@@ -22,7 +23,7 @@ export interface Offers {
 export interface Catalog extends Offers {
   all(): readonly ModelOffer[]
   /** Sells a model from now on; requests under way keep the price that they reserved (M2). */
-  put(offer: ModelOffer): void
+  put(offer: ModelOffer): Answer<void>
   /** @returns false when it was not on sale */
-  withdraw(id: string): boolean
+  withdraw(id: string): Answer<boolean>
 }

@@ -292,7 +292,7 @@ async function stop(parts: Parts, drainMs: number): Promise<void> {
   parts.built.app.inference.waiting.close()
   await Promise.all([parts.server, parts.origins, parts.tunnels].map((part) => part.close(drainMs)))
   await parts.jobs.close()
-  saveScores(parts.built.app.runners)
+  await saveScores(parts.built.app.runners)
   await parts.built.app.inference.pending.drained()
   await parts.upstream.close()
   parts.store.checkpoint()

@@ -13,11 +13,11 @@ const MAX_KEPT = 1_024
 
 export function createKeysetOf(directory: Runners, store: RunnerStore): KeysetOf {
   const kept = new Map<string, Keyset>()
-  return (runner, digest) => {
+  return async (runner, digest) => {
     const lease = directory.find(runner)?.lease
     if (lease?.keysetDigest === digest) return lease.keyset
     const name = `${runner} ${digest}`
-    const known = kept.get(name) ?? read(store, runner, digest)
+    const known = kept.get(name) ?? (await read(store, runner, digest))
     if (known === undefined) return undefined
     if (kept.size >= MAX_KEPT) kept.clear()
     kept.set(name, known)
@@ -25,8 +25,12 @@ export function createKeysetOf(directory: Runners, store: RunnerStore): KeysetOf
   }
 }
 
-function read(store: RunnerStore, runner: RunnerId, digest: string): Keyset | undefined {
-  const document = store.findKeyset(runner, digest)
+async function read(
+  store: RunnerStore,
+  runner: RunnerId,
+  digest: string,
+): Promise<Keyset | undefined> {
+  const document = await store.findKeyset(runner, digest)
   if (document === undefined) return undefined
   // Sound: a session document holds its keyset under this name; the parser checks it again.
   const { workload_keyset } = JSON.parse(document) as { workload_keyset: unknown }

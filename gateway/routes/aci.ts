@@ -26,26 +26,26 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
     return context.json(await ownReport(deps, context.req.query('nonce')))
   })
 
-  app.get('/v1/aci/sessions', (context) => {
+  app.get('/v1/aci/sessions', async (context) => {
     const { upstream_name, model, keyset_digest } = context.req.query()
     const rows =
       keyset_digest === undefined
-        ? currentSessions(deps, { upstream: upstream_name, model })
-        : store.sessionsOfKeyset(keyset_digest, MAX_LISTED)
+        ? await currentSessions(deps, { upstream: upstream_name, model })
+        : await store.sessionsOfKeyset(keyset_digest, MAX_LISTED)
     return context.json({ api_version: ACI_VERSION, sessions: rows.map(abbreviated) })
   })
 
-  app.get('/v1/aci/sessions/:id', (context) => {
+  app.get('/v1/aci/sessions/:id', async (context) => {
     const id = context.req.param('id')
-    const row = SESSION_ID.test(id) ? store.findSession(sessionId(id)) : undefined
+    const row = SESSION_ID.test(id) ? await store.findSession(sessionId(id)) : undefined
     if (row === undefined) throw new ApiError('not_found', 'No such session')
     // Alone, without a wrapper: whoever parses it and hashes its canonical form gets the id.
     return context.body(row.document, 200, { 'content-type': 'application/json' })
   })
 
-  app.get('/v1/aci/sessions/:id/collateral', (context) => {
+  app.get('/v1/aci/sessions/:id/collateral', async (context) => {
     const id = context.req.param('id')
-    const row = SESSION_ID.test(id) ? store.findSession(sessionId(id)) : undefined
+    const row = SESSION_ID.test(id) ? await store.findSession(sessionId(id)) : undefined
     if (row === undefined) throw new ApiError('not_found', 'No such session')
     return context.body(row.collateral, 200, { 'content-type': 'application/json' })
   })
@@ -65,10 +65,10 @@ async function ownReport({ self }: AppDeps, nonce: string | undefined): Promise<
 }
 
 /** Sessions of the runners that may get a prompt now. */
-function currentSessions(
+async function currentSessions(
   { runners: { directory, store }, inference }: AppDeps,
   wanted: { readonly upstream: string | undefined; readonly model: string | undefined },
-): SessionRow[] {
+): Promise<SessionRow[]> {
   const now = toSeconds(inference.clock())
   const live = directory
     .all()
@@ -78,7 +78,9 @@ function currentSessions(
         (wanted.upstream === undefined || runner.id === wanted.upstream) &&
         (wanted.model === undefined || runner.model === wanted.model),
     )
-  return live.slice(0, MAX_LISTED).flatMap(({ lease }) => store.findSession(lease.session) ?? [])
+  const listed = live.slice(0, MAX_LISTED)
+  const rows = await Promise.all(listed.map(({ lease }) => store.findSession(lease.session)))
+  return rows.filter((row) => row !== undefined)
 }
 
 /** An entry of the list: everything but the bulky evidence, so that it does not hash to its id. */

@@ -28,12 +28,12 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
   app.use('/admin/*', requireAdmin(deps.adminKey))
   addMoneyRoutes(app, deps)
 
-  app.post('/admin/runners/:id/:action', (context) => {
+  app.post('/admin/runners/:id/:action', async (context) => {
     const { id: text, action } = context.req.param()
     const state = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined
     if (state === undefined) throw new ApiError('not_found', 'takes admit, drain or deny')
     const id = /^run_[0-9a-z]{1,60}$/.test(text) ? runnerId(text) : undefined
-    if (id === undefined || !store.setState(id, state)) {
+    if (id === undefined || !(await store.setState(id, state))) {
       throw new ApiError('runner_not_found', 'No such runner')
     }
     directory.setState(id, state)
@@ -44,14 +44,15 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
   app.put('/admin/models/:id{.+}', async (context) => {
     const id = context.req.param('id')
     const offer = readOffer(id, await readJson(context, MAX_BODY_BYTES), toSeconds(clock()))
-    catalog.put(offer)
+    await catalog.put(offer)
     log('info', 'model offered', { model: id })
     return context.json(offerView(offer))
   })
 
-  app.delete('/admin/models/:id{.+}', (context) => {
+  app.delete('/admin/models/:id{.+}', async (context) => {
     const id = context.req.param('id')
-    if (!catalog.withdraw(id)) throw new ApiError('model_not_found', 'This model is not on sale')
+    if (!(await catalog.withdraw(id)))
+      throw new ApiError('model_not_found', 'This model is not on sale')
     log('info', 'model withdrawn', { model: id })
     return context.json({ id, withdrawn: true })
   })

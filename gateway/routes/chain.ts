@@ -80,7 +80,7 @@ export function chainRoutes(deps: AppDeps): Hono<AppEnv> {
       vouchered: host.vouchered.toString(),
       redeemed: host.redeemed.toString(),
       voucher: voucher ?? null,
-      runners: records.ofHost(payee).map(({ id, model, seen, record }) => ({
+      runners: (await records.ofHost(payee)).map(({ id, model, seen, record }) => ({
         id,
         model,
         seen_at: seen,

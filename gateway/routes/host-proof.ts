@@ -13,10 +13,10 @@ export function hostProofRoutes(deps: AppDeps): Hono<AppEnv> {
   const { payees, requiresHostProof } = deps.runners
   const proofs = createHostProofs(deps.runners)
 
-  app.get('/v1/hosts/:address/proof', (context) => {
+  app.get('/v1/hosts/:address/proof', async (context) => {
     const wallet = readAddress(context.req.param('address'))
     const { domain, payload, expiresAt } = proofs.ask(wallet)
-    const provenAt = payees.provenAt(wallet)
+    const provenAt = await payees.provenAt(wallet)
     return context.json({
       address: wallet,
       required: requiresHostProof,

@@ -22,8 +22,8 @@ export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { directory, challenges, clock, gatewayName } = deps.runners
 
-  app.post('/v1/runners/challenge', (context) => {
-    const { challenge, expiresAt } = challenges.issue(toSeconds(clock()))
+  app.post('/v1/runners/challenge', async (context) => {
+    const { challenge, expiresAt } = await challenges.issue(toSeconds(clock()))
     return context.json({ challenge, gateway: gatewayName, expires_at: expiresAt })
   })
 
@@ -35,24 +35,24 @@ export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
     context.json(await heartbeat(deps.runners, await readJson(context, MAX_HEARTBEAT_BYTES))),
   )
 
-  app.get('/v1/runners', (context) =>
+  app.get('/v1/runners', async (context) =>
     context.json({
       object: 'list',
-      data: directory.all().map((runner) => describe(deps, runner)),
+      data: await Promise.all(directory.all().map((runner) => describe(deps, runner))),
     }),
   )
 
-  app.get('/v1/runners/:id', (context: Context<AppEnv, '/v1/runners/:id'>) => {
+  app.get('/v1/runners/:id', async (context: Context<AppEnv, '/v1/runners/:id'>) => {
     const runner = directory.find(context.req.param('id'))
     if (runner === undefined) {
       throw new ApiError('runner_not_found', 'No runner has a lease under this id')
     }
-    return context.json(describe(deps, runner))
+    return context.json(await describe(deps, runner))
   })
   return app
 }
 
-function describe(deps: AppDeps, runner: LiveRunner) {
+async function describe(deps: AppDeps, runner: LiveRunner) {
   const { catalog, quoteTerms, clock } = deps.inference
   const { records } = deps.runners
   const { lease, standing } = runner
@@ -85,7 +85,7 @@ function describe(deps: AppDeps, runner: LiveRunner) {
     endpoints: lease.capabilities?.endpoints ?? null,
     capacity: placesOf(runner),
     performance: performanceOf(runner, now),
-    track_record: trackRecordView(records.of(runner.id), records),
+    track_record: trackRecordView(await records.of(runner.id), records),
     pricing:
       price === undefined
         ? null

@@ -1,6 +1,7 @@
 import { type Allowlist, allowlistOf } from '#attestation'
 import { type Clock, toSeconds, type UnixSeconds } from '#base/brand.ts'
 import type { RegistrySnapshot } from '#contracts'
+import type { Answer } from '../db/db.ts'
 import { ApiError } from '../errors.ts'
 import { codeOf, type Log } from '../log.ts'
 
@@ -23,7 +24,7 @@ export interface AllowlistDeps {
   /** Hashes that the operator denies beyond the Registry. */
   readonly denials: readonly string[]
   /** Survives restarts, so that an old provider cannot roll the list back then. */
-  readonly floor: { get(): number; put(version: number): void }
+  readonly floor: { get(): Answer<number>; put(version: number): Answer<void> }
 }
 
 /** Half of what the policy accepts, so that a failed reading can be repeated in time. */
@@ -33,16 +34,18 @@ export function createAllowlistSource(deps: AllowlistDeps): AllowlistSource {
   const { clock, floor } = deps
   let kept: { readonly readAt: UnixSeconds; readonly registry: RegistrySnapshot } | undefined
   let reading: Promise<boolean> | undefined
+  let highest = 0
 
   async function read(): Promise<boolean> {
     const readAt = toSeconds(clock())
     const registry = await deps.readRegistry()
-    const version = floor.get()
+    const version = await floor.get()
+    highest = Math.max(highest, version, registry.version)
     if (registry.version < version) {
       deps.log('error', 'the Registry went backwards', { version: registry.version })
       throw new ApiError('chain_unavailable', 'The Registry as read is older than before')
     }
-    if (registry.version > version) floor.put(registry.version)
+    if (registry.version > version) await floor.put(registry.version)
     const changed = kept?.registry.version !== registry.version
     kept = { readAt, registry }
     return changed
@@ -57,7 +60,7 @@ export function createAllowlistSource(deps: AllowlistDeps): AllowlistSource {
 
   return {
     refresh,
-    minVersion: () => floor.get(),
+    minVersion: () => highest,
     snapshot: () => kept,
     async current() {
       const now = toSeconds(clock())

@@ -22,11 +22,11 @@ interface Leased {
  * be judged stays as it is until its last verdict ends.
  */
 export async function appraiseLeases(deps: RunnersDeps): Promise<void> {
-  for (const leased of deps.store.leased()) {
+  for (const leased of await deps.store.leased()) {
     const { runner, lease, session } = leased
     if (lease.expires <= toSeconds(deps.clock())) {
-      deps.store.endLease(runner.id)
-      forget(deps, runner.id)
+      await deps.store.endLease(runner.id)
+      await forget(deps, runner.id)
       continue
     }
     try {
@@ -35,7 +35,7 @@ export async function appraiseLeases(deps: RunnersDeps): Promise<void> {
       const isRefusal = error instanceof ApiError && error.code === 'evidence_refused'
       const check = isRefusal ? (error.param ?? 'unknown') : codeOf(error)
       deps.log('warn', 'appraisal failed', { runner: runner.id, session: session.id, check })
-      if (isRefusal) cut(deps, leased, check)
+      if (isRefusal) await cut(deps, leased, check)
     }
   }
 }
@@ -52,12 +52,12 @@ async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): 
   })
   const at = deps.clock()
   const standing = standingOf(judgement, toSeconds(at))
-  deps.store.noteAppraisal(session.id, at, bundleOf(judgement, toSeconds(at)))
+  await deps.store.noteAppraisal(session.id, at, bundleOf(judgement, toSeconds(at)))
   const live = deps.directory.find(runner.id)
   if (live === undefined) {
     // After a restart the address of its own must be opened again.
     const origin = await deps.origins.assign(runner.id, lease.origin)
-    const load = newLoad(runner.seen, deps.store.findScore(runner.id))
+    const load = newLoad(runner.seen, await deps.store.findScore(runner.id))
     const made = { keyset, standing, load, hashes: deps.provider.hashes }
     deps.directory.put(toLiveRunner({ runner, lease: { ...lease, origin } }, made))
   } else {
@@ -71,15 +71,17 @@ function readEvidence({ evidence }: SessionRow): { report: Report; challenge: st
   return { report: parseReport(stored.report, 'report'), challenge: stored.challenge }
 }
 
-function cut(deps: RunnersDeps, { runner, session }: Leased, check: string): void {
-  deps.store.cutSession(session.id, check)
-  deps.store.endLease(runner.id)
-  if (deps.directory.find(runner.id)?.lease.session === session.id) forget(deps, runner.id)
+async function cut(deps: RunnersDeps, { runner, session }: Leased, check: string): Promise<void> {
+  await deps.store.cutSession(session.id, check)
+  await deps.store.endLease(runner.id)
+  if (deps.directory.find(runner.id)?.lease.session === session.id) {
+    await forget(deps, runner.id)
+  }
 }
 
 /** What the gateway saw of a machine stays: it may come back with new keys (H7). */
-function forget({ directory, store }: RunnersDeps, id: RunnerId): void {
+async function forget({ directory, store }: RunnersDeps, id: RunnerId): Promise<void> {
   const runner = directory.find(id)
-  if (runner !== undefined) store.saveScores([runner])
+  if (runner !== undefined) await store.saveScores([{ id, score: runner.load.score }])
   directory.remove(id)
 }

@@ -1,14 +1,15 @@
 import type { Random } from '#base/brand.ts'
 import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
+import type { Answer } from '../db/db.ts'
 import { ApiError } from '../errors.ts'
 
 /** Registration challenges: random, single-use, short-lived. They are also the nonces of quotes (H7). */
 export interface Challenges {
   /** @throws ApiError `rate_limit_exceeded` while too many are open */
-  issue(now: UnixSeconds): { readonly challenge: string; readonly expiresAt: UnixSeconds }
+  issue(now: UnixSeconds): Promise<{ readonly challenge: string; readonly expiresAt: UnixSeconds }>
   /** Uses a challenge up. @throws ApiError `invalid_challenge` */
-  take(challenge: string, now: UnixSeconds): void
+  take(challenge: string, now: UnixSeconds): Promise<void>
 }
 
 const CHALLENGE_BYTES = 32
@@ -18,10 +19,10 @@ const MAX_OPEN = 10_000
 /** Where open challenges are kept. */
 export interface ChallengeMemory {
   /** Drops what has expired. @returns how many are left */
-  sweep(now: UnixSeconds): number
-  add(challenge: string, expires: UnixSeconds): void
+  sweep(now: UnixSeconds): Answer<number>
+  add(challenge: string, expires: UnixSeconds): Answer<void>
   /** Forgets the challenge. @returns when it expires, if it was open */
-  take(challenge: string): UnixSeconds | undefined
+  take(challenge: string): Answer<UnixSeconds | undefined>
 }
 
 export function createChallenges(
@@ -29,17 +30,17 @@ export function createChallenges(
   memory: ChallengeMemory = createChallengeMemory(),
 ): Challenges {
   return {
-    issue(now) {
-      if (memory.sweep(now) >= MAX_OPEN) {
+    async issue(now) {
+      if ((await memory.sweep(now)) >= MAX_OPEN) {
         throw new ApiError('rate_limit_exceeded', 'Too many registrations are under way')
       }
       const challenge = hex(random(CHALLENGE_BYTES))
       const expiresAt = unixSeconds(now + LIFE_SECONDS)
-      memory.add(challenge, expiresAt)
+      await memory.add(challenge, expiresAt)
       return { challenge, expiresAt }
     },
-    take(challenge, now) {
-      const expires = memory.take(challenge)
+    async take(challenge, now) {
+      const expires = await memory.take(challenge)
       if (expires === undefined || expires <= now) {
         throw new ApiError(
           'invalid_challenge',

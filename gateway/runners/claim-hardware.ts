@@ -15,10 +15,10 @@ const RUNNER_ID_BYTES = 10
  * One chip, and one GPU, with one model is one runner, whoever asks and with whatever beside it: score, denial and
  * lease follow every certified id (H7).
  */
-export function claimHardware(
+export async function claimHardware(
   deps: RunnersDeps,
   input: { request: RegisterRequest; judgement: Judgement; at: UnixMs },
-): RunnerRow {
+): Promise<RunnerRow> {
   const { registration } = input.request
   const { at } = input
   const { sequence } = registration
@@ -30,7 +30,7 @@ export function claimHardware(
   }
   const payee = tonAddress(registration.payee)
   const model = registration.model.id
-  const sharing = deps.store.sharingHardware(ids)
+  const sharing = await deps.store.sharingHardware(ids)
   if (sharing.some(({ state }) => state === 'denied')) {
     throw new ApiError('runner_denied', 'The operator of this gateway denies this machine')
   }
@@ -47,7 +47,7 @@ export function claimHardware(
   if (isSameKeyset && sequence <= known.sequence) {
     throw new ApiError('sequence_reused', 'registration.sequence was used before')
   }
-  requireSettledPayee(deps, known, { payee, at })
+  await requireSettledPayee(deps, known, { payee, at })
   // What was once seen together stays known: leaving a GPU out makes no new machine.
   const hardware = [...new Set([...known.hardware.split(','), ...ids])].join(',')
   return { ...known, payee, hardware, sequence, seen: at }

@@ -33,7 +33,7 @@ export async function heartbeat(deps: RunnersDeps, body: unknown): Promise<Heart
   if (said.gateway !== deps.gatewayName || Math.abs(said.at - toSeconds(at)) > MAX_SKEW_SECONDS) {
     throw new ApiError('invalid_registration', 'heartbeat: not for this gateway or not of now')
   }
-  if (!deps.store.advance(runner.id, said.sequence, at)) {
+  if (!(await deps.store.advance(runner.id, said.sequence, at))) {
     throw new ApiError('sequence_reused', 'heartbeat.sequence was used before')
   }
   runner.load.seen = at

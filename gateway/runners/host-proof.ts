@@ -76,7 +76,7 @@ export function createHostProofs(
         if (!(cause instanceof TonProofError)) throw cause
         throw new ApiError('signature_invalid', `ton_proof: ${cause.message}`, { cause })
       })
-      deps.payees.prove(wallet, deps.clock())
+      await deps.payees.prove(wallet, deps.clock())
     },
   }
 }

@@ -1,18 +1,18 @@
 import { eq } from 'drizzle-orm'
 import type { UnixMs } from '#base/brand.ts'
-import type { Store } from '../db/db.ts'
+import type { Answer, Store } from '../db/db.ts'
 import type { RunnerId, TonAddress } from '../db/ids.ts'
 import { payeeChanges, payeeProofs } from '../db/schema.ts'
 
 /** Wallets that hosts want to be paid at (H2). */
 export interface Payees {
   /** When its owner showed that it controls the wallet; undefined: never. */
-  provenAt(payee: TonAddress): UnixMs | undefined
-  prove(payee: TonAddress, at: UnixMs): void
+  provenAt(payee: TonAddress): Answer<UnixMs | undefined>
+  prove(payee: TonAddress, at: UnixMs): Answer<void>
   /** Notes that a machine wants to be paid elsewhere. @returns since when it has wanted exactly that */
-  wants(runner: RunnerId, payee: TonAddress, at: UnixMs): UnixMs
+  wants(runner: RunnerId, payee: TonAddress, at: UnixMs): Answer<UnixMs>
   /** The machine is paid there now, or again where it was. */
-  settled(runner: RunnerId): void
+  settled(runner: RunnerId): Answer<void>
 }
 
 export function createPayees({ db }: Store): Payees {

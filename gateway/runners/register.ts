@@ -43,16 +43,26 @@ export async function register(deps: RunnersDeps, body: unknown): Promise<Regist
   const at = deps.clock()
   const request = parsed(() => parseRegisterRequest(body, 'register'))
   agreeVersion(request.report)
-  deps.challenges.take(request.registration.challenge, toSeconds(at))
+  await deps.challenges.take(request.registration.challenge, toSeconds(at))
   const { keyset, subject } = await checkSignature(deps, request)
-  requireProvenPayee(deps, tonAddress(request.registration.payee))
+  await requireProvenPayee(deps, tonAddress(request.registration.payee))
   const offer = checkOffer(deps, request, keyset)
   const judgement = await judge(deps, request, keyset, subject)
-  const runner = claimHardware(deps, { request, judgement, at })
+  const runner = await claimHardware(deps, { request, judgement, at })
   const origin = await deps.origins.assign(runner.id, previousOrigin(deps, runner.id))
   const session = await documentOf(deps, { request, runner, origin, judgement, at })
   const allowance = await openAllowanceContext(deps.provider, offer.sealingKey)
-  store(deps, { ...offer, request, keyset, runner, origin, session, judgement, allowance, at })
+  await store(deps, {
+    ...offer,
+    request,
+    keyset,
+    runner,
+    origin,
+    session,
+    judgement,
+    allowance,
+    at,
+  })
   deps.log('info', 'runner registered', {
     runner: runner.id,
     session: session.id,
@@ -168,7 +178,7 @@ async function documentOf(
   })
 }
 
-function store(
+async function store(
   deps: RunnersDeps,
   input: {
     transport: string
@@ -181,7 +191,7 @@ function store(
     allowance: { key: Bytes }
     at: UnixMs
   },
-): void {
+): Promise<void> {
   const { request, keyset, runner, session, at } = input
   const { model, capacity, challenge } = request.registration
   const rows = {
@@ -214,8 +224,9 @@ function store(
       capabilities: model.capabilities === undefined ? null : JSON.stringify(model.capabilities),
     },
   }
-  deps.store.register(rows)
-  const load = deps.directory.find(runner.id)?.load ?? newLoad(at, deps.store.findScore(runner.id))
+  await deps.store.register(rows)
+  const score = await deps.store.findScore(runner.id)
+  const load = deps.directory.find(runner.id)?.load ?? newLoad(at, score)
   load.seen = at
   load.score = reopened(load.score)
   load.capacity = capacity

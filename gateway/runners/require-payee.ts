@@ -8,8 +8,8 @@ import type { RunnerRow } from './runner-store.ts'
 const CHANGE_MS = 24 * 3_600_000
 
 /** A host is paid at wallets whose owner has shown that it controls them (H2). @throws ApiError */
-export function requireProvenPayee(deps: RunnersDeps, payee: TonAddress): void {
-  if (!deps.requiresHostProof || deps.payees.provenAt(payee) !== undefined) return
+export async function requireProvenPayee(deps: RunnersDeps, payee: TonAddress): Promise<void> {
+  if (!deps.requiresHostProof || (await deps.payees.provenAt(payee)) !== undefined) return
   throw new ApiError(
     'wallet_unproven',
     'The wallet has not shown who controls it: cocoon wallet prove --gateway URL, once',
@@ -18,14 +18,14 @@ export function requireProvenPayee(deps: RunnersDeps, payee: TonAddress): void {
 }
 
 /** A known machine that names another wallet waits a day, in which it may still go back. @throws ApiError */
-export function requireSettledPayee(
+export async function requireSettledPayee(
   deps: RunnersDeps,
   known: RunnerRow,
   { payee, at }: { readonly payee: TonAddress; readonly at: UnixMs },
-): void {
+): Promise<void> {
   if (!deps.requiresHostProof) return
   if (known.payee !== payee) {
-    const left = deps.payees.wants(known.id, payee, at) + CHANGE_MS - at
+    const left = (await deps.payees.wants(known.id, payee, at)) + CHANGE_MS - at
     if (left > 0) {
       const hours = Math.ceil(left / 3_600_000)
       throw new ApiError('wallet_waiting', `Another wallet is paid from ${hours} hours on`, {
@@ -33,5 +33,5 @@ export function requireSettledPayee(
       })
     }
   }
-  deps.payees.settled(known.id)
+  await deps.payees.settled(known.id)
 }

@@ -1,6 +1,6 @@
 import { eq, gte, lt, sql } from 'drizzle-orm'
 import type { UnixMs } from '#base/brand.ts'
-import type { Store } from '../db/db.ts'
+import type { Answer, Store } from '../db/db.ts'
 import type { RunnerId, TonAddress } from '../db/ids.ts'
 import { runnerFaults, runnerHours, runners } from '../db/schema.ts'
 import { FAULTS, type FaultCode } from './tally.ts'
@@ -27,13 +27,13 @@ export interface HourSums {
 /** How runners did, by the hour: bounded, since hours that are over long ago are dropped. */
 export interface RunnerHours {
   /** Runners that were there after this time: also those that are gone since. */
-  seenSince(at: UnixMs): readonly RunnerId[]
-  add(entries: readonly HourEntry[]): void
+  seenSince(at: UnixMs): Answer<readonly RunnerId[]>
+  add(entries: readonly HourEntry[]): Answer<void>
   /** By runner, from this hour on. */
-  sum(from: number): ReadonlyMap<string, HourSums>
-  dropBefore(hour: number): void
+  sum(from: number): Answer<ReadonlyMap<string, HourSums>>
+  dropBefore(hour: number): Answer<void>
   /** Every runner that pays this address, newest first. */
-  ofHost(payee: TonAddress, limit: number): readonly (typeof runners.$inferSelect)[]
+  ofHost(payee: TonAddress, limit: number): Answer<readonly (typeof runners.$inferSelect)[]>
 }
 
 export function createRunnerHours(store: Store): RunnerHours {

@@ -1,9 +1,9 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import type { UnixMs } from '#base/brand.ts'
-import type { Store } from '../db/db.ts'
+import type { Answer, Store } from '../db/db.ts'
 import type { RunnerId, SessionId } from '../db/ids.ts'
 import { leases, marks, runnerScores, runners, sessions } from '../db/schema.ts'
-import type { LiveRunner, RunnerState } from './live-runner.ts'
+import type { RunnerState } from './live-runner.ts'
 import type { Score } from './score.ts'
 
 export type RunnerRow = typeof runners.$inferSelect
@@ -13,28 +13,34 @@ export type SessionRow = typeof sessions.$inferSelect
 /** Runners, leases and sessions on disk: a restart keeps them all, so that nobody registers anew. */
 export interface RunnerStore {
   /** Runners of any model that share a certified chip or GPU with these. */
-  sharingHardware(ids: readonly string[]): readonly RunnerRow[]
-  findRunner(id: RunnerId): RunnerRow | undefined
+  sharingHardware(ids: readonly string[]): Answer<readonly RunnerRow[]>
+  findRunner(id: RunnerId): Answer<RunnerRow | undefined>
   /** The runner, its session and its lease in one transaction. */
-  register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): void
+  register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): Answer<void>
   /** Every runner with a lease and the session that it is under. */
-  leased(): readonly { runner: RunnerRow; lease: LeaseRow; session: SessionRow }[]
+  leased(): Answer<readonly { runner: RunnerRow; lease: LeaseRow; session: SessionRow }[]>
   /** Runners of a model with their leases. */
-  leasesOf(model: string): readonly { runner: RunnerRow; lease: LeaseRow }[]
+  leasesOf(model: string): Answer<readonly { runner: RunnerRow; lease: LeaseRow }[]>
   /** @returns false when the sequence was used: a replay */
-  advance(id: RunnerId, sequence: number, seen: UnixMs): boolean
-  setState(id: RunnerId, state: RunnerState): boolean
-  findSession(id: SessionId): SessionRow | undefined
-  findKeyset(runner: RunnerId, keysetDigest: string): string | undefined
+  advance(id: RunnerId, sequence: number, seen: UnixMs): Answer<boolean>
+  setState(id: RunnerId, state: RunnerState): Answer<boolean>
+  findSession(id: SessionId): Answer<SessionRow | undefined>
+  findKeyset(runner: RunnerId, keysetDigest: string): Answer<string | undefined>
   /** Past ones too: whoever holds an old receipt looks here. */
-  sessionsOfKeyset(keysetDigest: string, limit: number): readonly SessionRow[]
-  noteAppraisal(id: SessionId, at: UnixMs, collateral: string): void
+  sessionsOfKeyset(keysetDigest: string, limit: number): Answer<readonly SessionRow[]>
+  noteAppraisal(id: SessionId, at: UnixMs, collateral: string): Answer<void>
   /** A later appraisal refused it: for good. @param check the failed check's name */
-  cutSession(id: SessionId, check: string): void
-  endLease(runner: RunnerId): void
-  findScore(runner: RunnerId): Score | undefined
-  saveScores(runners: readonly Pick<LiveRunner, 'id' | 'load'>[]): void
-  registryFloor: { get(): number; put(version: number): void }
+  cutSession(id: SessionId, check: string): Answer<void>
+  endLease(runner: RunnerId): Answer<void>
+  findScore(runner: RunnerId): Answer<Score | undefined>
+  saveScores(runners: readonly ScoredRunner[]): Answer<void>
+  registryFloor: { get(): Answer<number>; put(version: number): Answer<void> }
+}
+
+/** What this gateway saw of a runner. */
+export interface ScoredRunner {
+  readonly id: RunnerId
+  readonly score: Score
 }
 
 const REGISTRY_MARK = 'registry_version'
@@ -116,8 +122,8 @@ export function createRunnerStore(store: Store): RunnerStore {
     saveScores(scored) {
       if (scored.length === 0) return
       store.transaction(() => {
-        for (const { id, load } of scored) {
-          const columns = columnsOf(load.score)
+        for (const { id, score } of scored) {
+          const columns = columnsOf(score)
           db.insert(runnerScores)
             .values({ runner: id, ...columns })
             .onConflictDoUpdate({ target: runnerScores.runner, set: columns })

@@ -56,79 +56,79 @@ function openWatch() {
       now += seconds
     },
     /** Time passes and the gateway looks on. @param beats whether the runner is heard of */
-    pass(seconds: number, beats = true) {
+    async pass(seconds: number, beats = true) {
       for (let i = 0; i < seconds; i += LOOK) {
         now += LOOK
         if (beats) runner.load.seen = clock()
-        records.watch()
+        await records.watch()
       }
     },
   }
 }
 
-test('a runner that is heard of is up, one that is not is down after three missed heartbeats', () => {
+test('a runner that is heard of is up, one that is not is down after three missed heartbeats', async () => {
   const watch = openWatch()
-  watch.pass(600)
-  watch.pass(600, false)
-  const { day } = watch.records.of(ID)
+  await watch.pass(600)
+  await watch.pass(600, false)
+  const { day } = await watch.records.of(ID)
   expect(day).toMatchObject({ watched: 1_200, up: 660 })
-  expect(watch.records.of(ID).week).toEqual(day)
+  expect((await watch.records.of(ID)).week).toEqual(day)
 })
 
-test('an hour of the gateway’s own absence counts for nobody', () => {
+test('an hour of the gateway’s own absence counts for nobody', async () => {
   const watch = openWatch()
-  watch.pass(600)
+  await watch.pass(600)
   watch.sleep(HOUR)
-  watch.pass(600)
-  const { watched, up } = watch.records.of(ID).day
+  await watch.pass(600)
+  const { watched, up } = (await watch.records.of(ID)).day
   expect(watched).toBe(1_200 - LOOK)
   expect(up).toBe(watched)
 })
 
-test('a gateway that has just started calls nobody down', () => {
+test('a gateway that has just started calls nobody down', async () => {
   const watch = openWatch()
-  watch.pass(600)
+  await watch.pass(600)
   watch.sleep(HOUR)
   watch.restart()
-  watch.pass(60, false)
-  expect(watch.records.of(ID).day).toMatchObject({ watched: 600, up: 600 })
-  watch.pass(60, false)
+  await watch.pass(60, false)
+  expect((await watch.records.of(ID)).day).toMatchObject({ watched: 600, up: 600 })
+  await watch.pass(60, false)
   watch.sleep(15)
-  expect(watch.records.of(ID).day).toMatchObject({ watched: 660, up: 600 })
+  expect((await watch.records.of(ID)).day).toMatchObject({ watched: 660, up: 600 })
 })
 
-test('a runner that left is down for a week, and is then forgotten', () => {
+test('a runner that left is down for a week, and is then forgotten', async () => {
   const watch = openWatch()
-  watch.pass(600)
+  await watch.pass(600)
   watch.directory.remove(ID)
-  watch.pass(HOUR)
-  expect(watch.records.of(ID).day).toMatchObject({ watched: 600 + HOUR, up: 600 })
-  expect(watch.records.ofHost(PAYEE)).toMatchObject([{ id: ID, model: 'a/model' }])
+  await watch.pass(HOUR)
+  expect((await watch.records.of(ID)).day).toMatchObject({ watched: 600 + HOUR, up: 600 })
+  expect(await watch.records.ofHost(PAYEE)).toMatchObject([{ id: ID, model: 'a/model' }])
   watch.sleep(8 * 24 * HOUR)
-  watch.pass(LOOK)
-  expect(watch.records.of(ID).week).toEqual({ watched: 0, up: 0, answered: 0, faults: {} })
+  await watch.pass(LOOK)
+  expect((await watch.records.of(ID)).week).toEqual({ watched: 0, up: 0, answered: 0, faults: {} })
 })
 
-test('one that the operator drained is up, one whose engine is away is not', () => {
+test('one that the operator drained is up, one whose engine is away is not', async () => {
   const watch = openWatch()
   watch.directory.setState(ID, 'drained')
-  watch.pass(600)
-  expect(watch.records.of(ID).day).toMatchObject({ watched: 600, up: 600 })
+  await watch.pass(600)
+  expect((await watch.records.of(ID)).day).toMatchObject({ watched: 600, up: 600 })
   watch.runner.load.capacity = 0
-  watch.pass(600)
-  expect(watch.records.of(ID).day).toMatchObject({ watched: 1_200, up: 600 })
+  await watch.pass(600)
+  expect((await watch.records.of(ID)).day).toMatchObject({ watched: 1_200, up: 600 })
 })
 
-test('requests are counted once, by what became of them', () => {
+test('requests are counted once, by what became of them', async () => {
   const watch = openWatch()
   watch.runner.load.tally.answered += 3
   countFault(watch.runner.load.tally, 'timeout')
   countFault(watch.runner.load.tally, 'timeout')
   countFault(watch.runner.load.tally, 'receipt_refused')
-  watch.pass(60)
+  await watch.pass(60)
   countFault(watch.runner.load.tally, 'timeout')
-  watch.pass(HOUR)
-  const { answered, faults } = watch.records.of(ID).day
+  await watch.pass(HOUR)
+  const { answered, faults } = (await watch.records.of(ID)).day
   expect(answered).toBe(3)
   expect(faults).toEqual({ timeout: 3, receipt_refused: 1 })
 })

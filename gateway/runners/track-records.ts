@@ -32,9 +32,9 @@ export interface HostRunner {
 
 export interface TrackRecords {
   /** Writes down what was seen since the last call. */
-  watch(): void
-  of(runner: RunnerId): TrackRecord
-  ofHost(payee: TonAddress): readonly HostRunner[]
+  watch(): Promise<void>
+  of(runner: RunnerId): Promise<TrackRecord>
+  ofHost(payee: TonAddress): Promise<readonly HostRunner[]>
   /** Whether requests are counted here too, or made elsewhere and unknown. */
   readonly countsRequests: boolean
 }
@@ -58,43 +58,46 @@ export function createTrackRecords(deps: {
   let sums: { readonly at: number; readonly day: Sums; readonly week: Sums } | undefined
 
   const hourNow = (): number => Math.floor(toSeconds(clock()) / HOUR_SECONDS)
-  const read = () => {
+  const read = async () => {
     if (sums === undefined || clock() - sums.at >= FRESH_MS) {
       const hour = hourNow()
       sums = {
         at: clock(),
-        day: hours.sum(hour - DAY_HOURS + 1),
-        week: hours.sum(hour - WEEK_HOURS + 1),
+        day: await hours.sum(hour - DAY_HOURS + 1),
+        week: await hours.sum(hour - WEEK_HOURS + 1),
       }
     }
     return sums
   }
-  const of = (runner: RunnerId): TrackRecord => {
-    const { day, week } = read()
+  const of = async (runner: RunnerId): Promise<TrackRecord> => {
+    const { day, week } = await read()
     return { day: day.get(runner) ?? NOTHING, week: week.get(runner) ?? NOTHING }
   }
   return {
     countsRequests,
     of,
-    watch() {
+    async watch() {
       const now = toSeconds(clock())
       const since = now - looked > MAX_GAP_SECONDS ? now : looked
       looked = now
       // Right after its own start the gateway has not heard of everybody: nobody is down yet.
       const judges = clock() - started > MISSED_MS
-      const known = hours.seenSince(unixMs(clock() - WEEK_HOURS * HOUR_SECONDS * 1000))
-      hours.add(known.flatMap((id) => entriesOf(directory.find(id), { id, since, now, judges })))
+      const known = await hours.seenSince(unixMs(clock() - WEEK_HOURS * HOUR_SECONDS * 1000))
+      await hours.add(
+        known.flatMap((id) => entriesOf(directory.find(id), { id, since, now, judges })),
+      )
       const oldest = hourNow() - WEEK_HOURS
-      if (oldest > dropped) hours.dropBefore(oldest)
+      if (oldest > dropped) await hours.dropBefore(oldest)
       dropped = oldest
     },
-    ofHost: (payee) =>
-      hours.ofHost(payee, MAX_HOST_RUNNERS).map(({ id, model, seen }) => ({
-        id,
-        model,
-        seen: toSeconds(seen),
-        record: of(id),
-      })),
+    async ofHost(payee) {
+      const rows = await hours.ofHost(payee, MAX_HOST_RUNNERS)
+      return Promise.all(
+        rows.map(async ({ id, model, seen }) => {
+          return { id, model, seen: toSeconds(seen), record: await of(id) }
+        }),
+      )
+    },
   }
 }
 

@@ -155,7 +155,7 @@ export function marketObject(host: WorkerHost) {
 
     async view(model: string): Promise<MarketView> {
       const { directory, store } = this.#runners
-      const runners = store.leasesOf(model).flatMap((leased) => {
+      const runners = (await store.leasesOf(model)).flatMap((leased) => {
         const live = directory.find(leased.runner.id)
         if (live === undefined) return []
         return [{ ...leased, standing: live.standing, seen: live.load.seen }]
