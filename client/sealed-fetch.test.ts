@@ -49,7 +49,8 @@ describe('what a program must not do is thrown, and nothing is sent', () => {
 describe('what cannot be sealed is refused, and nothing is sent in the clear', () => {
   test.each([
     ['POST', '/v1/files', 'unsealable'],
-    ['POST', '/v1/audio/transcriptions', 'unsealable'],
+    ['POST', '/v1/audio/speech', 'unsealable'],
+    ['POST', '/v1/audio/transcriptions', 'bad_request_body'],
     ['POST', '/v1/chat/completions?debug=1', 'unsealable'],
     ['DELETE', '/v1/keys/1', 'unsealable'],
     ['PUT', '/v1/chat/completions', 'unsealable'],

@@ -1,5 +1,6 @@
 import { CodedError } from '#base/coded-error.ts'
 import type { Nano } from '#base/nano.ts'
+import type { Modality } from '#protocol'
 import { PROGRAMS, type ProgramName } from './engine/managed/programs.ts'
 import { parseScript } from './engine/scripted.ts'
 import type { Settings, SettingValues } from './settings.ts'
@@ -43,6 +44,8 @@ export interface ModelConfig {
   /** Undefined takes the context length. */
   readonly maxOutputTokens: number | undefined
   readonly priceCoefficientBps: number
+  /** What the model takes, where its engine does not tell. */
+  readonly inputModalities: readonly Modality[]
 }
 
 export type EngineConfig =
@@ -118,6 +121,7 @@ export function readRunnerConfig({ image, host }: SettingSources): RunnerConfig 
       contextLength: values.CONTEXT_LENGTH,
       maxOutputTokens: values.MAX_OUTPUT_TOKENS,
       priceCoefficientBps: values.PRICE_COEFFICIENT_BPS,
+      inputModalities: values.INPUT_MODALITIES,
     },
     engine,
     capacity: values.CAPACITY,

@@ -29,6 +29,12 @@ export function oneOf<const T extends string>(...choices: readonly T[]) {
   })
 }
 
+/** Some of the choices, separated by commas, each once. */
+export function someOf<const T extends string>(...choices: readonly T[]) {
+  return (text: string): readonly T[] =>
+    [...new Set(text.split(',').map((name) => name.trim()))].map((name) => oneOf(...choices)(name))
+}
+
 export function matching(pattern: RegExp, rule: string): (text: string) => string {
   return (text) => {
     if (!pattern.test(text)) throw new RangeError(rule)

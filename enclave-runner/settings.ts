@@ -1,3 +1,4 @@
+import { MODALITIES } from '#protocol'
 import {
   engineUrl,
   integer,
@@ -9,6 +10,7 @@ import {
   origins,
   originUrl,
   required,
+  someOf,
   tons,
 } from './setting-parsers.ts'
 
@@ -190,6 +192,13 @@ export const SETTINGS = {
     fallback: undefined,
     host: false,
     parse: optional(integer(1, 100_000_000)),
+  }),
+  INPUT_MODALITIES: setting({
+    flag: 'input-modalities',
+    help: 'what the model takes where its engine does not tell: text,image,audio,video,file',
+    fallback: 'text',
+    host: false,
+    parse: required(someOf(...MODALITIES)),
   }),
   PRICE_COEFFICIENT_BPS: setting({
     flag: 'price-coefficient-bps',

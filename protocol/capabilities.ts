@@ -7,6 +7,8 @@ export const ENDPOINTS = [
   '/v1/embeddings',
   '/v1/responses',
   '/v1/messages',
+  '/v1/messages/count_tokens',
+  '/v1/audio/transcriptions',
 ] as const
 
 /** Names of chat requests' members as model lists of this field use them; `structured_outputs`: JSON schemas hold. */
@@ -34,7 +36,9 @@ const PARAMETERS = [
   'reasoning',
 ] as const
 
-const MODALITIES = ['text', 'image', 'audio', 'video', 'file'] as const
+export const MODALITIES = ['text', 'image', 'audio', 'video', 'file'] as const
+
+export type Modality = (typeof MODALITIES)[number]
 
 /** What a runner says that its model does. Closed lists: what stands in a model list is no peer's free text. */
 export const parseCapabilities = exact({

@@ -20,7 +20,13 @@ export {
 } from './account.ts'
 export { type Allowance, MAX_ATTEMPT, openAllowance, sealAllowance } from './allowance.ts'
 export { allowanceKeyFromEnc, openAllowanceContext } from './allowance-key.ts'
-export { type Capabilities, ENDPOINTS, parseCapabilities } from './capabilities.ts'
+export {
+  type Capabilities,
+  ENDPOINTS,
+  MODALITIES,
+  type Modality,
+  parseCapabilities,
+} from './capabilities.ts'
 export { costOf, type Prices, type TokenCounts } from './cost.ts'
 export type {
   Aead,
@@ -53,6 +59,7 @@ export {
   ProtocolError,
   type ProtocolErrorCode,
 } from './errors.ts'
+export { type FormPart, parseForm } from './form.ts'
 export { FrameDecoder, MAX_FRAME_BYTES } from './frame.ts'
 export {
   decodeHead,
@@ -193,6 +200,13 @@ export {
   requestDigests,
   Transcript,
 } from './transcript.ts'
+export {
+  audioTokens,
+  parseTranscription,
+  type Transcription,
+  type TranscriptionBound,
+  transcriptionBound,
+} from './transcription.ts'
 export {
   MAX_TUNNEL_PROOF_BYTES,
   parseTunnelProof,

@@ -4,6 +4,7 @@ import {
   PACE,
   ProtocolError,
   parseServingConstraints,
+  parseTranscription,
   type ServingConstraints,
 } from '#protocol'
 import { ClientError } from '../errors.ts'
@@ -15,6 +16,8 @@ const ENDPOINTS = {
   '/v1/embeddings': [],
   '/v1/responses': ['max_output_tokens'],
   '/v1/messages': ['max_tokens'],
+  '/v1/messages/count_tokens': [],
+  '/v1/audio/transcriptions': [],
 } as const satisfies Record<string, readonly string[]>
 
 export type SealedPath = keyof typeof ENDPOINTS
@@ -66,6 +69,7 @@ export function readAsk(
   if (bytes.length > MAX_BODY_BYTES) {
     throw new ClientError('request_too_large', `A body takes at most ${MAX_BODY_BYTES} bytes`)
   }
+  if (path === '/v1/audio/transcriptions') return readRecording(path, bytes)
   const body = parseBody(bytes)
   const { model } = body
   if (typeof model !== 'string' || !MODEL.test(model)) {
@@ -84,9 +88,35 @@ export function readAsk(
         ? bytes
         : utf8(JSON.stringify({ ...paced, ...(own?.body ?? body) })),
     maxTokens: maxTokens(path, body, choices),
-    promptBound: (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body, 0)) * choices,
+    promptBound:
+      path === '/v1/messages/count_tokens'
+        ? 0
+        : (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body, 0)) * choices,
     affinity: own?.key,
     constraints: readConstraints(body),
+  }
+}
+
+/** A form stays as it is: it has neither a cache key nor a `provider` that this client would judge. */
+function readRecording(path: SealedPath, body: Bytes): Ask {
+  try {
+    const { model, stream, fields, bound } = parseTranscription(body)
+    if ([...fields.keys()].some((name) => name.startsWith('provider'))) {
+      throw new ClientError('bad_request_body', 'A sealed form takes no provider')
+    }
+    return {
+      path,
+      model,
+      stream,
+      body,
+      maxTokens: bound.completionTokens,
+      promptBound: bound.promptTokens,
+      affinity: undefined,
+      constraints: parseServingConstraints(undefined),
+    }
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    throw new ClientError('bad_request_body', cause.message, { cause })
   }
 }
 
@@ -121,7 +151,7 @@ function ownCacheKey(body: Body, secret: MacKey): { key: string; body: Body } | 
 }
 
 function maxTokens(path: SealedPath, body: Body, choices: number): number | undefined {
-  if (path === '/v1/embeddings') return 0
+  if (path === '/v1/embeddings' || path === '/v1/messages/count_tokens') return 0
   const names: readonly string[] = ENDPOINTS[path]
   const found = names.map((name) => body[name]).find((value) => (value ?? null) !== null)
   const valid = typeof found === 'number' && Number.isSafeInteger(found) && found > 0

@@ -216,6 +216,7 @@ function runnerConfig(
       contextLength: undefined,
       maxOutputTokens: undefined,
       priceCoefficientBps: 10_000,
+      inputModalities: ['text'],
     },
     engine: serves.engine,
     capacity,

@@ -1,7 +1,10 @@
 import type { Json } from '#base/jcs.ts'
-import type { Capabilities, ENDPOINTS } from '#protocol'
+import type { Capabilities, ENDPOINTS, FormPart } from '#protocol'
 
 export type Endpoint = (typeof ENDPOINTS)[number]
+
+/** An endpoint that an engine answers; a prompt is counted without an answer. */
+export type Answered = Exclude<Endpoint, '/v1/messages/count_tokens'>
 
 /** A parsed request body. Its values are the caller's: every reader narrows what it takes. */
 export type JsonObject = { readonly [key: string]: Json }
@@ -44,12 +47,20 @@ export type EngineEvent =
 export type FinishReason = 'stop' | 'length'
 
 export interface EngineRequest {
-  readonly endpoint: Endpoint
-  /** The body with `max_tokens` already clamped to the allowance. */
+  readonly endpoint: Answered
+  /** The body with `max_tokens` already clamped to the allowance; of a form, its fields. */
   readonly body: JsonObject
+  /** The form's recording, where the endpoint takes one. */
+  readonly file?: Recording | undefined
   readonly stream: boolean
   /** Aborting stops generation before the next token and ends the iteration. */
   readonly signal: AbortSignal
+}
+
+/** What is to be transcribed. */
+export interface Recording extends FormPart {
+  /** Most prompt tokens that it can be. */
+  readonly bound: number
 }
 
 /** A number of prompt tokens, or a bound that it cannot exceed when there is no tokenizer to ask. */
@@ -65,7 +76,7 @@ export type Features = Pick<Capabilities, 'supported_parameters' | 'input_modali
 export interface Engine {
   /** Said in `system_fingerprint`-like places and logs; a demonstration says so here. */
   readonly fingerprint: string
-  /** What it serves itself; more can be said to it by translation. */
+  /** What it serves itself; more can be said to it by translation. With `count_tokens` its prompt counts are exact. */
   readonly endpoints: ReadonlySet<Endpoint>
   readonly features: Features
   /** Most tokens of prompt and answer together. */

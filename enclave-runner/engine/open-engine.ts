@@ -56,6 +56,7 @@ const OPENERS: Openers = {
         model: model.id,
         capacity,
         contextLength: model.contextLength,
+        inputModalities: model.inputModalities,
         confined,
         timeouts: TIMEOUTS,
       },
@@ -70,6 +71,7 @@ const OPENERS: Openers = {
       engineModel,
       publicModel: model.id,
       contextLength: model.contextLength,
+      inputModalities: model.inputModalities,
       timeouts: TIMEOUTS,
       random,
     })

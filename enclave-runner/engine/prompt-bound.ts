@@ -4,8 +4,8 @@ import { isList, isObject } from './fields.ts'
 
 /** Chat templates add a preamble of their own, such as a default system prompt. */
 const TEMPLATE_TOKENS = 64
-/** Most tokens that one picture becomes in current vision models at their default settings. */
-const IMAGE_TOKENS = 16_384
+/** Most tokens that one picture or recording becomes in current models at their default settings. */
+export const MEDIA_TOKENS = 16_384
 const MAX_DEPTH = 64
 
 /**
@@ -15,23 +15,26 @@ const MAX_DEPTH = 64
  * @param bodyBytes UTF-8 bytes of the request's JSON
  */
 export function promptBound(body: JsonObject, bodyBytes: number): number {
-  const parts = PARENTS.reduce((sum, name) => sum + countImages(body[name] ?? null, 0), 0)
-  return TEMPLATE_TOKENS + bodyBytes + IMAGE_TOKENS * parts
+  return TEMPLATE_TOKENS + bodyBytes + MEDIA_TOKENS * countMedia(body)
+}
+
+/** Pictures and recordings in a request. */
+export function countMedia(body: JsonObject): number {
+  return PARENTS.reduce((sum, name) => sum + countIn(body[name] ?? null, 0), 0)
 }
 
 /** Members under which the APIs put content parts. */
 const PARENTS = ['messages', 'input', 'content', 'output'] as const
 const IMAGES: ReadonlySet<unknown> = new Set(['input_image', 'image'])
 
-function countImages(value: Json, depth: number): number {
+function countIn(value: Json, depth: number): number {
   if (depth > MAX_DEPTH || value === null || typeof value !== 'object') return 0
-  if (isList(value))
-    return value.reduce<number>((sum, item) => sum + countImages(item, depth + 1), 0)
+  if (isList(value)) return value.reduce<number>((sum, item) => sum + countIn(item, depth + 1), 0)
   if (!isObject(value)) return 0
   const isOne =
     value['image_url'] !== undefined ||
     value['input_audio'] !== undefined ||
     IMAGES.has(value['type'])
-  const inner = PARENTS.reduce((sum, name) => sum + countImages(value[name] ?? null, depth + 1), 0)
+  const inner = PARENTS.reduce((sum, name) => sum + countIn(value[name] ?? null, depth + 1), 0)
   return (isOne ? 1 : 0) + inner
 }

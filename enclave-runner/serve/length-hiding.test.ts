@@ -35,7 +35,7 @@ const engine = createServer(async (request, response) => {
     response.end('{"data":[{"id":"m","owned_by":"x","max_model_len":100000}]}')
     return
   }
-  if (request.method === 'GET') {
+  if (request.url !== '/v1/chat/completions') {
     response.writeHead(404).end()
     return
   }

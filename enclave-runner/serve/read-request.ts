@@ -3,17 +3,19 @@ import type { Json } from '#base/jcs.ts'
 import { type Allowance, ENDPOINTS, PACE } from '#protocol'
 import type { AnswerWriter } from '../engine/dialects/dialect.ts'
 import { openDialect } from '../engine/dialects/open-dialect.ts'
-import type { Endpoint, Engine, JsonObject } from '../engine/engine.ts'
+import type { Answered, Engine, JsonObject, Recording } from '../engine/engine.ts'
 import { booleanField, integerField, isList, isObject } from '../engine/fields.ts'
 import { promptBound } from '../engine/prompt-bound.ts'
+import { readRecording } from './read-recording.ts'
 import { ServeError } from './serve-error.ts'
 
 /** A request that may go to the engine: within its allowance and the runner's rules. */
 export interface AcceptedRequest {
   /** Where the engine is asked. */
-  readonly endpoint: Endpoint
+  readonly endpoint: Answered
   /** What it is asked: the caller's body, translated if need be, the answer's length clamped to the allowance. */
   readonly body: JsonObject
+  readonly file: Recording | undefined
   readonly stream: boolean
   /** Milliseconds between the frames of a stream at a fixed rate. */
   readonly paceMs: number | undefined
@@ -47,14 +49,14 @@ const COMPLETION_DEFAULT_TOKENS = 16
  * @throws ServeError, EngineError
  */
 export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequest> {
-  const path = knownEndpoint(input)
-  const { asked, bytes, paceMs } = parseBody(input.plaintext)
-  const named: JsonObject = { ...asked, model: modelOf(asked, input) }
+  const path = answeredEndpoint(input)
+  if (path === '/v1/audio/transcriptions') return readRecording(input)
+  const { named, bytes, paceMs } = readJsonRequest(input)
   const stream = booleanField(named, 'stream') ?? false
   const dialect = openDialect(path, named, input.engine)
   if (dialect === undefined) throw unserved(path)
   const { endpoint, body, writer } = dialect
-  for (const member of WITH_CONTENT) refuseRemoteUrls(body[member] ?? null, 0)
+  refuseRemoteContent(body)
   const choices = countChoices(endpoint, body)
   const bound = promptBound(body, bytes)
   const promptTokens = await countIfNeeded(input, endpoint, body, bound, choices)
@@ -62,19 +64,28 @@ export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequ
     endpoint === '/v1/embeddings'
       ? body
       : await limitAnswer(input, endpoint, body, promptTokens ?? bound, choices)
-  return { endpoint, body: limited, stream, writer, promptTokens, paceMs }
+  return { endpoint, body: limited, file: undefined, stream, writer, promptTokens, paceMs }
+}
+
+/** A body of JSON under the runner's model, which the engine may see. @throws ServeError, EngineError */
+export function readJsonRequest(
+  input: ReadRequestInput,
+): Omit<ReadBody, 'asked'> & { readonly named: JsonObject } {
+  const { asked, bytes, paceMs } = parseBody(input.plaintext)
+  checkModel(asked['model'], input)
+  return { named: { ...asked, model: input.model }, bytes, paceMs }
 }
 
 /** Members that hold what the engine would fetch if it were told to. */
 const WITH_CONTENT = ['messages', 'input', 'system'] as const
 
-function knownEndpoint({ path }: ReadRequestInput): Endpoint {
+function answeredEndpoint({ path }: ReadRequestInput): Answered {
   const endpoint = ENDPOINTS.find((name) => name === path)
-  if (endpoint === undefined) throw unserved(path)
+  if (endpoint === undefined || endpoint === '/v1/messages/count_tokens') throw unserved(path)
   return endpoint
 }
 
-function unserved(path: string): ServeError {
+export function unserved(path: string): ServeError {
   return new ServeError('unsupported_endpoint', `this model does not serve POST ${path}`)
 }
 
@@ -85,12 +96,19 @@ interface ReadBody {
   readonly paceMs: number | undefined
 }
 
-function parseBody(plaintext: Uint8Array): ReadBody {
+/** Bodies are padded with spaces. @see protocol/SPEC.md section 3.4 */
+export function withoutPadding(plaintext: Uint8Array): Uint8Array {
   let bytes = plaintext.length
   while (bytes > 0 && plaintext[bytes - 1] === SPACE) bytes--
+  return plaintext.subarray(0, bytes)
+}
+
+function parseBody(plaintext: Uint8Array): ReadBody {
+  const text = withoutPadding(plaintext)
+  const bytes = text.length
   let asked: unknown
   try {
-    asked = JSON.parse(fromUtf8(plaintext.subarray(0, bytes)))
+    asked = JSON.parse(fromUtf8(text))
   } catch {
     throw new ServeError('invalid_json', 'the request body is not JSON')
   }
@@ -101,11 +119,14 @@ function parseBody(plaintext: Uint8Array): ReadBody {
   return { asked: forEngine, bytes, paceMs }
 }
 
-function modelOf(asked: JsonObject, { model, mustNameModel }: ReadRequestInput): string {
-  if (mustNameModel && asked['model'] !== model) {
-    throw new ServeError('model_not_found', 'this runner does not serve that model', 'model')
-  }
-  return model
+export function checkModel(named: Json | undefined, input: ReadRequestInput): void {
+  if (!input.mustNameModel || named === input.model) return
+  throw new ServeError('model_not_found', 'this runner does not serve that model', 'model')
+}
+
+/** @throws ServeError `remote_url` for a body as the engine would get it */
+export function refuseRemoteContent(body: JsonObject): void {
+  for (const member of WITH_CONTENT) refuseRemoteUrls(body[member] ?? null, 0)
 }
 
 /** Any member that ends in `_url` must hold a `data:` URL: the enclave fetches nothing. */
@@ -129,7 +150,7 @@ function requireDataUrl(url: Json | undefined, key: string): void {
 }
 
 /** Answers that one request makes: `n` (or a hidden `best_of`) for each prompt. */
-function countChoices(endpoint: Endpoint, body: JsonObject): number {
+function countChoices(endpoint: Answered, body: JsonObject): number {
   if (endpoint === '/v1/embeddings') return 1
   const n = integerField(body, 'n', 1, MAX_CHOICES) ?? 1
   const bestOf = integerField(body, 'best_of', 1, MAX_CHOICES) ?? 1
@@ -141,13 +162,16 @@ function countChoices(endpoint: Endpoint, body: JsonObject): number {
 /** Bytes are a bound that costs nothing; only a request beyond it is counted by the tokenizer. */
 async function countIfNeeded(
   { allowance, engine }: ReadRequestInput,
-  endpoint: Endpoint,
+  endpoint: Answered,
   body: JsonObject,
   bound: number,
   choices: number,
 ): Promise<number | undefined> {
   const most = allowance.max_prompt_tokens
   if (bound * choices <= most) return undefined
+  // Of an allowance for the whole context the engine itself refuses what does not fit.
+  const isWhole = endpoint !== '/v1/embeddings' && most >= engine.contextLength * choices
+  if (isWhole) return undefined
   const { tokens, exact } = await engine.countPrompt(endpoint, body)
   if (tokens * choices <= most) return exact ? tokens : undefined
   throw new ServeError(
@@ -159,7 +183,7 @@ async function countIfNeeded(
 
 async function limitAnswer(
   { allowance, engine }: ReadRequestInput,
-  endpoint: Endpoint,
+  endpoint: Answered,
   body: JsonObject,
   prompt: number,
   choices: number,
@@ -189,7 +213,7 @@ async function limitAnswer(
 }
 
 /** The member that bounds an answer. */
-function limitField(endpoint: Endpoint, body: JsonObject): string {
+function limitField(endpoint: Answered, body: JsonObject): string {
   if (endpoint === '/v1/responses') return 'max_output_tokens'
   const isNew = (body['max_completion_tokens'] ?? undefined) !== undefined
   return isNew ? 'max_completion_tokens' : 'max_tokens'

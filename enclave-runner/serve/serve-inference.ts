@@ -8,13 +8,14 @@ import type { AdmitDeps } from './admit.ts'
 import { checkHeaders, openBody } from './admit.ts'
 import { answerJson } from './answer-json.ts'
 import { answerStream } from './answer-stream.ts'
+import { countTokens } from './count-tokens.ts'
 import type { Exchange, ExchangeDeps, Run } from './exchange.ts'
 import { createExchange } from './exchange.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import type { Meter } from './meter.ts'
 import { billed, createMeter } from './meter.ts'
 import { readBody } from './read-body.ts'
-import type { AcceptedRequest } from './read-request.ts'
+import type { AcceptedRequest, ReadRequestInput } from './read-request.ts'
 import { readRequest } from './read-request.ts'
 import { errorAnswer } from './serve-error.ts'
 import { billable, chatId, countDuePrompt } from './settle.ts'
@@ -47,16 +48,18 @@ export async function serveInference(
 
 async function answer(deps: InferenceDeps, exchange: Exchange): Promise<StopReason> {
   const { ticket, opened } = exchange
+  const input: ReadRequestInput = {
+    path: ticket.path,
+    plaintext: opened.plaintext,
+    model: deps.model,
+    mustNameModel: opened.kind === 'ehbp',
+    allowance: ticket.allowance,
+    engine: deps.engine,
+  }
   let accepted: AcceptedRequest
   try {
-    accepted = await readRequest({
-      path: ticket.path,
-      plaintext: opened.plaintext,
-      model: deps.model,
-      mustNameModel: opened.kind === 'ehbp',
-      allowance: ticket.allowance,
-      engine: deps.engine,
-    })
+    if (ticket.path === COUNT) return answerCount(exchange, await countTokens(input))
+    accepted = await readRequest(input)
   } catch (error) {
     return fail(exchange, error, NO_USAGE)
   }
@@ -71,6 +74,13 @@ async function answer(deps: InferenceDeps, exchange: Exchange): Promise<StopReas
   }
 }
 
+const COUNT = '/v1/messages/count_tokens'
+
+function answerCount(exchange: Exchange, count: JsonObject): StopReason {
+  answerJson(exchange, 200, count, { usage: NO_USAGE, ending: 'normal', chatId: undefined })
+  return 'normal'
+}
+
 /** The first event tells whether the engine took the request: until then a failure has its own status. */
 async function runEngine(
   engine: Engine,
@@ -78,9 +88,9 @@ async function runEngine(
   accepted: AcceptedRequest,
   meter: Meter,
 ): Promise<StopReason> {
-  const { endpoint, body, stream, writer, paceMs } = accepted
+  const { endpoint, body, file, stream, writer, paceMs } = accepted
   const { signal } = exchange.run
-  const iterator = engine.run({ endpoint, body, stream, signal })[Symbol.asyncIterator]()
+  const iterator = engine.run({ endpoint, body, file, stream, signal })[Symbol.asyncIterator]()
   const first = await iterator.next()
   if (first.done === true) throw new EngineError('engine_failed', 'the engine gave no answer')
   meter.see(first.value)

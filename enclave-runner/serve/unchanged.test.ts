@@ -24,6 +24,11 @@ const engine = createServer(async (request, response) => {
     response.end('{"data":[{"id":"inner","owned_by":"x","max_model_len":1000000}]}')
     return
   }
+  // What a runner tries at its start.
+  if (request.url === '/tokenize' || request.url === '/v1/audio/transcriptions') {
+    response.writeHead(404).end()
+    return
+  }
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part)
   asked = JSON.parse(Buffer.concat(parts).toString())

@@ -5,6 +5,8 @@ export const ENDPOINTS = {
   '/v1/embeddings': { limits: [], fallback: 0 },
   '/v1/responses': { limits: ['max_output_tokens'], fallback: undefined },
   '/v1/messages': { limits: ['max_tokens'], fallback: undefined },
+  '/v1/messages/count_tokens': { limits: [], fallback: 0 },
+  '/v1/audio/transcriptions': { limits: [], fallback: 0 },
 } as const satisfies Record<
   string,
   {
@@ -16,6 +18,9 @@ export const ENDPOINTS = {
 >
 
 export type InferencePath = keyof typeof ENDPOINTS
+
+/** Counting is free: nobody needs it for more than the longest contexts. */
+export const MAX_COUNTED_BYTES = 4 * 1024 * 1024
 
 /**
  * The inference path that a request's path means: with or without `/v1`, with or without a trailing slash, since

@@ -20,7 +20,7 @@ export interface OnceRequest {
   readonly id: RequestId
   readonly path: string
   /** The body, where two of the same request are equal; sealed ones never are. */
-  readonly body: Uint8Array | undefined
+  readonly body: readonly Uint8Array[] | undefined
 }
 
 /** What a request took with its `Idempotency-Key`. */
@@ -51,7 +51,7 @@ export async function claimOnce(
   const name = hex(deps.onceKey.mac(utf8(`name\0${account}\0${key}`)))
   const kind = body === undefined ? 'sealed' : 'plain'
   const of = utf8(`request\0${account}\0${kind}\0${path}\0`)
-  const fingerprint = hex(deps.onceKey.mac(of, body ?? new Uint8Array()))
+  const fingerprint = hex(deps.onceKey.mac(of, ...(body ?? [])))
   const expires = unixSeconds(toSeconds(at) + KEY_SECONDS)
   const [claimed] = await deps.ledger.commit([
     { op: 'claim_once', account, name, fingerprint, request: id, expires, at },

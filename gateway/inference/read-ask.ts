@@ -15,6 +15,8 @@ export interface Ask {
   readonly maxTokens: number | undefined
   /** Most prompt tokens of one answer. */
   readonly promptBound: number
+  /** What is asked is read in windows, as recordings are: no context bounds it. */
+  readonly inWindows: boolean
   /** The caller's own, for cache affinity; never leaves the gateway. */
   readonly cacheKey: string | undefined
   readonly preferences: Preferences
@@ -35,7 +37,7 @@ const MAX_DEPTH = 64
 type Body = Readonly<Record<string, unknown>>
 
 /**
- * Reads a plain body. Unknown members are nobody's business here; those that move the price are judged at once.
+ * Reads a plain body of JSON. Unknown members are nobody's business here; those that move the price are judged at once.
  * @param text the body as JSON text; @param bytes its length in bytes, a bound of its tokens
  * @throws ApiError
  */
@@ -48,7 +50,12 @@ export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
     stream: readStream(body),
     choices: countChoices(path, body),
     maxTokens: readMaxTokens(path, body),
-    promptBound: TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body, 0),
+    promptBound:
+      path === '/v1/messages/count_tokens'
+        ? 0
+        : TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body, 0),
+    // Each text of a batch has the context to itself.
+    inWindows: path === '/v1/embeddings',
     cacheKey: typeof cacheKey === 'string' && cacheKey !== '' ? cacheKey : undefined,
     preferences: readPreferences(body['provider']),
     constraints: readConstraints(body['provider']),
@@ -72,7 +79,7 @@ function isObject(value: unknown): value is Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function readConstraints(provider: unknown): ServingConstraints {
+export function readConstraints(provider: unknown): ServingConstraints {
   try {
     return parseServingConstraints(provider)
   } catch (cause) {
@@ -82,7 +89,7 @@ function readConstraints(provider: unknown): ServingConstraints {
 }
 
 /** `model`, and OpenRouter's `models` to fall back to: the answer names the one that made it. */
-function readModels(body: Body): readonly [string, ...string[]] {
+export function readModels(body: Body): readonly [string, ...string[]] {
   const model = body['model'] ?? undefined
   const models = body['models'] ?? []
   if (!Array.isArray(models) || models.length > MAX_MODELS) {
@@ -118,7 +125,7 @@ function readMaxTokens(path: InferencePath, body: Body): number | undefined {
 
 /** `n`, or a hidden `best_of`, for each prompt of a batch. */
 function countChoices(path: InferencePath, body: Body): number {
-  if (path === '/v1/embeddings') return 1
+  if (path === '/v1/embeddings' || path === '/v1/messages/count_tokens') return 1
   const n = integer(body, 'n', 1, MAX_CHOICES) ?? 1
   const bestOf = integer(body, 'best_of', 1, MAX_CHOICES) ?? 1
   const prompt = body['prompt']

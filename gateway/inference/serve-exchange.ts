@@ -16,9 +16,10 @@ import type { LiveRunner } from '../runners/live-runner.ts'
 import type { Trace } from '../telemetry/spans.ts'
 import { assertOrigin } from './allowed.ts'
 import type { InferenceDeps } from './deps.ts'
-import { type InferencePath, inferencePath } from './endpoints.ts'
+import { type InferencePath, inferencePath, MAX_COUNTED_BYTES } from './endpoints.ts'
 import { type Journey, newJourney, timingHeaders } from './journey.ts'
 import { claimOnce } from './once.ts'
+import { formContent } from './read-recording-ask.ts'
 import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
 import type { InferenceRequest } from './request.ts'
 import { servePlain } from './serve-plain.ts'
@@ -117,7 +118,7 @@ function answerError(deps: ExchangeDeps, exchange: Exchange, error: unknown): vo
 /** Clients of Anthropic's Messages read errors of another shape than OpenAI's. */
 function wordsOf({ path, id }: Exchange): ((error: ApiError) => object) | undefined {
   const asked = inferencePath(addressByPath(path)?.path ?? path)
-  return asked === '/v1/messages' ? (error) => anthropicErrorObject(error, id) : undefined
+  return asked?.startsWith('/v1/messages') ? (error) => anthropicErrorObject(error, id) : undefined
 }
 
 async function serveAddress(
@@ -187,7 +188,11 @@ async function serveBody(
     admission = deps.limiter.enter(identity)
     // The limit is the text's: sealed, it may be a little longer.
     const room = runner === undefined ? 0 : SEAL_ROOM_BYTES
-    const body = await readBody(deps.maxBodyBytes + room)
+    const most =
+      path === '/v1/messages/count_tokens'
+        ? Math.min(deps.maxBodyBytes, MAX_COUNTED_BYTES)
+        : deps.maxBodyBytes
+    const body = await readBody(most + room)
     const asked = { client, path, identity, id, body, at, journey, headers, admission }
     outcome = await once(deps, header('idempotency-key'), asked, runner, () =>
       runner === undefined
@@ -227,7 +232,7 @@ async function once(
     account: identity.account,
     id,
     path,
-    body: runner === undefined ? body : undefined,
+    body: runner === undefined ? contentOf(path, body) : undefined,
   }
   const claim = await claimOnce(deps, key, named)
   let outcome = 'refused'
@@ -238,6 +243,10 @@ async function once(
     // A runner's own error has a receipt over nothing: the client may try again.
     await claim.end(outcome === 'failed_sealed')
   }
+}
+
+function contentOf(path: InferencePath, body: Uint8Array): readonly Uint8Array[] {
+  return path === '/v1/audio/transcriptions' ? formContent(body) : [body]
 }
 
 /** A header that was sent once. */

@@ -7,10 +7,11 @@ import { anotherPlace, findPlace, NOBODY, type Place } from './choose-runner.ts'
 import { concludePlain } from './conclude-plain.ts'
 import type { InferenceDeps } from './deps.ts'
 import { type Ask, readAsk } from './read-ask.ts'
+import { readRecordingAsk } from './read-recording-ask.ts'
 import type { InferenceRequest } from './request.ts'
 import { release, reserve } from './reserve.ts'
 import { type PlainTry, type SentTry, sendPlain } from './send-plain.ts'
-import { boundOf } from './terms.ts'
+import { boundOf, holdOf } from './terms.ts'
 
 /** Runners that one request may try before its first byte. */
 const MAX_ATTEMPTS = 3
@@ -26,7 +27,7 @@ const RETRIED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503])
  */
 export async function servePlain(deps: InferenceDeps, request: InferenceRequest): Promise<string> {
   refusePlaintext(deps, request)
-  const asked = readAsk(request.path, textOf(request.body), request.body.length)
+  const asked = readRequest(request)
   const ask = allowedAsk(request.identity, asked)
   const tried = new Set<string>()
   let sent: SentTry | undefined
@@ -55,6 +56,11 @@ function refusePlaintext(deps: InferenceDeps, { identity }: InferenceRequest): v
   if (!deps.takesPlaintext()) {
     throw new ApiError('plaintext_refused', 'This gateway takes sealed requests only')
   }
+}
+
+function readRequest({ path, body }: InferenceRequest): Ask {
+  if (path === '/v1/audio/transcriptions') return readRecordingAsk(path, body)
+  return readAsk(path, textOf(body), body.length)
 }
 
 function textOf(body: Uint8Array): string {
@@ -87,7 +93,7 @@ async function begin(
     const hold = { account, key, request: request.id, attempt: number, terms }
     const available = await reserve(
       deps,
-      { ...hold, amount: bound.cost, at: deps.clock() },
+      { ...hold, amount: holdOf(request.path, bound), at: deps.clock() },
       sent?.number,
     )
     return { ...place, number, bound, available }

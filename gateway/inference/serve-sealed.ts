@@ -1,5 +1,5 @@
 import { toSeconds } from '#base/brand.ts'
-import { type Nano, nano } from '#base/nano.ts'
+import type { Nano } from '#base/nano.ts'
 import {
   type Envelope,
   HEADER,
@@ -22,6 +22,7 @@ import { noteFailure, noteSuccess } from '../runners/score.ts'
 import { countFault, FAULT_OF } from '../runners/tally.ts'
 import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
+import { boundSealed } from './bound-sealed.ts'
 import { queued } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
 import { newLeg, overheadMs, timingHeaders } from './journey.ts'
@@ -29,7 +30,7 @@ import { makeAllowance } from './make-allowance.ts'
 import type { InferenceRequest } from './request.ts'
 import { release, reserve } from './reserve.ts'
 import { servesEndpoint } from './serves-endpoint.ts'
-import { type Bound, boundOf, shortenTo } from './terms.ts'
+import { type Bound, holdOf } from './terms.ts'
 
 /** A body that was sealed to one runner before it came here. */
 export interface SealedRequest extends InferenceRequest {
@@ -40,10 +41,6 @@ export interface SealedRequest extends InferenceRequest {
 
 /** `end-to-end` may be said only of clients that verified the keyset: ours, by cocoon/1 (H9). */
 const CONFIDENTIALITY = { cocoon: 'end-to-end', ehbp: 'sealed' } as const
-/** Chat templates add a preamble of their own. */
-const TEMPLATE_TOKENS = 64
-const MAX_TOKENS = /^[1-9][0-9]{0,8}$/
-/** A sealed body is padded and framed; the text inside is never longer. */
 const ATTEMPT = 1
 
 /**
@@ -87,13 +84,14 @@ async function serveThere(
   request: SealedRequest,
   envelope: ClientEnvelope,
 ): Promise<string> {
-  const { terms, bound } = boundSealed(deps, request, envelope)
+  const most = envelope.kind === 'cocoon' ? envelope.head.head.maxCost : undefined
+  const { terms, bound } = boundSealed(deps, request, most)
   const { account, key } = request.identity
   assertModel(request.identity, request.runner.model)
   assertPrice(request.identity, terms.price)
   request.admission.takeTokens(request.id, bound.promptTokens + bound.completionTokens)
   const hold = { account, key, request: request.id, attempt: ATTEMPT, terms, at: deps.clock() }
-  const available = await reserve(deps, { ...hold, amount: bound.cost }, undefined)
+  const available = await reserve(deps, { ...hold, amount: holdOf(request.path, bound) }, undefined)
   let outcome: SealedOutcome
   try {
     const { journey, runner } = request
@@ -164,40 +162,6 @@ function checkRunner(deps: InferenceDeps, request: SealedRequest, envelope: Clie
   if (head.session !== runner.lease.session) {
     throw new ProtocolError('key_stale', 'sealed head is for an earlier session of this runner')
   }
-}
-
-/** The most that this body may cost; the sealer's own maximum shortens the answer. */
-function boundSealed(
-  deps: InferenceDeps,
-  { runner, body, header, path }: SealedRequest,
-  envelope: ClientEnvelope,
-): { terms: Terms; bound: Bound } {
-  const offer = deps.catalog.find(runner.model)
-  if (offer === undefined) throw new ApiError('model_not_found', 'This model is not on sale here')
-  const terms = deps.quoteTerms(runner, offer)
-  const { contextLength, maxOutputTokens } = runner.lease
-  const maxTokens = path === '/v1/embeddings' ? 0 : readMaxTokens(header('x-cocoon-max-tokens'))
-  const promptBound = body.length + TEMPLATE_TOKENS
-  const asked = { promptBound, maxTokens, choices: 1, contextLength, maxOutputTokens }
-  const most: Nano | undefined = envelope.kind === 'cocoon' ? envelope.head.head.maxCost : undefined
-  const whole = boundOf(asked, terms.price)
-  const bound = most === undefined ? whole : shortenTo(whole, most, terms.price)
-  if (bound !== undefined) return { terms, bound }
-  throw new ApiError(
-    'cost_above_maximum',
-    'The prompt alone may cost more than the sealed maxCost',
-    {
-      extra: { required: nano(whole.cost).toString() },
-    },
-  )
-}
-
-function readMaxTokens(value: ReturnType<HeaderReader>): number | undefined {
-  if (value === undefined || value === null) return undefined
-  if (typeof value === 'string' && MAX_TOKENS.test(value)) return Number(value)
-  throw new ApiError('invalid_request', 'x-cocoon-max-tokens must be a positive integer', {
-    param: 'x-cocoon-max-tokens',
-  })
 }
 
 function send(

@@ -50,6 +50,7 @@ describe('the bound of a request', () => {
     maxTokens: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { nil: undefined }),
     choices: fc.integer({ min: 1, max: 128 }),
     contextLength: fc.integer({ min: 1, max: 200_000 }),
+    inWindows: fc.constant(false),
     maxOutputTokens: fc.integer({ min: 1, max: 200_000 }),
   })
 

@@ -1,5 +1,6 @@
-import { ceilDiv, type Nano, type NanoPerMillion, nanoPerMillion } from '#base/nano.ts'
+import { ceilDiv, type Nano, type NanoPerMillion, nano, nanoPerMillion } from '#base/nano.ts'
 import { costOf, type Prices } from '#protocol'
+import type { InferencePath } from './endpoints.ts'
 
 const BPS = 10_000n
 /** Prices are per million tokens. */
@@ -39,15 +40,26 @@ export interface BoundInput {
   readonly choices: number
   readonly contextLength: number
   readonly maxOutputTokens: number
+  /** Neither bounds what is read in windows. */
+  readonly inWindows: boolean
 }
 
 /** Bytes bound the prompt, `max_tokens` or the model's cap the answer, both within the context (M6). */
 export function boundOf(ask: BoundInput, prices: Prices): Bound {
-  const perAnswer = Math.min(ask.maxTokens ?? ask.maxOutputTokens, ask.maxOutputTokens)
-  const promptTokens = Math.min(ask.promptBound, ask.contextLength) * ask.choices
+  const room = ask.inWindows ? Number.POSITIVE_INFINITY : ask.contextLength
+  const longest = ask.inWindows ? Number.POSITIVE_INFINITY : ask.maxOutputTokens
+  const perAnswer = Math.min(ask.maxTokens ?? ask.maxOutputTokens, longest)
+  const promptTokens = Math.min(ask.promptBound, room) * ask.choices
   const completionTokens = perAnswer * ask.choices
   return { promptTokens, completionTokens, cost: boundCost(promptTokens, completionTokens, prices) }
 }
+
+/** What is held for it. Counting costs nothing, but is for accounts that have something. */
+export function holdOf(path: InferencePath, { cost }: Bound): Nano {
+  return path === '/v1/messages/count_tokens' ? LEAST_HOLD : cost
+}
+
+const LEAST_HOLD = nano(1n)
 
 function boundCost(promptTokens: number, completionTokens: number, prices: Prices): Nano {
   // Cached tokens never cost more than fresh ones: offers are checked for it.

@@ -109,6 +109,47 @@ export function anthropicSuite(told: () => At): void {
       })
     })
 
+    test('counts tokens, for nothing', async () => {
+      const { model, payer, engine } = told()
+      const before = await payer.read()
+      const answers = engine.bodies.length
+      const count = await client().messages.countTokens({
+        model,
+        system: 'be nice',
+        messages: [{ role: 'user', content: 'one two three' }],
+        tools: [
+          {
+            name: 'add',
+            description: 'adds',
+            input_schema: { ...ADD_SCHEMA, required: [...ADD_SCHEMA.required] },
+          },
+        ],
+      })
+      expect(count.input_tokens).toBe(3 + 4 + 10)
+      await until(
+        'nothing is held',
+        () => payer.read(),
+        ({ held }) => held === 0n,
+      )
+      expect(await payer.read()).toEqual(before)
+      expect(engine.bodies).toHaveLength(answers)
+    })
+
+    test('a count is refused where it could not be exact, and to an account without money', async () => {
+      const { model, poorKey } = told()
+      const source = { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' } as const
+      const picture = { role: 'user' as const, content: [{ type: 'image' as const, source }] }
+      const asked = client().messages.countTokens({ model, messages: [picture] })
+      await expect(asked).rejects.toMatchObject({ status: 400 })
+      const url = { type: 'url', url: 'https://example.com/a.png' } as const
+      const remote = { role: 'user' as const, content: [{ type: 'image' as const, source: url }] }
+      const fetched = client().messages.countTokens({ model, messages: [remote] })
+      await expect(fetched).rejects.toMatchObject({ status: 400 })
+      const messages = [{ role: 'user' as const, content: 'hi' }]
+      const poor = client({ apiKey: poorKey }).messages.countTokens({ model, messages })
+      await expect(poor).rejects.toMatchObject({ status: 402, type: 'billing_error' })
+    })
+
     test('is cut at max_tokens', async () => {
       const answer = await client().messages.create({ ...ask('hi'), max_tokens: 2 })
       expect(answer.stop_reason).toBe('max_tokens')

@@ -3,6 +3,7 @@ import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import type { VerifiedReceipt } from '#client'
 import { until } from '../support/account.ts'
+import { SPOKEN } from '../support/engine-server.ts'
 import { type At, SENTENCE } from './at.ts'
 
 /** The same clients over the sealed `fetch`: what they get is opened and its receipt checked on this machine. */
@@ -57,6 +58,31 @@ export function sealedSuite(told: () => At): void {
       expect(receipt?.cost).toBeGreaterThan(0n)
       const whole = await anthropic().messages.create(body)
       expect(whole.content).toMatchObject([{ text: SENTENCE }])
+    })
+
+    test('a transcription, its receipt checked', async () => {
+      const file = new File([`seconds=3${' '.repeat(4_000)}`], 'a.wav')
+      const [receipt] = await receiptsOf(async () => {
+        const body = { model: told().model, file, stream: true } as const
+        let text = ''
+        for await (const event of await openai().audio.transcriptions.create(body)) {
+          if (event.type === 'transcript.text.done') text = event.text
+        }
+        expect(text).toBe(SPOKEN)
+      })
+      expect(receipt?.cost).toBeGreaterThan(0n)
+      expect(told().engine.bodies.at(-1)).toMatchObject({
+        file: ['a.wav', 'application/octet-stream', `seconds=3${' '.repeat(4_000)}`],
+      })
+    })
+
+    test('a count of tokens', async () => {
+      const messages = [{ role: 'user' as const, content: 'one two three' }]
+      const [receipt] = await receiptsOf(async () => {
+        const count = await anthropic().messages.countTokens({ model: told().model, messages })
+        expect(count.input_tokens).toBe(4)
+      })
+      expect(receipt?.cost).toBe(0n)
     })
 
     test('embeddings by base64', async () => {

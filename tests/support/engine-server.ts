@@ -80,6 +80,14 @@ async function handle(state: State, request: IncomingMessage, response: ServerRe
   }
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part)
+  if (request.url === '/v1/audio/transcriptions') {
+    await transcribe(state, request, Buffer.concat(parts), response)
+    return
+  }
+  if (request.url === '/tokenize') {
+    sendJson(response, 200, { count: countOf(JSON.parse(Buffer.concat(parts).toString())) })
+    return
+  }
   const post = POSTS[request.url ?? '']
   if (post === undefined || request.method !== 'POST') {
     sendJson(response, 404, { error: { message: 'no such path' } })
@@ -92,6 +100,61 @@ async function handle(state: State, request: IncomingMessage, response: ServerRe
   })
   await post(state, body, response)
 }
+
+/** As vLLM's `/tokenize`: here a word is a token, and a message begins with one. */
+function countOf({ messages, tools }: Json): number {
+  const words = messages.map(({ content }: Json) => 1 + textOf(content).split(/\s+/).length)
+  return words.reduce((sum: number, each: number) => sum + each, (tools ?? []).length * 10)
+}
+
+/** As vLLM does it: seconds in a whole answer, chunks like chat's with tokens in a stream. The recording says how long it is. */
+async function transcribe(
+  state: State,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+): Promise<void> {
+  const type = request.headers['content-type'] ?? ''
+  if (!type.startsWith('multipart/form-data')) {
+    sendJson(response, 400, { error: { message: 'no form', type: 'BadRequestError' } })
+    return
+  }
+  const form = await new Response(new Uint8Array(body), {
+    headers: { 'content-type': type },
+  }).formData()
+  const file = form.get('file')
+  if (!(file instanceof File)) throw new TypeError('no file')
+  const sound = Buffer.from(await file.arrayBuffer()).toString('latin1')
+  const fields = [...new Set(form.keys())].map((name) => [name, form.getAll(name)])
+  state.bodies.push({ ...Object.fromEntries(fields), file: [file.name, file.type, sound] })
+  const seconds = Number(/seconds=(\d+)/.exec(sound)?.[1] ?? 1)
+  if (sound.includes('no usage')) return sendJson(response, 200, { text: SPOKEN })
+  if (form.get('stream') !== 'true') {
+    const more =
+      form.get('response_format') === 'verbose_json'
+        ? { task: 'transcribe', language: 'en', duration: seconds, segments: [] }
+        : {}
+    sendJson(response, 200, { text: SPOKEN, ...more, usage: { type: 'duration', seconds } })
+    return
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  const words = SPOKEN.match(/\S+\s*/g) ?? []
+  for (const [at, content] of words.entries()) {
+    const last = at === words.length - 1
+    const choice = { delta: { content }, finish_reason: last ? 'stop' : null }
+    const head = { id: 'trsc-1', object: 'transcription.chunk', model: ENGINE_MODEL }
+    response.write(`data: ${JSON.stringify({ ...head, choices: [choice] })}\n\n`)
+    if (sound.includes('die')) return void response.destroy()
+  }
+  if (form.get('stream_include_usage') === 'true') {
+    const usage = { prompt_tokens: seconds * 100, completion_tokens: words.length }
+    response.write(`data: ${JSON.stringify({ choices: [], usage })}\n\n`)
+  }
+  response.end('data: [DONE]\n\n')
+}
+
+/** What every recording says. */
+export const SPOKEN = 'Hello from the recording.'
 
 function sendJson(response: ServerResponse, status: number, body: Json): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))

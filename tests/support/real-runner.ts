@@ -45,6 +45,7 @@ export function realRunnerConfig(
       contextLength: undefined,
       maxOutputTokens: undefined,
       priceCoefficientBps: 10_000,
+      inputModalities: ['text'],
     },
     engine: { kind: 'scripted', script: 'c3g0' },
     capacity: 64,

@@ -74,7 +74,11 @@ export function createDemoEngine(options: DemoEngineOptions): Engine {
   const context: Context = { model, tokenizer, options }
   return {
     fingerprint: DEMO_FINGERPRINT,
-    endpoints: new Set<Endpoint>([...TEXT_ENDPOINTS.keys(), '/v1/embeddings']),
+    endpoints: new Set<Endpoint>([
+      ...TEXT_ENDPOINTS.keys(),
+      '/v1/embeddings',
+      '/v1/messages/count_tokens',
+    ]),
     features: { supported_parameters: HONOURED, input_modalities: ['text'] },
     contextLength: model.shape.context,
     countPrompt: async (endpoint, body) => ({

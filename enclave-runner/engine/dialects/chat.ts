@@ -1,4 +1,4 @@
-import type { Endpoint, JsonObject } from '../engine.ts'
+import type { Answered, JsonObject } from '../engine.ts'
 import { isObject } from '../fields.ts'
 import type { AnswerWriter, Billed, Dialect } from './dialect.ts'
 import { dataEvent, parseChunk } from './sse.ts'
@@ -7,7 +7,7 @@ const DONE = 'data: [DONE]\n\n'
 const LENGTH_CHOICE = { index: 0, delta: {}, logprobs: null, finish_reason: 'length' }
 
 /** OpenAI's own endpoints that engines serve: everything passes as the engine says it, but usage is ours. */
-export function openChat(endpoint: Endpoint, body: JsonObject): Dialect {
+export function openChat(endpoint: Answered, body: JsonObject): Dialect {
   const options = body['stream_options'] ?? undefined
   const includeUsage = isObject(options) && options['include_usage'] === true
   return { endpoint, body, writer: createChatWriter(includeUsage) }

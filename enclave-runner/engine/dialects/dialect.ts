@@ -1,4 +1,4 @@
-import type { Endpoint, JsonObject, Usage } from '../engine.ts'
+import type { Answered, JsonObject, Usage } from '../engine.ts'
 
 /**
  * What one caller's request is to the engine, and how the engine's answer is told to that caller. A dialect is pure:
@@ -6,7 +6,7 @@ import type { Endpoint, JsonObject, Usage } from '../engine.ts'
  */
 export interface Dialect {
   /** Where the engine is asked. */
-  readonly endpoint: Endpoint
+  readonly endpoint: Answered
   /** What it is asked. */
   readonly body: JsonObject
   readonly writer: AnswerWriter

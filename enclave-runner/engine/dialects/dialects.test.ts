@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Endpoint, JsonObject } from '../engine.ts'
+import type { Answered, Endpoint, JsonObject } from '../engine.ts'
 import { NO_USAGE } from '../engine.ts'
 import type { Dialect } from './dialect.ts'
 import { errorBody, openDialect, spokenEndpoints } from './open-dialect.ts'
@@ -18,7 +18,7 @@ const BILLED = {
 }
 const ERROR = { message: 'gone', type: 'server_error', param: null, code: 'engine_failed' }
 
-function open(endpoint: Endpoint, body: JsonObject, engine = CHAT_ONLY): Dialect {
+function open(endpoint: Answered, body: JsonObject, engine = CHAT_ONLY): Dialect {
   const dialect = openDialect(endpoint, { model: 'm', ...body }, engine)
   if (dialect === undefined) throw new Error('not spoken')
   return dialect

@@ -1,5 +1,5 @@
 import type { Json } from '#base/jcs.ts'
-import type { Endpoint, JsonObject } from '../engine.ts'
+import type { Answered, JsonObject } from '../engine.ts'
 import { isObject } from '../fields.ts'
 import type { AnswerWriter, Billed, Dialect, ErrorObject } from './dialect.ts'
 import { anthropicError } from './messages/error.ts'
@@ -61,7 +61,7 @@ const MESSAGES: Grammar = {
 }
 
 /** An engine that speaks Responses or Messages itself: its events pass, the usage in them is ours. @throws EngineError */
-export function openNative(endpoint: Endpoint, body: JsonObject): Dialect {
+export function openNative(endpoint: Answered, body: JsonObject): Dialect {
   if (endpoint === '/v1/messages') return { endpoint, body, writer: createWriter(MESSAGES) }
   refuseState(body)
   return { endpoint, body: { ...body, store: false }, writer: createWriter(RESPONSES) }

@@ -54,6 +54,7 @@ async function open(program: ProgramName, change: object = {}): Promise<Engine> 
       path: programs(),
       weightsPath: weights(),
       model: 'm',
+      inputModalities: ['text'] as const,
       capacity: 4,
       contextLength: 2048,
       confined: false,

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import type { Clock, Random } from '#base/brand.ts'
 import { backOffMs } from '../../back-off.ts'
 import type { Log, Wait } from '../../runtime.ts'
-import type { Endpoint, Engine } from '../engine.ts'
+import type { Endpoint, Engine, Features } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { openOpenAiEngine } from '../openai/openai-engine.ts'
 import type { UpstreamTimeouts } from '../openai/upstream.ts'
@@ -22,6 +22,8 @@ export interface ManagedEngineOptions {
   readonly model: string
   readonly capacity: number
   readonly contextLength: number | undefined
+  /** Believed where the engine does not tell them. */
+  readonly inputModalities: Features['input_modalities']
   /** Another user without a network: production knows no other way. */
   readonly confined: boolean
   readonly timeouts: UpstreamTimeouts
@@ -222,7 +224,7 @@ function launchIn(
 }
 
 function connectTo(
-  { model, timeouts }: ManagedEngineOptions,
+  { model, inputModalities, timeouts }: ManagedEngineOptions,
   socket: string,
   random: Random,
 ): Promise<Engine> {
@@ -232,6 +234,7 @@ function connectTo(
     publicModel: model,
     engineModel: model,
     contextLength: undefined,
+    inputModalities,
     timeouts,
     random,
   })

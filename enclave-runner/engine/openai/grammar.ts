@@ -1,5 +1,7 @@
 import type { Json } from '#base/jcs.ts'
-import type { Endpoint, FinishReason, JsonObject, Usage } from '../engine.ts'
+import { audioTokens } from '#protocol'
+import type { Answered, FinishReason, JsonObject, Usage } from '../engine.ts'
+import { NO_USAGE } from '../engine.ts'
 import { isList, isObject } from '../fields.ts'
 import type { Observed } from '../reconcile-usage.ts'
 import { finishOf, observeChoices } from './observe.ts'
@@ -79,13 +81,50 @@ const MESSAGES: Grammar = {
   asksForUsage: false,
 }
 
+/** OpenAI's events, or vLLM's chunks; whole, one object with the text. */
+const TRANSCRIPTS: Grammar = {
+  observe(payload) {
+    const { type, delta, text } = payload
+    if (type === 'transcript.text.done') return { ...textOf(text), deltas: 0 }
+    if (type === 'transcript.text.delta') return textOf(delta)
+    return payload['choices'] === undefined ? textOf(text) : observeChoices(payload)
+  },
+  usage({ usage, duration }) {
+    const told = isObject(usage) ? usage : {}
+    if (told['type'] === 'tokens') {
+      return readUsage({
+        prompt_tokens: told['input_tokens'] ?? null,
+        completion_tokens: told['output_tokens'] ?? null,
+      })
+    }
+    return readUsage(told) ?? heard(told['seconds'] ?? duration)
+  },
+  finish: (payload) => (payload['type'] === 'transcript.text.done' ? 'stop' : finishOf(payload)),
+  rewrite({ usage: _, ...rest }, model) {
+    const { choices } = rest
+    if (isList(choices) && choices.length === 0) return undefined
+    return 'model' in rest ? { ...rest, model } : rest
+  },
+  asksForUsage: true,
+}
+
+/** Seconds of sound as the tokens that they are charged as; some servers write them as text. */
+function heard(told: Json | undefined): Usage | undefined {
+  const seconds = typeof told === 'string' ? Number.parseFloat(told) : told
+  if (typeof seconds !== 'number' || !(seconds >= 0 && seconds < MAX_SECONDS)) return undefined
+  return { ...NO_USAGE, promptTokens: audioTokens(seconds) }
+}
+
+const MAX_SECONDS = 1_000_000
+
 /** The engine's APIs by endpoint. */
-export const GRAMMARS: Readonly<Record<Endpoint, Grammar>> = {
+export const GRAMMARS: Readonly<Record<Answered, Grammar>> = {
   '/v1/chat/completions': CHOICES,
   '/v1/completions': CHOICES,
   '/v1/embeddings': CHOICES,
   '/v1/responses': RESPONSES,
   '/v1/messages': MESSAGES,
+  '/v1/audio/transcriptions': TRANSCRIPTS,
 }
 
 const NOTHING: Observed = { deltas: 0, bytes: 0 }

@@ -16,6 +16,8 @@ interface FakeEngine {
 
 type Answer = (res: ServerResponse, body: Record<string, unknown>, req: IncomingMessage) => void
 
+/** Those that were opened: what an engine is asked at that is no request of a test. */
+const opened = new Set<string>()
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0)) await close()
@@ -23,13 +25,14 @@ afterEach(async () => {
 
 async function fakeEngine(answer: Answer, owner = 'vllm', socket?: string): Promise<FakeEngine> {
   const bodies: Record<string, unknown>[] = []
+  let url = ''
   const server = createServer(async (req, res) => {
     if (req.url === '/v1/models') {
       const model = { id: 'inner', object: 'model', owned_by: owner, max_model_len: 4096 }
       res.end(JSON.stringify({ object: 'list', data: [model] }))
       return
     }
-    if (req.method === 'GET') {
+    if (req.method === 'GET' || !opened.has(url)) {
       res.writeHead(404).end()
       return
     }
@@ -48,7 +51,7 @@ async function fakeEngine(answer: Answer, owner = 'vllm', socket?: string): Prom
   closers.push(close)
   // Sound: a TCP server that listens has an address object.
   const { port } = server.address() as AddressInfo
-  const url = socket === undefined ? `http://127.0.0.1:${port}/v1` : `unix:${socket}`
+  url = socket === undefined ? `http://127.0.0.1:${port}/v1` : `unix:${socket}`
   return { url, bodies, close }
 }
 
@@ -59,9 +62,11 @@ async function open(url: string, timeouts = {}) {
     publicModel: 'outer',
     engineModel: undefined,
     contextLength: undefined,
+    inputModalities: ['text'],
     random: (length) => new Uint8Array(length).fill(5),
     timeouts: { connectMs: 5000, firstByteMs: 20_000, idleMs: 20_000, ...timeouts },
   })
+  opened.add(url)
   closers.push(() => engine.close())
   return engine
 }

@@ -2,13 +2,13 @@ import type { Random } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
 import type {
+  Answered,
   Endpoint,
   Engine,
   EngineEvent,
   EngineRequest,
   Features,
   JsonObject,
-  PromptCount,
   Usage,
 } from '../engine.ts'
 import { NO_USAGE } from '../engine.ts'
@@ -18,10 +18,12 @@ import { promptBound } from '../prompt-bound.ts'
 import type { Observed } from '../reconcile-usage.ts'
 import { reconcileUsage } from '../reconcile-usage.ts'
 import { createSseReader } from '../sse-reader.ts'
+import { countPrompt } from './count-prompt.ts'
+import { encodeForm } from './encode-form.ts'
 import { GRAMMARS } from './grammar.ts'
-import { probeEndpoints, probeEngine } from './probe.ts'
+import { probeEndpoints, probeEngine, probeModalities } from './probe.ts'
 import { readJson, refuseStatus } from './read-answer.ts'
-import type { Upstream, UpstreamTimeouts } from './upstream.ts'
+import type { Upstream, UpstreamRequest, UpstreamTimeouts } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
 
 export interface OpenAiEngineOptions {
@@ -34,6 +36,8 @@ export interface OpenAiEngineOptions {
   readonly engineModel: string | undefined
   /** Needed when the engine does not tell it. */
   readonly contextLength: number | undefined
+  /** Believed where the engine does not tell them. */
+  readonly inputModalities: Features['input_modalities']
   readonly timeouts: UpstreamTimeouts
   readonly random: Random
 }
@@ -57,12 +61,16 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
   const upstream = createUpstream(options.url, options.apiKey, options.timeouts)
   const facts = await probeEngine(upstream, options)
   const probing = AbortSignal.timeout(options.timeouts.connectMs)
-  const endpoints = await probeEndpoints(upstream, probing)
   const context: Context = { options, upstream, ...facts }
+  const endpoints = await probeEndpoints(context, probing)
+  const told = await probeModalities(context, probing)
   return {
     fingerprint: `openai-url:${facts.ownedBy}`,
     endpoints,
-    features: USUAL,
+    features: {
+      supported_parameters: USUAL,
+      input_modalities: modalities(endpoints, told ?? options.inputModalities),
+    },
     contextLength: facts.contextLength,
     countPrompt: (endpoint, body) => countPrompt(context, endpoint, body),
     run: (request) => run(context, request),
@@ -78,53 +86,31 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
 }
 
 /** What servers of this protocol take; none of them tells what its model does. */
-const USUAL: Features = {
-  supported_parameters: [
-    'max_tokens',
-    'max_completion_tokens',
-    'temperature',
-    'top_p',
-    'stop',
-    'seed',
-    'n',
-    'presence_penalty',
-    'frequency_penalty',
-    'logprobs',
-    'top_logprobs',
-    'tools',
-    'tool_choice',
-    'response_format',
-  ],
-  input_modalities: ['text'],
-}
+const USUAL: Features['supported_parameters'] = [
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'stop',
+  'seed',
+  'n',
+  'presence_penalty',
+  'frequency_penalty',
+  'logprobs',
+  'top_logprobs',
+  'tools',
+  'tool_choice',
+  'response_format',
+]
 
-/** What `/tokenize` understands. */
-const COUNTED: ReadonlySet<Endpoint> = new Set<Endpoint>([
-  '/v1/chat/completions',
-  '/v1/completions',
-])
-
-/** vLLM's `/tokenize` counts exactly; elsewhere bytes are a bound. */
-async function countPrompt(
-  { upstream, engineModel }: Context,
-  endpoint: Endpoint,
-  body: JsonObject,
-): Promise<PromptCount> {
-  const bound = promptBound(body, Buffer.byteLength(JSON.stringify(body)))
-  if (!COUNTED.has(endpoint)) return { tokens: bound, exact: false }
-  const { messages, tools, prompt } = body
-  const question = {
-    model: engineModel,
-    ...(messages === undefined ? { prompt: prompt ?? '' } : { messages }),
-    ...(tools === undefined ? {} : { tools }),
-  }
-  const signal = new AbortController().signal
-  const answer = await upstream.call({ method: 'POST', path: '/tokenize', body: question, signal })
-  const told = await readJson(answer.pieces)
-  const count = answer.status === 200 && isObject(told) ? told['count'] : undefined
-  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0
-    ? { tokens: count, exact: true }
-    : { tokens: bound, exact: false }
+/** A model that transcribes hears, whatever else it takes; one that does nothing else reads no prompts. */
+function modalities(
+  endpoints: ReadonlySet<Endpoint>,
+  told: Features['input_modalities'],
+): Features['input_modalities'] {
+  if (!endpoints.has('/v1/audio/transcriptions')) return told
+  const reads = endpoints.has('/v1/chat/completions') || endpoints.has('/v1/completions')
+  return reads ? [...new Set([...told, 'audio' as const])] : ['audio']
 }
 
 async function* run(
@@ -136,12 +122,14 @@ async function* run(
     const answer = await upstream.call({
       method: 'POST',
       path: request.endpoint,
-      body: upstreamBody(context, request),
+      ...upstreamBody(context, request),
       signal: request.signal,
     })
     if (answer.status !== 200) await refuseStatus(answer)
     yield { kind: 'accepted', promptTokens: undefined }
-    const bound = promptBound(request.body, Buffer.byteLength(JSON.stringify(request.body)))
+    const bound =
+      request.file?.bound ??
+      promptBound(request.body, Buffer.byteLength(JSON.stringify(request.body)))
     yield* request.stream
       ? streamed(context, request.endpoint, answer.pieces, bound)
       : whole(context, request.endpoint, answer.pieces, bound)
@@ -157,7 +145,26 @@ const CACHE_ISOLATION: ReadonlyMap<string, (salt: string) => JsonObject> = new M
 ])
 const SALT_BYTES = 16
 
-function upstreamBody(context: Context, request: EngineRequest): Json {
+function upstreamBody(
+  context: Context,
+  request: EngineRequest,
+): Pick<UpstreamRequest, 'body' | 'form'> {
+  const { file, stream, body } = request
+  if (file === undefined) return { body: jsonBody(context, request) }
+  const { engineModel, options } = context
+  const fields = { ...body, model: engineModel, ...(stream ? FORM_STREAM : {}) }
+  return { form: encodeForm(fields, file, hex(options.random(BOUNDARY_BYTES))) }
+}
+
+const BOUNDARY_BYTES = 32
+/** Options of a stream in a form, which has no objects. */
+const FORM_STREAM: JsonObject = {
+  stream: true,
+  stream_include_usage: true,
+  stream_continuous_usage_stats: true,
+}
+
+function jsonBody(context: Context, request: EngineRequest): Json {
   const { engineModel, hasContinuousUsage, ownedBy, options } = context
   const { stream_options: _, ...asked } = request.body
   const isolation =
@@ -176,7 +183,7 @@ function upstreamBody(context: Context, request: EngineRequest): Json {
 
 async function* streamed(
   { options }: Context,
-  endpoint: Endpoint,
+  endpoint: Answered,
   pieces: AsyncIterable<Uint8Array>,
   bound: number,
 ): AsyncGenerator<EngineEvent, void, void> {
@@ -227,7 +234,7 @@ function merged(
 
 async function* whole(
   { options }: Context,
-  endpoint: Endpoint,
+  endpoint: Answered,
   pieces: AsyncIterable<Uint8Array>,
   bound: number,
 ): AsyncGenerator<EngineEvent, void, void> {

@@ -1,7 +1,8 @@
 import { ENDPOINTS } from '#protocol'
-import type { Endpoint, JsonObject } from '../engine.ts'
+import type { Endpoint, Features, JsonObject } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { isList, isObject } from '../fields.ts'
+import { canCountChat, type Tokenizer } from './count-prompt.ts'
 import type { OpenAiEngineOptions } from './openai-engine.ts'
 import { readJson } from './read-answer.ts'
 import type { Upstream } from './upstream.ts'
@@ -54,27 +55,67 @@ const USUAL: readonly Endpoint[] = ['/v1/chat/completions', '/v1/completions', '
 
 /**
  * What the engine serves itself: vLLM and SGLang describe their routes; whoever does not is taken to speak the usual
- * three.
+ * three. Whether it counts, and whether it transcribes, is tried.
  */
 export async function probeEndpoints(
-  upstream: Upstream,
+  tokenizer: Tokenizer,
   signal: AbortSignal,
 ): Promise<ReadonlySet<Endpoint>> {
-  const call = { method: 'GET', path: '/openapi.json', signal } as const
+  const { upstream } = tokenizer
+  const described = await getObject(upstream, '/openapi.json', signal)
+  const paths = described?.['paths']
+  const own = new Set<Endpoint>(
+    isObject(paths) ? ENDPOINTS.filter((endpoint) => Object.hasOwn(paths, endpoint)) : USUAL,
+  )
+  if (!isObject(paths) && (await exists(upstream, TRANSCRIBE, signal))) own.add(TRANSCRIBE)
+  if (await canCountChat(tokenizer, signal)) own.add(COUNT)
+  else own.delete(COUNT)
+  return own
+}
+
+const COUNT: Endpoint = '/v1/messages/count_tokens'
+const TRANSCRIBE: Endpoint = '/v1/audio/transcriptions'
+/** What servers say of a path that they do not have, or of a model that cannot do it. */
+const ABSENT: ReadonlySet<number> = new Set([404, 405, 500, 501])
+
+/** An empty request is refused by whoever serves the path. */
+async function exists(upstream: Upstream, path: Endpoint, signal: AbortSignal): Promise<boolean> {
+  const call = { method: 'POST', path, body: {}, signal } as const
   const answer = await upstream.call(call).catch(() => undefined)
+  if (answer === undefined) return false
+  await readJson(answer.pieces).catch(() => undefined)
+  return !ABSENT.has(answer.status)
+}
+
+/** llama.cpp says what its model takes; undefined when the engine does not tell. */
+export async function probeModalities(
+  { upstream, ownedBy }: Tokenizer,
+  signal: AbortSignal,
+): Promise<Features['input_modalities'] | undefined> {
+  if (ownedBy !== 'llamacpp') return undefined
+  const told = (await getObject(upstream, '/props', signal))?.['modalities']
+  if (!isObject(told)) return undefined
+  return [
+    'text',
+    ...(told['vision'] === true ? (['image'] as const) : []),
+    ...(told['audio'] === true ? (['audio'] as const) : []),
+  ]
+}
+
+async function getObject(
+  upstream: Upstream,
+  path: string,
+  signal: AbortSignal,
+): Promise<JsonObject | undefined> {
+  const answer = await upstream.call({ method: 'GET', path, signal }).catch(() => undefined)
   const body =
     answer === undefined ? undefined : await readJson(answer.pieces).catch(() => undefined)
-  const paths = answer?.status === 200 && isObject(body) ? body['paths'] : undefined
-  if (!isObject(paths)) return new Set(USUAL)
-  return new Set(ENDPOINTS.filter((endpoint) => Object.hasOwn(paths, endpoint)))
+  return answer?.status === 200 && isObject(body) ? body : undefined
 }
 
 /** llama.cpp divides its context among its places: what one request may have stands in `/props`. */
 async function readPlace(upstream: Upstream, signal: AbortSignal): Promise<number | undefined> {
-  const answer = await upstream.call({ method: 'GET', path: '/props', signal })
-  const body = await readJson(answer.pieces)
-  const settings =
-    answer.status === 200 && isObject(body) ? body['default_generation_settings'] : {}
+  const settings = (await getObject(upstream, '/props', signal))?.['default_generation_settings']
   return isObject(settings) ? readContext({ meta: { n_ctx: settings['n_ctx'] ?? 0 } }) : undefined
 }
 

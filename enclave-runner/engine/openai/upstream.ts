@@ -3,6 +3,7 @@ import { errors, Pool } from 'undici'
 import type { Json } from '#base/jcs.ts'
 import { EngineError } from '../engine-error.ts'
 import { isObject } from '../fields.ts'
+import type { EncodedForm } from './encode-form.ts'
 
 /** Our own timers towards the engine; undici's are off, since an answer may take any time in total. */
 export interface UpstreamTimeouts {
@@ -23,6 +24,8 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: Json
+  /** Sent instead of a JSON body. */
+  readonly form?: EncodedForm | undefined
   readonly signal: AbortSignal
 }
 
@@ -58,19 +61,16 @@ export function createUpstream(
     },
   })
   const prefix = base.pathname.replace(/\/(?:v1\/?)?$/, '')
-  const headers = {
-    'content-type': 'application/json',
-    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-  }
+  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
   return {
-    async call({ method, path, body, signal }) {
+    async call({ method, path, body, form, signal }) {
       const watch = watchdog(signal, timeouts)
       try {
         const answer = await pool.request({
           method,
           path: `${prefix}${path}`,
-          headers,
-          body: body === undefined ? null : JSON.stringify(body),
+          headers: { ...headers, 'content-type': form?.contentType ?? 'application/json' },
+          body: form?.bytes ?? (body === undefined ? null : JSON.stringify(body)),
           signal: watch.signal,
         })
         return { status: answer.statusCode, pieces: readPieces(answer.body, watch) }
