@@ -24,6 +24,7 @@ import { operationRoutes } from './routes/operations.ts'
 import { receiptRoutes } from './routes/receipts.ts'
 import { runnerRoutes } from './routes/runners.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { walletRoutes } from './routes/wallets.ts'
 import { webhookRoutes } from './routes/webhook.ts'
 
 /** Parts of OpenAI's API that this gateway does not have: told apart from a misspelt URL. */
@@ -78,6 +79,7 @@ function frontRoutes(deps: FrontDeps): readonly Hono<AppEnv>[] {
     keyRoutes(deps),
     signInRoutes(deps),
     openRouterRoutes(deps),
+    walletRoutes(deps),
     webhookRoutes(deps),
     chequeRoutes(deps),
     receiptRoutes(deps),

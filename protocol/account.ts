@@ -54,14 +54,29 @@ export function accountStatement(said: {
  * @see SPEC.md section 10.6
  */
 export const parseSignInRequest = exact({
-  account: accountId,
+  /** Absent: the one that the signing wallet is linked to. */
+  account: optional(accountId),
   nonce: hexOf(16),
   /** By the account's `owner_key` over `signInStatement`. */
   signature: optional(hexOf(64)),
-  /** By the account's `owner`, with purpose `signIn` and the account as subject. */
+  /** By the account's `owner` or a linked wallet, with purpose `signIn` and the account, or `ANY_ACCOUNT`, as subject. */
   ton_proof: optional(parseTonProof),
 })
 export type SignInRequest = Parsed<typeof parseSignInRequest>
+
+/** Subject of a wallet's proof that signs in to whichever account the wallet is linked to: no account has this id. */
+export const ANY_ACCOUNT = 'linked-account'
+
+/**
+ * `POST /v1/account/wallets`: a wallet agrees to sign in to the caller's account from now on.
+ * @see SPEC.md section 10.7
+ */
+export const parseWalletLink = exact({
+  nonce: hexOf(16),
+  /** With purpose `linkWallet` and the account as subject. */
+  ton_proof: parseTonProof,
+})
+export type WalletLink = Parsed<typeof parseWalletLink>
 
 /** The bytes that the owner key signs for a session. */
 export function signInStatement(said: { gateway: string; account: string; nonce: string }): Bytes {

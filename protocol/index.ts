@@ -5,6 +5,7 @@
 
 export {
   type AccountRequest,
+  ANY_ACCOUNT,
   accountId,
   accountStatement,
   type ChequeRequest,
@@ -15,8 +16,10 @@ export {
   parseExitCancel,
   parseExitRequest,
   parseSignInRequest,
+  parseWalletLink,
   type SignInRequest,
   signInStatement,
+  type WalletLink,
 } from './account.ts'
 export { type Allowance, MAX_ATTEMPT, openAllowance, sealAllowance } from './allowance.ts'
 export { allowanceKeyFromEnc, openAllowanceContext } from './allowance-key.ts'

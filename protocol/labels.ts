@@ -50,6 +50,7 @@ export const PURPOSE = {
 /** First part of the payload that a TON wallet signs as `ton_proof`. @see ton-proof.ts */
 export const TON_PROOF = {
   signIn: 'cocoon.sign-in.v1',
+  linkWallet: 'cocoon.link-wallet.v1',
   hostWallet: 'cocoon.host-wallet.v1',
   orphanRefund: 'cocoon.orphan-refund.v1',
 } as const

@@ -8,7 +8,7 @@ import { CodedError } from '#base/coded-error.ts'
  * `stale_statement`: issued too long ago, or used before: sign a new one.
  * `account_exists`: its first key was given out; another one needs an admin key or the owner's signature (C2). Stop.
  * `unknown_account`, `unknown_key`: fix the id. `too_many_keys`: revoke some.
- * `key_is_revoked`: make another key.
+ * `key_is_revoked`: make another key. `too_many_wallets`: take one away. `unknown_wallet`: fix the address.
  */
 export type AccountErrorCode =
   | 'invalid_key'
@@ -22,5 +22,7 @@ export type AccountErrorCode =
   | 'unknown_key'
   | 'too_many_keys'
   | 'key_is_revoked'
+  | 'too_many_wallets'
+  | 'unknown_wallet'
 
 export class AccountError extends CodedError<AccountErrorCode> {}

@@ -2,7 +2,6 @@ import type { Random, UnixSeconds } from '#base/brand.ts'
 import { unixSeconds } from '#base/brand.ts'
 import { type Bytes, concat, equalBytes, fromHex, hex, utf8 } from '#base/bytes.ts'
 import type { MacKey } from '#protocol'
-import type { AccountId } from '../db/ids.ts'
 
 /** How long an owner may take to sign. */
 export const SIGN_IN_SECONDS = 300
@@ -13,34 +12,34 @@ const TAG_BYTES = 8
 const NONCE = /^[0-9a-f]{32}$/
 
 /**
- * A nonce for one account that this gateway can tell again without having kept it: its end, randomness, and a MAC over both and
- * the account. Asking for one costs no store; only a used one is kept.
+ * A nonce for one subject that this gateway can tell again without having kept it: its end, randomness, and a MAC over both and
+ * the subject. Asking for one costs no store; only a used one is kept.
  */
 export function makeSignInNonce(
   mac: MacKey,
-  { account, now }: { readonly account: AccountId; readonly now: UnixSeconds },
+  { subject, now }: { readonly subject: string; readonly now: UnixSeconds },
   random: Random,
 ): { readonly nonce: string; readonly expiresAt: UnixSeconds } {
   const expiresAt = unixSeconds(now + SIGN_IN_SECONDS)
   const time = new Uint8Array(TIME_BYTES)
   new DataView(time.buffer).setUint32(0, expiresAt)
   const body = concat(time, random(RANDOM_BYTES))
-  return { nonce: hex(concat(body, tagOf(mac, account, body))), expiresAt }
+  return { nonce: hex(concat(body, tagOf(mac, subject, body))), expiresAt }
 }
 
-/** When a nonce of ours for this account ends; undefined for any other text. */
+/** When a nonce of ours for this subject ends; undefined for any other text. */
 export function readSignInNonce(
   mac: MacKey,
-  account: AccountId,
+  subject: string,
   nonce: string,
 ): UnixSeconds | undefined {
   if (!NONCE.test(nonce)) return undefined
   const bytes = fromHex(nonce)
   const body = bytes.slice(0, TIME_BYTES + RANDOM_BYTES)
-  if (!equalBytes(bytes.subarray(body.length), tagOf(mac, account, body))) return undefined
+  if (!equalBytes(bytes.subarray(body.length), tagOf(mac, subject, body))) return undefined
   return unixSeconds(new DataView(body.buffer).getUint32(0))
 }
 
-function tagOf(mac: MacKey, account: AccountId, body: Bytes): Bytes {
-  return mac.mac(utf8(account), body).subarray(0, TAG_BYTES)
+function tagOf(mac: MacKey, subject: string, body: Bytes): Bytes {
+  return mac.mac(utf8(subject), body).subarray(0, TAG_BYTES)
 }

@@ -1,19 +1,19 @@
 import { toSeconds, type UnixSeconds } from '#base/brand.ts'
-import { type Bytes, fromHex } from '#base/bytes.ts'
+import { fromHex } from '#base/bytes.ts'
 import {
+  ANY_ACCOUNT,
   type MacKey,
   parseSignInRequest,
   type SignInRequest,
   signInStatement,
-  type TonProof,
-  tonProofPayload,
 } from '#protocol'
-import { type AccountId, accountId, tonAddress } from '../db/ids.ts'
+import { type AccountId, accountId } from '../db/ids.ts'
 import { AccountError } from './errors.ts'
 import type { OpenAccountDeps } from './open-account.ts'
 import type { SessionTokens } from './session-token.ts'
-import { makeSignInNonce, readSignInNonce } from './sign-in-nonce.ts'
-import { TonProofError, verifyTonProof } from './ton-proof.ts'
+import { makeSignInNonce, readSignInNonce, SIGN_IN_SECONDS } from './sign-in-nonce.ts'
+import { accountOfWallet, listWallets } from './wallet-links.ts'
+import { askWalletProof, type ProofAsked, walletOfProof } from './wallet-proof.ts'
 
 export interface SignInDeps extends OpenAccountDeps {
   readonly sessions: SessionTokens
@@ -22,28 +22,32 @@ export interface SignInDeps extends OpenAccountDeps {
 }
 
 export interface Challenge {
-  readonly account: AccountId
   readonly nonce: string
   readonly expiresAt: UnixSeconds
-  /** What a wallet is asked to sign, and for which site. */
-  readonly tonProof: { readonly domain: string; readonly payload: string }
+  readonly tonProof: ProofAsked
 }
 
-/** A nonce to sign; whether the account exists is not told. */
-export function issueChallenge(deps: SignInDeps, account: AccountId): Challenge {
+/**
+ * A nonce to sign; whether the account exists is not told.
+ * @param account undefined: whoever signs is a wallet that is linked to one
+ */
+export function issueChallenge(
+  deps: SignInDeps,
+  account: AccountId | undefined,
+  purpose: 'signIn' | 'linkWallet',
+): Challenge {
+  const subject = account ?? ANY_ACCOUNT
   const now = toSeconds(deps.clock())
-  const { nonce, expiresAt } = makeSignInNonce(deps.challenges, { account, now }, deps.random)
-  const payload = tonProofPayload({ purpose: 'signIn', subject: account, nonce })
-  return { account, nonce, expiresAt, tonProof: { domain: domainOf(deps.gateway), payload } }
+  const { nonce, expiresAt } = makeSignInNonce(deps.challenges, { subject, now }, deps.random)
+  return { nonce, expiresAt, tonProof: askWalletProof(deps, { purpose, subject, nonce }) }
 }
 
 /**
  * Gives the account's owner a short session, by which lost keys are replaced.
  *
- * 1. The nonce is one of ours, for this account, and not over.
- * 2. The account's Keys name who owns it: a key, a wallet, or both.
- * 3. One of them signed this nonce, for this gateway.
- * 4. The nonce is used up, also across restarts.
+ * 1. The nonce is one of ours, for this account or for whichever a wallet is linked to, and not over.
+ * 2. The account's owner key, its owner wallet or a wallet that it knows signed this nonce, for this gateway.
+ * 3. The nonce is used up, also across restarts.
  *
  * @throws AccountError
  * @see protocol/SPEC.md section 10.6
@@ -53,13 +57,15 @@ export async function signIn(
   body: unknown,
 ): Promise<{ account: AccountId; token: string; expiresAt: UnixSeconds }> {
   const request = parse(body)
-  const account = accountId(request.account)
   const { nonce } = request
-  const expires = readSignInNonce(deps.challenges, account, nonce)
+  const expires = readSignInNonce(deps.challenges, request.account ?? ANY_ACCOUNT, nonce)
   if (expires === undefined || expires <= toSeconds(deps.clock())) {
     throw new AccountError('stale_statement', 'the nonce is not of this gateway, or is over')
   }
-  await assertOwner(deps, account, request)
+  const account =
+    request.account === undefined
+      ? await findAccount(deps, request, expires)
+      : await provenAccount(deps, accountId(request.account), request)
   const [used] = await deps.ledger.commit([{ op: 'use_nonce', account, nonce, expires }])
   if (!used.ok) throw new AccountError('stale_statement', 'this nonce was used before')
   return { account, ...(await deps.sessions.issue(account, nonce)) }
@@ -73,24 +79,49 @@ function parse(body: unknown): SignInRequest {
   }
 }
 
+/** The account that the signing wallet is linked to; which one is told to nobody else. */
+async function findAccount(
+  deps: SignInDeps,
+  { nonce, ton_proof }: SignInRequest,
+  expires: UnixSeconds,
+): Promise<AccountId> {
+  if (ton_proof === undefined) {
+    throw new AccountError('bad_signature', 'without an account a wallet signs')
+  }
+  const binding = { purpose: 'signIn', subject: ANY_ACCOUNT, nonce } as const
+  const wallet = await walletOfProof(deps, ton_proof, binding)
+  const link = await accountOfWallet(deps, wallet)
+  if (link === undefined) {
+    throw new AccountError('unknown_account', 'this wallet is linked to no account')
+  }
+  // Else one nonce could be used for two accounts: the one before and the one after.
+  if (toSeconds(link.at) > expires - SIGN_IN_SECONDS) {
+    throw new AccountError('stale_statement', 'the wallet was linked after this nonce was made')
+  }
+  return link.account
+}
+
 interface Owners {
   readonly owner?: string
   readonly owner_key?: string
 }
 
-async function assertOwner(
+/** The account itself, once one of those who may has signed for it. */
+async function provenAccount(
   deps: SignInDeps,
   account: AccountId,
   { nonce, signature, ton_proof }: SignInRequest,
-): Promise<void> {
+): Promise<AccountId> {
   const owners = await ownersOf(deps, account)
   if (signature !== undefined && owners.owner_key !== undefined) {
     const message = signInStatement({ gateway: deps.gateway, account, nonce })
-    if (await deps.verify(fromHex(owners.owner_key), message, fromHex(signature))) return
+    if (await deps.verify(fromHex(owners.owner_key), message, fromHex(signature))) return account
   }
-  if (ton_proof !== undefined && owners.owner !== undefined) {
-    await assertWallet(deps, { account, nonce, wallet: owners.owner, proof: ton_proof })
-    return
+  if (ton_proof !== undefined) {
+    const binding = { purpose: 'signIn', subject: account, nonce } as const
+    const wallet = await walletOfProof(deps, ton_proof, binding)
+    const linked = await listWallets(deps, account)
+    if (wallet === owners.owner || linked.some((one) => one.wallet === wallet)) return account
   }
   throw new AccountError('bad_signature', 'not signed by an owner of this account')
 }
@@ -101,31 +132,4 @@ async function ownersOf(deps: SignInDeps, account: AccountId): Promise<Owners> {
   if (!read.ok || read.account.keys === null) return {}
   // Sound: the column is written from a parsed account request only.
   return JSON.parse(read.account.keys) as Owners
-}
-
-async function assertWallet(
-  deps: SignInDeps,
-  said: { account: AccountId; nonce: string; wallet: string; proof: TonProof },
-): Promise<void> {
-  const { account, nonce } = said
-  try {
-    await verifyTonProof(deps, said.proof, {
-      wallet: tonAddress(said.wallet),
-      domain: domainOf(deps.gateway),
-      payload: tonProofPayload({ purpose: 'signIn', subject: account, nonce }),
-      walletKey: UNASKED,
-      now: toSeconds(deps.clock()),
-    })
-  } catch (cause) {
-    if (!(cause instanceof TonProofError)) throw cause
-    const code = cause.code === 'stale' ? 'stale_statement' : 'bad_signature'
-    throw new AccountError(code, cause.message, { cause })
-  }
-}
-
-/** The chain is not asked: the wallet's initial state must prove its key. */
-const UNASKED: Bytes | undefined = undefined
-
-function domainOf(gateway: string): string {
-  return new URL(gateway).host
 }

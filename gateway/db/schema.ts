@@ -228,6 +228,20 @@ export const transfers = sqliteTable('transfers', {
 // --- what is used once, and what is told
 
 /** Nonces of signed statements, for as long as the statement would be taken. */
+/** Wallets that may sign in to an account. In a wallet's own store: where it was linked. */
+export const walletLinks = sqliteTable(
+  'wallet_links',
+  {
+    account: text().$type<AccountId>().notNull(),
+    wallet: text().$type<TonAddress>().notNull(),
+    at: millisColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.account, t.wallet] }),
+    index('wallet_links_wallet').on(t.wallet, t.at),
+  ],
+)
+
 export const usedNonces = sqliteTable(
   'used_nonces',
   {

@@ -37,6 +37,8 @@ const CODES = {
   unknown_key: ['key_not_found', undefined],
   too_many_keys: ['conflict', undefined],
   key_is_revoked: ['conflict', undefined],
+  too_many_wallets: ['conflict', undefined],
+  unknown_wallet: ['not_found', undefined],
 } as const satisfies Record<AccountErrorCode, readonly [ApiErrorCode, string | undefined]>
 
 /** An account's error as the API answers it; anything else stays what it is. */

@@ -31,6 +31,13 @@ import { prepareFindSettlement, prepareListSettlements } from './settlements.ts'
 import { openTail, type Tail } from './tail.ts'
 import { prepareUsageReport } from './usage-report.ts'
 import {
+  prepareFindWallet,
+  prepareLinkWallet,
+  prepareListWallets,
+  preparePointWallet,
+  prepareUnlinkWallet,
+} from './wallets.ts'
+import {
   prepareDueWebhooks,
   prepareNoteWebhook,
   prepareReadWebhook,
@@ -52,6 +59,11 @@ function prepareHandlers(books: Books): Handlers {
     use_nonce: prepareUseNonce(books),
     claim_once: prepareClaimOnce(books),
     drop_claim: prepareDropClaim(books),
+    link_wallet: prepareLinkWallet(books),
+    unlink_wallet: prepareUnlinkWallet(books),
+    list_wallets: prepareListWallets(books),
+    point_wallet: preparePointWallet(books),
+    find_wallet: prepareFindWallet(books),
     usage_report: prepareUsageReport(books),
     set_webhook: prepareSetWebhook(books),
     read_webhook: prepareReadWebhook(books),

@@ -14,7 +14,7 @@ const EXPIRED = `SELECT no, id FROM accounts a
     AND NOT EXISTS (SELECT 1 FROM settlement_accounts s WHERE s.account = a.no)
   LIMIT ?`
 
-const OWNED = ['api_keys', 'webhooks', 'idempotency', 'used_nonces'] as const
+const OWNED = ['api_keys', 'wallet_links', 'webhooks', 'idempotency', 'used_nonces'] as const
 
 /** @see ExpireAccounts */
 export function prepareExpireAccounts(books: Books): (op: ExpireAccounts) => ExpireAccountsResult {

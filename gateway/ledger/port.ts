@@ -79,6 +79,17 @@ import type {
   SettleResult,
 } from './ops/requests.ts'
 import type {
+  FindWallet,
+  FindWalletResult,
+  LinkWallet,
+  LinkWalletResult,
+  ListWallets,
+  ListWalletsResult,
+  PointWallet,
+  UnlinkWallet,
+  UnlinkWalletResult,
+} from './ops/wallets.ts'
+import type {
   DueWebhooks,
   DueWebhooksResult,
   NoteWebhook,
@@ -98,6 +109,7 @@ export type * from './ops/keys.ts'
 export type * from './ops/once.ts'
 export type * from './ops/reports.ts'
 export type * from './ops/requests.ts'
+export type * from './ops/wallets.ts'
 export type * from './ops/webhooks.ts'
 
 /**
@@ -121,6 +133,11 @@ interface Outcomes {
   use_nonce: [UseNonce, UseNonceResult]
   claim_once: [ClaimOnce, ClaimOnceResult]
   drop_claim: [DropClaim, Ok]
+  link_wallet: [LinkWallet, LinkWalletResult]
+  unlink_wallet: [UnlinkWallet, UnlinkWalletResult]
+  list_wallets: [ListWallets, ListWalletsResult]
+  point_wallet: [PointWallet, Ok]
+  find_wallet: [FindWallet, FindWalletResult]
   usage_report: [UsageReport, UsageReportResult]
   set_webhook: [SetWebhook, SetWebhookResult]
   read_webhook: [ReadWebhook, ReadWebhookResult]

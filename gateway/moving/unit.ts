@@ -43,7 +43,7 @@ export type Unit =
 
 /** Tables of an account, by how their rows name it. */
 export const ACCOUNT_TABLES = {
-  byId: ['api_keys', 'used_nonces', 'idempotency', 'webhooks', 'exits'],
+  byId: ['api_keys', 'wallet_links', 'used_nonces', 'idempotency', 'webhooks', 'exits'],
   byNumber: ['key_budgets', 'usage_days', 'holds'],
 } as const
 

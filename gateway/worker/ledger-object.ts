@@ -4,7 +4,7 @@ import { ZERO_NANO } from '#base/nano.ts'
 import type { Store } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
-import { accounts } from '../db/schema.ts'
+import { accounts, walletLinks } from '../db/schema.ts'
 import { applyCall } from '../ledger/apply-call.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { HostEntry } from '../ledger/host-side.ts'
@@ -104,6 +104,10 @@ export function ledgerObject(host: WorkerHost) {
       this.#opened = this.#open()
       for (const row of store.db.select().from(accounts).all()) {
         await this.#objects.chain().noteAccount(row)
+      }
+      const ledger = ledgerOf(this.#objects)
+      for (const { account: to, wallet, at } of store.db.select().from(walletLinks).all()) {
+        await ledger.commit([{ op: 'point_wallet', wallet, to, at }])
       }
       return written
     }

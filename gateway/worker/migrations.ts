@@ -5,6 +5,7 @@ import money from '#migrations/0003_money.sql'
 import runnerScores from '#migrations/0004_runner_scores.sql'
 import capabilities from '#migrations/0014_capabilities.sql'
 import runnerHours from '#migrations/0017_runner_hours.sql'
+import walletLinks from '#migrations/0017_wallet_links.sql'
 import type { Migration } from '../db/migrate.ts'
 
 /** Every migration by name: a Worker has no folder to read. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004_runner_scores', sql: runnerScores },
   { name: '0014_capabilities', sql: capabilities },
   { name: '0017_runner_hours', sql: runnerHours },
+  { name: '0017_wallet_links', sql: walletLinks },
 ]

@@ -30,6 +30,7 @@ export function routeLedger(stub: (name: string) => CommitRpc): Ledger {
 /** The name of the object that holds what an operation is about. */
 export function storeOf(op: Op): string {
   if ('account' in op) return `acct:${op.account}`
+  if ('wallet' in op) return `wallet:${op.wallet}`
   if ('payee' in op) return `host:${op.payee}`
   if (op.op === 'list_events') return CHAIN_STORE
   const [entry] = op.op === 'apply_outbox' ? op.entries : []

@@ -1,9 +1,7 @@
 import { html } from 'hono/html'
 import { textMember } from '#base/members.ts'
+import { bridgesOf } from '../bridges.ts'
 import type { Page, View } from '../page.ts'
-
-/** Where wallets that the page offers are reached: only from this page, and only when somebody connects one. */
-const BRIDGES = ['https://bridge.tonapi.io', 'https://tonconnectbridge.mytonwallet.org']
 
 /** How to pay in; the address is that of this gateway's Till, the memo is the account's own id. */
 export async function topUpPage(view: View): Promise<Page> {
@@ -12,7 +10,7 @@ export async function topUpPage(view: View): Promise<Page> {
     title: 'Top up · Cocoon',
     description: 'Top up an account by a plain TON transfer.',
     island: 'top-up',
-    ...(view.site.explorer === undefined ? {} : { connect: BRIDGES }),
+    connect: bridgesOf(view.site),
     main: html`<h1>Top up</h1>
 <div id="top-up" class="tall" data-till="${till}"><noscript><p class="notice warn">Send a plain transfer to
 <code>${till}</code> with your account id as its comment, and nothing else in it.</p></noscript></div>

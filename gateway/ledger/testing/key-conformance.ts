@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type UnixMs, unixMs } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
-import { accountId, keyId } from '../../db/ids.ts'
+import { accountId, keyId, tonAddress } from '../../db/ids.ts'
 import { NO_RULES } from '../key-rules.ts'
 import type { KeyBudget, Ledger, Op, StoredKey } from '../port.ts'
 import { expectSound, type Harness, type OpenHarness, stateOf } from './conformance.ts'
@@ -377,6 +377,37 @@ export function describeKeys(runtime: string, open: OpenHarness): void {
         { ok: false, code: 'insufficient_credits' },
       ])
       await expectSound(ledger)
+    })
+
+    test('a wallet is found by its links, newest first, and goes with its account', async () => {
+      const wallet = tonAddress(`0:${'ee'.repeat(32)}`)
+      const other = accountId('C'.repeat(32))
+      const at = (ms: number) => unixMs(NOW + ms)
+      const link = { op: 'link_wallet', wallet } as const
+      const [unknown] = await ledger.commit([{ ...link, account: other, at: NOW }])
+      expect(unknown).toEqual({ ok: false, code: 'unknown_account' })
+      const open = { op: 'open_account', mode: 'managed', keys: null, at: NOW } as const
+      await ledger.commit([
+        { ...open, account: other },
+        { ...open, account: accountId('D'.repeat(32)) },
+        { ...link, account: ALICE, at: at(1) },
+        { ...link, account: other, at: at(2) },
+        { op: 'point_wallet', wallet, to: other, at: at(2) },
+      ])
+      const find = { op: 'find_wallet', wallet } as const
+      const links = [
+        { account: other, at: at(2) },
+        { account: ALICE, at: at(1) },
+      ]
+      const [found, listed] = await ledger.commit([find, { op: 'list_wallets', account: ALICE }])
+      expect(found.links).toEqual(links)
+      expect(listed.wallets).toEqual([{ wallet, at: at(1) }])
+      const expire = { op: 'expire_accounts', before: at(1), limit: 10 } as const
+      const unlink = { op: 'unlink_wallet', account: ALICE, wallet } as const
+      const [, left, gone, again, none] = await ledger.commit([expire, find, unlink, unlink, find])
+      expect(left.links).toEqual(links.slice(1))
+      expect([gone.ok, again.ok]).toEqual([true, false])
+      expect(none.links).toEqual([])
     })
 
     test('a low balance makes one event until it is above again', async () => {

@@ -10,6 +10,7 @@ import { Money } from './money.tsx'
 import { Owed } from './owed.tsx'
 import { SignedOut } from './signed-out.tsx'
 import { Usage } from './usage.tsx'
+import { Wallets } from './wallets.tsx'
 
 export function DashboardApp() {
   const [key, setKey] = useState(signedInKey)
@@ -54,6 +55,7 @@ function SignedIn({ apiKey, onLeave }: { readonly apiKey: string; readonly onLea
       <Usage apiKey={apiKey} />
       <Money apiKey={apiKey} />
       <Keys apiKey={apiKey} />
+      <Wallets apiKey={apiKey} account={account} />
       <Exit account={account} />
     </>
   )

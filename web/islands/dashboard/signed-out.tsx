@@ -1,6 +1,7 @@
 import { KeyForm } from '../parts/key-form.tsx'
 import { CreateAccount } from './create-account.tsx'
 import { OpenRecovery } from './open-recovery.tsx'
+import { WalletSignIn } from './wallet-sign-in.tsx'
 
 export function SignedOut({ onSignedIn }: { readonly onSignedIn: (key: string) => void }) {
   return (
@@ -16,6 +17,7 @@ export function SignedOut({ onSignedIn }: { readonly onSignedIn: (key: string) =
           <h2 id="sign-in">Sign in</h2>
           <KeyForm onSignedIn={onSignedIn} />
           <OpenRecovery onSignedIn={onSignedIn} />
+          <WalletSignIn onSignedIn={onSignedIn} />
         </section>
       </div>
     </>

@@ -9,12 +9,14 @@ import {
 } from '#contracts/pure'
 import { site } from '../lib/browser.ts'
 import { signedInKey } from '../lib/sign-in.ts'
+import { offeredWallets } from '../lib/wallets.ts'
+import type { Asking } from '../lib/with-wallet.ts'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
+import { WalletPicker } from '../parts/wallet-picker.tsx'
 import { Faucet } from './faucet.tsx'
 import { LiveState } from './live-state.tsx'
 import { transferLink } from './transfer-link.ts'
-import { WalletConnect } from './wallet-connect.tsx'
 
 const KEY_ACCOUNT = /^sk-coc-([0-9A-HJKMNP-TV-Z]{32})-/
 const DEFAULT_AMOUNT = '5'
@@ -81,7 +83,13 @@ function Pay(props: {
         <a class="button" href={link}>
           Open in a wallet
         </a>
-        {!isLocal && <WalletConnect address={address} memo={account} amount={amount} />}
+        {(!isLocal || offeredWallets().length > 0) && (
+          <details>
+            <summary>Connect a wallet</summary>
+            <p class="note">This asks the wallet alone, and nobody before you press.</p>
+            <WalletPicker onPick={(asking) => pay(asking, { address, memo: account, amount })} />
+          </details>
+        )}
       </div>
       <div>
         <label class="field amount-field">
@@ -111,6 +119,16 @@ function Pay(props: {
       </div>
     </div>
   )
+}
+
+async function pay(
+  asking: Asking,
+  { amount, ...to }: { address: string; memo: AccountId; amount: Nano | undefined },
+): Promise<string> {
+  if (amount === undefined) return 'Give an amount like 5 or 0.5.'
+  const { payByWallet } = await import('./pay-by-wallet.ts')
+  await payByWallet(asking, { ...to, amount })
+  return 'Sent. It is credited when its block is final.'
 }
 
 function Line(props: { readonly name: string; readonly value: string; readonly shown?: string }) {
