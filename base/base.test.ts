@@ -9,6 +9,8 @@ import {
   fromBase64url,
   fromHex,
   hex,
+  putUint32,
+  uint32At,
   utf8,
 } from './bytes.ts'
 import { jcs } from './jcs.ts'
@@ -29,6 +31,27 @@ describe('bytes', () => {
 
   test.each(['A', 'AB==', 'A+A', 'AB\n'])('base64url takes only the canonical form: %j', (text) => {
     expect(() => fromBase64url(text)).toThrow(RangeError)
+  })
+
+  test.each([0, 1, 63, 64, 65, 200])('text of %i characters is UTF-8, ASCII or not', (length) => {
+    for (const text of ['x'.repeat(length), `${'x'.repeat(length)}é`, '\u007f'.repeat(length)]) {
+      expect(utf8(text)).toEqual(new TextEncoder().encode(text))
+    }
+  })
+
+  test('either case of hex is read where both are taken', () => {
+    expect(fromHex('0aF9fA', { anyCase: true })).toEqual(Uint8Array.of(0x0a, 0xf9, 0xfa))
+  })
+
+  test('32 bits are written big-endian and read back', () => {
+    const bytes = new Uint8Array(6)
+    for (const value of [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x0102_0304]) {
+      putUint32(bytes, 1, value)
+      expect(new DataView(bytes.buffer).getUint32(1)).toBe(value)
+      expect(uint32At(bytes, 1)).toBe(value)
+    }
+    putUint32(bytes, 1, 2 ** 32 + 5)
+    expect(uint32At(bytes, 1)).toBe(5)
   })
 
   test('equality looks at length and every byte', () => {
@@ -79,6 +102,9 @@ describe('jcs', () => {
   test('matches the RFC 8785 rules for keys, numbers and strings', () => {
     expect(jcs({ b: 1, a: [true, null, 'é\n'], c: { z: 1e21, y: 0.1 } })).toBe(
       '{"a":[true,null,"é\\n"],"b":1,"c":{"y":0.1,"z":1e+21}}',
+    )
+    expect(jcs({ '"': '\\', '': [], '~': {}, ' ': '\u007f\u001f' })).toBe(
+      '{"":[]," ":"\u007f\\u001f","\\"":"\\\\","~":{}}',
     )
     expect(() => jcs('\ud800')).toThrow(RangeError)
     expect(() => jcs(Number.NaN)).toThrow(RangeError)

@@ -15,18 +15,36 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function utf8(text: string): Bytes {
   // Sound: encode allocates its own ArrayBuffer, which not every platform's types say.
-  return encoder.encode(text) as Bytes
+  return shortAscii(text) ?? (encoder.encode(text) as Bytes)
 }
+
+/** Ids, labels and their like: copied by hand, so that no platform allocates a buffer outside its heap for each. */
+function shortAscii(text: string): Bytes | undefined {
+  if (text.length > SHORT) return undefined
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > MAX_ASCII) return undefined
+    bytes[i] = code
+  }
+  return bytes
+}
+
+/** The longest array that V8 keeps in its own heap. */
+const SHORT = 64
+const MAX_ASCII = 0x7f
 
 /** Decodes UTF-8 and refuses ill-formed sequences: replacement characters would change what was signed. */
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes)
 }
 
+const HEX_OF = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** Lower-case hex. */
 export function hex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += byte < 16 ? `0${byte.toString(16)}` : byte.toString(16)
+  for (const byte of bytes) text += HEX_OF[byte]
   return text
 }
 
@@ -37,10 +55,21 @@ export function hex(bytes: Uint8Array): string {
 export function fromHex(text: string, options: { anyCase?: boolean } = {}): Bytes {
   if (!(options.anyCase === true ? HEX_ANY_CASE : HEX).test(text)) throw new RangeError('not hex')
   const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i++)
-    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (digitOf(text.charCodeAt(2 * i)) << 4) | digitOf(text.charCodeAt(2 * i + 1))
+  }
   return bytes
 }
+
+/** The value of a hex digit's character code. */
+function digitOf(code: number): number {
+  return code <= DIGIT_NINE ? code - DIGIT_ZERO : (code | LOWER_CASE) - LETTER_A + 10
+}
+
+const DIGIT_ZERO = 0x30
+const DIGIT_NINE = 0x39
+const LETTER_A = 0x61
+const LOWER_CASE = 0x20
 
 /** Standard base64 with padding. */
 export function base64(bytes: Uint8Array): string {
@@ -94,6 +123,21 @@ export function concatAll(parts: readonly Uint8Array[]): Bytes {
     at += part.length
   }
   return whole
+}
+
+/** Four bytes at `at`, big-endian. A DataView would move a small array out of the JavaScript heap first. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+  const low = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
+  return high * 2 ** 16 + low
+}
+
+/** The inverse of `uint32At`, modulo 2^32. */
+export function putUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
 }
 
 /** Compares whole lengths without an early exit, so that it also serves for MACs. */

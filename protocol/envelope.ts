@@ -1,4 +1,4 @@
-import { type Bytes, concat } from '#base/bytes.ts'
+import { type Bytes, concat, putUint32 } from '#base/bytes.ts'
 import type { Provider } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
 import { decodeHead, type EncodedHead } from './head.ts'
@@ -65,9 +65,8 @@ export function sessionBinding(
 /** A safe integer as eight bytes, big-endian. */
 export function u64(value: number): Bytes {
   const bytes = new Uint8Array(8)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, Math.floor(value / 2 ** 32))
-  view.setUint32(4, value >>> 0)
+  putUint32(bytes, 0, Math.floor(value / 2 ** 32))
+  putUint32(bytes, 4, value)
   return bytes
 }
 

@@ -1,4 +1,4 @@
-import type { Bytes } from '#base/bytes.ts'
+import { type Bytes, putUint32, uint32At } from '#base/bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { END_LABEL } from './labels.ts'
 
@@ -16,7 +16,7 @@ const FIRST_ALLOCATION_BYTES = 64 * 1024
 
 /** Writes the length prefix into the headroom in front of a ciphertext. */
 export function writePrefix(frame: Bytes): Bytes {
-  new DataView(frame.buffer, frame.byteOffset).setUint32(0, frame.length - PREFIX_BYTES)
+  putUint32(frame, 0, frame.length - PREFIX_BYTES)
   return frame
 }
 
@@ -26,9 +26,8 @@ export function nonceAt(base: Bytes, sequence: number): Bytes {
     throw new ProtocolError('bad_input', 'frame sequence out of range')
   }
   const nonce = new Uint8Array(base)
-  const view = new DataView(nonce.buffer)
-  view.setUint32(4, view.getUint32(4) ^ Math.floor(sequence / 2 ** 32))
-  view.setUint32(8, view.getUint32(8) ^ (sequence >>> 0))
+  putUint32(nonce, 4, uint32At(nonce, 4) ^ Math.floor(sequence / 2 ** 32))
+  putUint32(nonce, 8, uint32At(nonce, 8) ^ sequence)
   return nonce
 }
 
@@ -36,9 +35,8 @@ export function nonceAt(base: Bytes, sequence: number): Bytes {
 export function endAad(frames: number): Bytes {
   const aad = new Uint8Array(END_LABEL.length + COUNT_BYTES)
   aad.set(END_LABEL)
-  const count = new DataView(aad.buffer, END_LABEL.length)
-  count.setUint32(0, Math.floor(frames / 2 ** 32))
-  count.setUint32(4, frames >>> 0)
+  putUint32(aad, END_LABEL.length, Math.floor(frames / 2 ** 32))
+  putUint32(aad, END_LABEL.length + 4, frames)
   return aad
 }
 
@@ -141,7 +139,7 @@ export class FrameDecoder {
 }
 
 function checkedLength(bytes: Uint8Array, at: number): number {
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at)
+  const length = uint32At(bytes, at)
   if (length > MAX_FRAME_BYTES) throw new ProtocolError('frame_too_large', 'frame exceeds 64 MiB')
   if (length > 0 && length < TAG_BYTES) {
     throw new ProtocolError('frame_unauthentic', 'frame is shorter than a tag')

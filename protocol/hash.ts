@@ -56,6 +56,9 @@ function wire(value: Wire): Json {
   if (typeof value !== 'object' || value === null) return value ?? null
   // Array.isArray does not narrow readonly arrays.
   if (Array.isArray(value)) return (value as readonly Wire[]).map(wire)
-  const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  return Object.fromEntries(members.map(([key, member]) => [key, wire(member)]))
+  const members: [string, Json][] = []
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== undefined) members.push([key, wire(member)])
+  }
+  return Object.fromEntries(members)
 }

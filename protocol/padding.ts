@@ -61,7 +61,7 @@ export function padSse(events: Uint8Array, least = 0): Bytes {
 }
 
 /** The body without the spaces that `padJson` may have put behind it. */
-export function trimSpaces(body: Bytes): Bytes {
+export function trimSpaces(body: Uint8Array): Uint8Array {
   let end = body.length
   while (end > 0 && body[end - 1] === SPACE) end--
   return body.subarray(0, end)

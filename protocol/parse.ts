@@ -30,33 +30,40 @@ function record(value: unknown, path: string): Readonly<Record<string, unknown>>
   return value as Readonly<Record<string, unknown>>
 }
 
-function readShape<S extends Shape>(shape: S, value: unknown, path: string): ObjectOf<S> {
-  const source = record(value, path)
-  const result: Record<string, unknown> = {}
-  for (const [key, parser] of Object.entries(shape)) {
-    const member = Object.hasOwn(source, key) ? source[key] : undefined
-    const parsed = parser(member, `${path}.${key}`)
-    if (parsed !== undefined) result[key] = parsed
+function readerOf<S extends Shape>(
+  shape: S,
+): (source: Readonly<Record<string, unknown>>, path: string) => ObjectOf<S> {
+  const members = Object.entries(shape)
+  return (source, path) => {
+    const result: Record<string, unknown> = {}
+    for (const [key, parser] of members) {
+      const member = Object.hasOwn(source, key) ? source[key] : undefined
+      const parsed = parser(member, `${path}.${key}`)
+      if (parsed !== undefined) result[key] = parsed
+    }
+    // Sound: every key of the shape was parsed by its own parser just now.
+    return result as ObjectOf<S>
   }
-  // Sound: every key of the shape was parsed by its own parser just now.
-  return result as ObjectOf<S>
 }
 
 /** An object with exactly these members: what is signed or MACed has no room for others. */
 export function exact<S extends Shape>(shape: S): Parser<ObjectOf<S>> {
+  const read = readerOf(shape)
+  const names = new Set(Object.keys(shape))
   return (value, path) => {
     const source = record(value, path)
-    // The unknown name is the peer's text, so that it is not repeated.
-    if (Object.keys(source).some((key) => !Object.hasOwn(shape, key))) {
-      throw invalid(path, 'has an unknown member')
+    for (const key of Object.keys(source)) {
+      // The unknown name is the peer's text, so that it is not repeated.
+      if (!names.has(key)) throw invalid(path, 'has an unknown member')
     }
-    return readShape(shape, source, path)
+    return read(source, path)
   }
 }
 
 /** An object with at least these members; others are ignored (ACI documents grow). */
 export function open<S extends Shape>(shape: S): Parser<ObjectOf<S>> {
-  return (value, path) => readShape(shape, value, path)
+  const read = readerOf(shape)
+  return (value, path) => read(record(value, path), path)
 }
 
 export function optional<T>(parser: Parser<T>): Parser<T | undefined> {

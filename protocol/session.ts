@@ -1,4 +1,4 @@
-import { type Bytes, concat, copyBytes } from '#base/bytes.ts'
+import { type Bytes, concat, copyBytes, putUint32 } from '#base/bytes.ts'
 import { MAX_ATTEMPT } from './allowance.ts'
 import type {
   BodyKeys,
@@ -43,7 +43,7 @@ export function sessionKeys(
   input: { encHash: Bytes; counter: number; attempt: number; head: EncodedHead },
 ): SessionKeys {
   const attempt = new Uint8Array(4)
-  new DataView(attempt.buffer).setUint32(0, input.attempt)
+  putUint32(attempt, 0, input.attempt)
   const name = concat(
     input.encHash.subarray(0, CONTEXT_ID_BYTES),
     u64(input.counter),
@@ -51,7 +51,7 @@ export function sessionKeys(
     hashes.sha256(input.head.canonical),
   )
   // HKDF-Expand of one block: HMAC(secret, label || name || 0x01).
-  const expand = (label: Bytes): Bytes => secret.mac(concat(label, name, LAST_BLOCK))
+  const expand = (label: Bytes): Bytes => secret.mac(label, name, LAST_BLOCK)
   return {
     name,
     // One key per (context, counter, attempt, direction): frames count up from nonce zero.

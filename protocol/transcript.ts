@@ -58,7 +58,7 @@ export class Transcript implements FrameObserver {
 /** Digests of a request: the whole wire body, and the opened body without its padding. */
 export function requestDigests(
   hashes: Provider['hashes'],
-  request: { wire: Uint8Array; plaintext: Bytes; commitmentKey: Bytes },
+  request: { wire: Uint8Array; plaintext: Uint8Array; commitmentKey: Bytes },
 ): BodyDigests {
   return {
     body_hash: `sha256:${hex(hashes.sha256(request.wire))}`,

@@ -54,5 +54,7 @@ function tagOf(tags: MacKey, name: Bytes, masked: Bytes): Bytes {
 
 function xor(text: Bytes, mask: Bytes): Bytes {
   if (text.length !== ID_BYTES) throw new RangeError('an account id has 32 characters')
-  return text.map((byte, i) => byte ^ (mask[i] ?? 0))
+  const mixed = new Uint8Array(ID_BYTES)
+  for (let i = 0; i < ID_BYTES; i++) mixed[i] = (text[i] ?? 0) ^ (mask[i] ?? 0)
+  return mixed
 }

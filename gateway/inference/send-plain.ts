@@ -90,8 +90,7 @@ export async function sendPlain(
   leg.outcome = outcome.kind
   noteOutcome(deps, runner, outcome)
   const { commitmentKey } = sealed
-  const plaintext = new Uint8Array(request.body)
-  const digests = requestDigests(provider.hashes, { wire, plaintext, commitmentKey })
+  const digests = requestDigests(provider.hashes, { wire, plaintext: request.body, commitmentKey })
   const answerMs = leg.ended - (leg.firstByte ?? leg.sent)
   return { ...attempt, outcome, headers, digests, transcript, answerMs }
 }
