@@ -17,6 +17,8 @@ const SCOPES: Partial<Record<OpName, Scope>> = {
   read_account: 'read',
   find_key: 'read',
   list_keys: 'read',
+  list_wallets: 'read',
+  find_wallet: 'read',
   read_spending: 'read',
   usage_report: 'read',
   read_webhook: 'read',
@@ -49,6 +51,7 @@ export function namesOf(op: Op): readonly string[] {
   if (op.op === 'record_charge') return op.items.map(({ account }) => account)
   if (op.op === 'list_events') return []
   if ('account' in op) return [op.account]
+  if ('wallet' in op) return [op.wallet]
   if ('payee' in op) return [op.payee]
   return 'address' in op ? [op.address] : []
 }
