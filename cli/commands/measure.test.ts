@@ -63,6 +63,7 @@ describe('cocoon measure', () => {
     expect(new Set(names).size).toBe(names.length)
     const text = await run('--inputs')
     for (const name of names) expect(text).toContain(name)
-    expect(text).toMatch(/ACPI tables and their AML +NOT STOPPED/)
+    expect(text).toMatch(/AML \(DSDT, SSDT\) and other ACPI tables +ignored +ignored/)
+    expect(text).toMatch(/memory bus \(interposers\) +NOT STOPPED/)
   })
 })

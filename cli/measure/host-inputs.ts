@@ -56,10 +56,16 @@ export const HOST_INPUTS: readonly HostInput[] = [
     how: 'pages are accepted once (PVALIDATE, TDG.MEM.PAGE.ACCEPT); RTMR0 is not part of the image hash',
   },
   {
-    input: 'ACPI tables and their AML',
-    sevSnp: 'NOT STOPPED',
-    tdx: 'NOT STOPPED',
-    how: 'Debian’s kernel runs the AML that the host supplies; RTMR0 holds TDX’s tables but is no part of the image hash',
+    input: 'AML (DSDT, SSDT) and other ACPI tables',
+    sevSnp: 'ignored',
+    tdx: 'ignored',
+    how: 'a guard in the measured kernel gives Linux the image’s own DSDT and FADT, and drops the host’s',
+  },
+  {
+    input: 'ACPI lists of processors, interrupts, PCI windows (MADT, MCFG)',
+    sevSnp: 'checked',
+    tdx: 'checked',
+    how: 'copied entry by entry by that guard, with the addresses of q35 only; others end the machine before Linux',
   },
   {
     input: 'UEFI variables, boot order',

@@ -59,7 +59,7 @@ bootstrap() { # SUITE VARIANT PACKAGES FOLDER
     "$1" "$4" "$mirror"
 }
 bootstrap "$suite" essential "$(packages "$here/packages.txt")" "$work/root"
-bootstrap "$suite" apt linux-image-amd64,cryptsetup-bin,busybox-static "$work/tools"
+bootstrap "$suite" apt linux-image-amd64,cryptsetup-bin,busybox-static,gcc,acpica-tools "$work/tools"
 bootstrap "$firmware_suite" extract ovmf-amdsev "$work/firmware"
 sort -u "$work/installed" >"$out/packages.lock"
 if [ -n "$snapshot" ] && ! diff -u <(grep -v '^#' "$here/packages.lock") "$out/packages.lock" >&2; then
@@ -99,7 +99,9 @@ truncate -s "$offset" "$out/root.img"
 roothash=$(veritysetup format "$out/root.img" "$out/root.img" --hash-offset "$offset" --salt "$salt" \
   --uuid "$fixed_uuid" --data-blocks $((offset / 4096)) | sed -n 's/^Root hash:[[:space:]]*//p')
 
-say '4/6 initrd'
+say '4/6 guard of ACPI tables, initrd'
+cp -r "$here/acpi" "$work/tools/acpi"
+chroot "$work/tools" /acpi/build-guard.sh /acpi
 initrd="$work/initrd"; mkdir -p "$initrd/bin" "$initrd/lib"
 install -m 0755 "$here/initrd-init" "$initrd/init"
 install -m 0755 "$work/tools/usr/bin/busybox" "$initrd/bin/busybox"
@@ -108,6 +110,7 @@ install -m 0755 "$work/tools/usr/sbin/veritysetup" "$initrd/bin/veritysetup"
 chroot "$work/tools" ldd /usr/sbin/veritysetup | grep -o '/[^ ]*' | while read -r library; do
   install -D -m 0755 "$work/tools$(chroot "$work/tools" readlink -f "$library")" "$initrd$library"
 done
+install -D -m 0644 "$work/tools/acpi/dsdt.aml" "$initrd/acpi/DSDT"
 kernel=$(basename "$work/tools"/lib/modules/*)
 for module in $(grep -v '^#' "$here/modules.txt"); do
   chroot "$work/tools" modprobe --show-depends --set-version "$kernel" "$module" 2>/dev/null | sed -n 's/^insmod //p'
@@ -125,7 +128,7 @@ find "$initrd" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   zstd -q -19 -T1 >"$out/initrd"
 
 say '5/6 kernel, command line and firmware'
-cp "$work/tools/boot/vmlinuz-$kernel" "$out/vmlinuz"
+"$node" "$checkout/dev/guard-kernel.ts" "$work/tools/boot/vmlinuz-$kernel" "$work/tools/acpi/guard.bin" "$out/vmlinuz"
 line="$(grep -v '^#' "$here/cmdline.txt") cocoon.roothash=$roothash cocoon.hashoffset=$offset"
 printf '%s' "$line" >"$out/cmdline"
 cp "$work/firmware/usr/share/ovmf/OVMF.amdsev.fd" "$out/firmware-sev-snp.fd"
