@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
@@ -31,6 +31,8 @@ const Runners = z.object({
   ),
 })
 
+const World = z.object({ hostAddress: z.string(), webUrl: z.string() })
+
 const TIMEOUT_MS = 15_000
 
 /**
@@ -46,10 +48,15 @@ export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch)
       outbox: { type: 'string' },
     },
   })
-  const wallet = values.wallet ?? io.env['WALLET']
-  const gateways = (values.gateways ?? io.env['GATEWAYS'] ?? '').split(',').filter(Boolean)
+  const world = worldHere(io)
+  const wallet = values.wallet ?? io.env['WALLET'] ?? world.wallet
+  const gateways = (values.gateways ?? io.env['GATEWAYS'] ?? world.gateway ?? '')
+    .split(',')
+    .filter(Boolean)
   if (wallet === undefined || gateways.length === 0) {
-    throw new UsageError('cocoon runner status takes --wallet ADDRESS --gateways URL[,URL]')
+    throw new UsageError(
+      'no world of npm start runs here: cocoon runner status takes --wallet ADDRESS --gateways URL[,URL]',
+    )
   }
   const outbox = resolve(io.cwd, values.outbox ?? io.env['OUTBOX_PATH'] ?? 'cocoon-runner.outbox')
   let code: number = EXIT.ok
@@ -67,6 +74,14 @@ export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch)
     else io.out(`  outbox      none at ${outbox}`)
   }
   return code
+}
+
+/** The host of the world that `npm start` runs in this folder. */
+function worldHere({ cwd }: CommandIo): { readonly wallet?: string; readonly gateway?: string } {
+  const file = resolve(cwd, '.cocoon', 'dev.json')
+  if (!existsSync(file)) return {}
+  const { success, data } = World.safeParse(JSON.parse(readFileSync(file, 'utf8')))
+  return success ? { wallet: data.hostAddress, gateway: data.webUrl } : {}
 }
 
 async function showGateway(

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { typedLines as typed } from './documents/typed-lines.ts'
 import { expectTest, namedTests } from './support/named-tests.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -12,16 +13,6 @@ const PAGES = [
   'CHANGELOG.md',
 ]
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
-
-/** What a page tells people to type: fenced blocks, with their continued lines joined, and inline code. */
-function typed(page: string): readonly string[] {
-  const fence = /^ *```.*\n([\s\S]*?)^ *```/gm
-  const blocks = [...page.matchAll(fence)].flatMap(([, block = '']) =>
-    block.replaceAll(/\\\n\s*/g, ' ').split('\n'),
-  )
-  const inline = [...page.replaceAll(fence, '').matchAll(/`([^`\n]+)`/g)].map(([, code]) => code)
-  return [...blocks, ...inline].filter((line) => line !== undefined).map((line) => line.trim())
-}
 
 interface Typed {
   readonly command: string

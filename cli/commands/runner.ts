@@ -10,7 +10,8 @@ import { runnerStatus } from '../runner-status.ts'
 const USAGE = `cocoon runner: serves a model from inside a confidential VM and earns.
 
   cocoon runner --model ID --wallet ADDRESS --gateways URL[,URL] [--image-settings FILE]
-  cocoon runner status --wallet ADDRESS --gateways URL[,URL] [--outbox FILE]   earnings, vouchers, refusals
+  cocoon runner status [--wallet ADDRESS --gateways URL[,URL]] [--outbox FILE]   earnings, vouchers, refusals;
+                                                                    default: the host of the world of npm start
 
 The machine must offer /sys/kernel/config/tsm (SEV-SNP or TDX guest, Linux 6.7 or later); GPUs answer by NVIDIA's
 nvattest and nvidia-smi in /usr/bin. \`cocoon doctor\` with the same flags says what is missing.

@@ -23,6 +23,8 @@ export interface WorldInfo {
   readonly runnerId: string
   readonly runnerOrigin: string
   readonly adminKey: string
+  /** Where both runners are paid; raw. */
+  readonly hostAddress: string
 }
 
 export interface World {
@@ -118,6 +120,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         runnerId: registered.id,
         runnerOrigin: registered.origin,
         adminKey: plan.adminKey,
+        hostAddress: plan.payee,
       },
       tee: plan.tee,
       payee: plan.payee,

@@ -8,6 +8,8 @@ import { certify } from '#dev/forge/nvidia-pki.ts'
 
 export interface TlsProxy {
   readonly origin: string
+  /** Its own root, for other processes to trust. */
+  readonly certificate: string
   /** Upgrades that passed. */
   readonly upgrades: number
   close(): Promise<void>
@@ -62,6 +64,7 @@ export async function startTlsProxy(target: () => string): Promise<TlsProxy> {
   const { port } = server.address() as AddressInfo
   return {
     origin: `https://127.0.0.1:${port}`,
+    certificate: cert,
     get upgrades() {
       return upgrades
     },
