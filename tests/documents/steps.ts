@@ -134,11 +134,6 @@ export const STEPS: readonly Step[] = [
     also: '--account account.json --wallet wallet.txt',
   },
   {
-    line: 'cocoon till exit',
-    says: /exit/,
-    also: '--account account.json --to ADDRESS --wallet wallet.txt',
-  },
-  {
     line: 'npx cocoon till finish-exit --account account.json --till TILL --endpoint mainnet --wallet wallet.txt',
     says: /may be finished from/,
     exit: 2,
