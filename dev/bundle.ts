@@ -13,6 +13,12 @@ import { declareTypes } from './declare-types.ts'
 const ROOT = join(import.meta.dirname, '..')
 /** Run by our own Node. */
 const COMMANDS = { cocoon: 'cli/main.ts', runner: 'enclave-runner/main.ts' } as const
+/** Threads that a command starts by their files. */
+const THREADS = {
+  'postgres-wire': 'gateway/postgres/wire-thread.ts',
+  'postgres-ledger': 'gateway/postgres/ledger-thread.ts',
+  'postgres-office': 'gateway/postgres/office/main.ts',
+} as const
 /** Runs anywhere: browsers, Workers, Deno, Bun and Node. */
 const LIBRARY = { client: 'client/index.ts' } as const
 
@@ -38,7 +44,7 @@ const shared = {
 } as const
 await build({
   ...shared,
-  entryPoints: COMMANDS,
+  entryPoints: { ...COMMANDS, ...THREADS },
   platform: 'node',
   target: 'node24',
   external: [...packages, ...CHECKOUT_ONLY, 'esbuild'],

@@ -24,6 +24,8 @@ export interface GatewayConfig {
   /** Loopback ports for runners' origins, when there is no domain. */
   readonly runnerOriginPorts: readonly number[]
   readonly databasePath: string
+  /** A PostgreSQL server that several gateways share; undefined: the file. */
+  readonly databaseUrl: string | undefined
   /** Folder that keeps the vendors' collateral between restarts. */
   readonly collateralPath: string
   /** 32 bytes. */
@@ -105,6 +107,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     runnerDomain: values.RUNNER_DOMAIN,
     runnerOriginPorts: values.RUNNER_ORIGIN_PORTS,
     databasePath: values.DATABASE_PATH,
+    databaseUrl: values.DATABASE_URL,
     collateralPath: values.COLLATERAL_PATH,
     secret: values.GATEWAY_SECRET,
     chain: {
@@ -192,6 +195,9 @@ function crossChecks(values: SettingValues): readonly string[] {
     hex(values.GAS_KEY) === hex(values.METER_KEY ?? new Uint8Array())
   ) {
     problems.push('GAS_KEY and METER_KEY must differ')
+  }
+  if (values.DATABASE_URL !== undefined && values.PUBLIC_URL === undefined) {
+    problems.push('DATABASE_URL needs PUBLIC_URL: gateways that share a database have one name')
   }
   if (values.PLAINTEXT === 'attested' && values.GATEWAY_TEE === 'off') {
     problems.push('PLAINTEXT=attested needs GATEWAY_TEE=on')

@@ -11,6 +11,8 @@ import { WATCH_MS } from './runners/track-records.ts'
 export interface Job {
   readonly name: string
   readonly everyMs: number
+  /** Of several gateways with the same tables, one does it. */
+  readonly once?: true
   readonly run: () => Promise<void>
 }
 
@@ -19,8 +21,6 @@ export interface JobsDeps {
   readonly runners: RunnersDeps
   readonly collateral: CollateralSource
   readonly webhooks: WebhookDeps
-  /** Moves the write-ahead log into the file. */
-  readonly checkpoint: () => void
   /** Jobs of the money side, when this gateway has a Till, and those of its platform. */
   readonly others: readonly Job[]
   readonly clock: Clock
@@ -37,6 +37,7 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
     {
       name: 'maintain',
       everyMs: 1_000,
+      once: true,
       run: async () => {
         await ledger.commit([{ op: 'maintain', now: toSeconds(clock()) }])
       },
@@ -45,13 +46,13 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
       // Nobody's money is in them, and their owners may open them again.
       name: 'expire accounts',
       everyMs: 3_600_000,
+      once: true,
       run: async () => {
         const before = unixMs(clock() - UNFUNDED_MS)
         await ledger.commit([{ op: 'expire_accounts', before, limit: MAX_EXPIRED }])
       },
     },
-    { name: 'webhooks', everyMs: 5_000, run: () => tellWebhooks(deps.webhooks) },
-    { name: 'checkpoint', everyMs: 5_000, run: async () => deps.checkpoint() },
+    { name: 'webhooks', everyMs: 5_000, once: true, run: () => tellWebhooks(deps.webhooks) },
     ...createRunnerJobs(runners, deps.collateral),
     ...deps.others,
   ]

@@ -55,6 +55,16 @@ export function url(text: string): string {
   return text
 }
 
+/** Names no part of it: it holds a password. */
+export function postgresUrl(text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined
+  const isPostgres = parsed !== undefined && /^postgres(?:ql)?:$/.test(parsed.protocol)
+  if (!isPostgres || parsed.pathname.length < 2) {
+    throw new RangeError('must be postgres://user:password@host:port/database')
+  }
+  return text
+}
+
 export function urls(text: string | undefined): readonly string[] {
   return text === undefined || text === '' ? [] : text.split(',').map((part) => url(part.trim()))
 }

@@ -12,6 +12,7 @@ import {
   optional,
   origin,
   ports,
+  postgresUrl,
   ratio,
   required,
   secretBytes,
@@ -97,6 +98,11 @@ export const SETTINGS = {
     help: 'SQLite file of ledger, accounts, runners and receipts',
     fallback: 'cocoon-gateway.db',
     parse: required((text) => text),
+  }),
+  DATABASE_URL: setting({
+    help: 'PostgreSQL in place of DATABASE_PATH, for several gateways with one database: postgres://user:password@host/name',
+    fallback: undefined,
+    parse: optional(postgresUrl),
   }),
   COLLATERAL_PATH: setting({
     help: "folder that keeps AMD's, Intel's and NVIDIA's certificates, lists and manifests between restarts",

@@ -17,7 +17,8 @@ import { describeSettings } from '../describe-settings.ts'
 import { openDevices } from '../devices.ts'
 import { packageRoot } from '../package-root.ts'
 
-const USAGE = `cocoon gateway: the OpenAI-compatible door, on Node with one SQLite file.
+const USAGE = `cocoon gateway: the OpenAI-compatible door, on Node with one SQLite file, or with a PostgreSQL
+database that several of them share.
 
 Verifies runners, meters API keys, relays sealed requests and settles by receipts. Settings come from the
 environment (see .env.example); every bad one is named at once.
@@ -42,7 +43,9 @@ export const gateway: Command = {
         network: config.chain.network,
       }),
       ...(config.tee ? { machine: await openMachine() } : {}),
-      migrations: readMigrations(join(root, 'migrations')),
+      migrations: readMigrations(
+        join(root, 'migrations', ...(config.databaseUrl === undefined ? [] : ['postgres'])),
+      ),
     }
     const running = await orUsage(() => startGateway({ config, deps }))
     io.out(`gateway: ${running.origin}`)

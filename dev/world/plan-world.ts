@@ -120,6 +120,7 @@ export async function planWorld(
     runnerDomain: undefined,
     runnerOriginPorts: [options.ports.runnerOrigin, options.ports.secondRunnerOrigin],
     databasePath: join(options.folder, 'gateway.db'),
+    databaseUrl: undefined,
     collateralPath: join(options.folder, 'collateral'),
     secret: secret(),
     chain: {

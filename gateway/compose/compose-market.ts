@@ -33,6 +33,8 @@ export interface MarketParts {
   readonly hours: RunnerHours
   /** Whether requests go by the directory of this place, so that their outcome is known here. */
   readonly countsRequests: boolean
+  /** Whether this place counts runners' time: where several do the same, one. */
+  readonly countsTime: () => boolean
   readonly payees: Payees
   readonly challenges: Challenges
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
@@ -48,14 +50,14 @@ export interface MarketParts {
 export function composeMarket(platform: Platform, parts: MarketParts): RunnersDeps {
   const { config, provider, verifier, ledger, meter, clock, random, log } = platform
   const { directory, store, challenges, collateral, origins, latestVoucher, simulation } = parts
-  const { hours, countsRequests } = parts
+  const { hours, countsRequests, countsTime } = parts
   const { registry, till } = config.chain
   return {
     provider,
     verifier,
     directory,
     store,
-    records: createTrackRecords({ hours, directory, countsRequests, clock }),
+    records: createTrackRecords({ hours, directory, countsRequests, countsTime, clock }),
     payees: parts.payees,
     requiresHostProof: config.hostProof === 'required',
     walletKey: async (wallet) => {

@@ -73,6 +73,7 @@ export function createWatcherJobs(
     {
       name: 'deposits',
       everyMs: isLocalUrl(endpoint) ? WATCH_MS.local : WATCH_MS.remote,
+      once: true,
       run: async () => {
         await watcher.tick()
       },
@@ -80,6 +81,7 @@ export function createWatcherJobs(
     {
       name: 'reconcile',
       everyMs: RECONCILE_MS,
+      once: true,
       run: async () => deps.watch.reconciled(await watcher.reconcile()),
     },
   ]
@@ -127,6 +129,7 @@ export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'covers'>): readonly
       // One after the other: they share the wallet.
       name: 'cashier',
       everyMs: CASHIER_MS[place],
+      once: true,
       run: async () => {
         await exits.tick()
         const { commands, sent, balance, rotationAt } = await cashier.tick()

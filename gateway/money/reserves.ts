@@ -4,7 +4,7 @@ import { hex } from '#base/bytes.ts'
 import { type Nano, nano } from '#base/nano.ts'
 import type { TillTotals } from '#contracts'
 import type { ReservesProof } from '#protocol'
-import type { Store } from '../db/db.ts'
+import type { Answer, Store } from '../db/db.ts'
 import type { AccountId } from '../db/ids.ts'
 import { accounts, hosts, settlements } from '../db/schema.ts'
 import { type Balance, plantTree, type TreeKeys } from './reserves-tree.ts'
@@ -39,7 +39,8 @@ export interface Reserves {
 const FRESH_MS = 10_000
 
 export function createReserves(deps: {
-  readonly store: Store
+  /** Both of one moment. */
+  readonly read: () => Answer<OwedBooks>
   readonly keys: TreeKeys
   readonly clock: Clock
 }): Reserves {
@@ -86,6 +87,16 @@ export function readBalances({ db }: Store): readonly Balance[] {
   return rows.map(({ id, available, held }) => ({ id, balance: available + held }))
 }
 
+/** What a snapshot is made of. */
+export interface OwedBooks {
+  readonly liabilities: Liabilities
+  readonly balances: readonly Balance[]
+}
+
+export function readOwedBooks(store: Store): OwedBooks {
+  return { liabilities: readLiabilities(store), balances: readBalances(store) }
+}
+
 /**
  * Shares of all settlements here, and what hosts here were paid. Where hosts' totals live in other stores, what is owed
  * to them follows from both, whatever is under way in between: a share leaves its account's balance in the same moment.
@@ -118,11 +129,11 @@ export function isCovered(
 }
 
 async function takeSnapshot(
-  { store, keys }: Parameters<typeof createReserves>[0],
+  { read, keys }: Parameters<typeof createReserves>[0],
   at: UnixMs,
 ): Promise<ReservesSnapshot> {
-  const liabilities = readLiabilities(store)
-  const tree = await plantTree(readBalances(store), at, keys)
+  const { liabilities, balances } = await read()
+  const tree = await plantTree(balances, at, keys)
   const [root, sum] = [hex(tree.top.hash), nano(tree.top.sum)]
   return {
     at,

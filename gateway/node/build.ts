@@ -15,9 +15,7 @@ import { type Platform, treeKeys } from '../compose/platform.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
 import type { Timer } from '../inference/journey.ts'
-import { storedCatalog } from '../inference/stored-catalog.ts'
-import { createCore } from '../ledger/core.ts'
-import { groupCommit } from '../ledger/group-commit.ts'
+import { type ModelRow, type StoredCatalog, storedCatalog } from '../inference/stored-catalog.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
 import { hasCashier } from '../money/money-jobs.ts'
@@ -33,12 +31,8 @@ import { createChallenges } from '../runners/challenges.ts'
 import type { Origins } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
 import type { JudgeDeps } from '../runners/judge-evidence.ts'
-import { createLatestVoucher } from '../runners/latest-voucher.ts'
-import { createPayees } from '../runners/payees.ts'
-import { createRunnerHours } from '../runners/runner-hours.ts'
-import { createRunnerStore } from '../runners/runner-store.ts'
+import type { Backing } from './backing.ts'
 import { diskStore } from './disk-store.ts'
-import type { SqliteStore } from './open-sqlite.ts'
 import { createPromMetrics } from './prom-metrics.ts'
 import type { NodeUpstream } from './upstream.ts'
 import { createVerifier } from './verifier.ts'
@@ -47,7 +41,9 @@ export interface BuildInput {
   readonly config: GatewayConfig
   /** This gateway's public origin, which is also its name in signed messages. */
   readonly publicUrl: string
-  readonly store: SqliteStore
+  readonly backing: Backing
+  /** The operator's changes of what is sold, as they are stored now. */
+  readonly offers: readonly ModelRow[]
   readonly directory: Directory
   readonly chain: Chain
   readonly upstream: NodeUpstream
@@ -70,22 +66,22 @@ export interface BuildInput {
 export interface Built {
   readonly app: AppDeps
   readonly collateral: CollateralSource
+  readonly catalog: StoredCatalog
 }
 
-/** Settlements wait so long at most for a transaction that others need anyway. */
-const SETTLE_WITHIN_MS = 5
-
-/** Puts the parts of a Node gateway together: one process, one SQLite file, one directory of runners in memory. */
+/** Puts the parts of a Node gateway together: one process, its tables, one directory of runners in memory. */
 export function build(input: BuildInput): Built {
-  const { config, store, directory, clock, random, upstream, origins, chain, simulation } = input
+  const { config, backing, directory, clock, random, upstream, origins, chain, simulation } = input
   const platform = openPlatform(input)
-  const runnerStore = createRunnerStore(store)
-  const catalog = storedCatalog(store.db, config.models, toSeconds(clock()))
+  const catalog = storedCatalog(backing.models, input.offers, {
+    seeds: config.models,
+    created: toSeconds(clock()),
+  })
   const front = composeFront(platform, {
     isAttested: () => self?.isAttested() ?? false,
     directory,
     catalog,
-    keysetOf: createKeysetOf(directory, runnerStore),
+    keysetOf: createKeysetOf(directory, backing.runners),
     pending: createPendingSettlements(),
     upstream,
     watchdog: createWatchdog(),
@@ -99,12 +95,13 @@ export function build(input: BuildInput): Built {
   })
   const runners = composeMarket(platform, {
     directory,
-    store: runnerStore,
-    hours: createRunnerHours(store),
+    store: backing.runners,
+    hours: backing.hours,
     countsRequests: true,
-    payees: createPayees(store),
-    challenges: createChallenges(random),
-    latestVoucher: createLatestVoucher(store.db, config.chain.till),
+    countsTime: () => backing.leads(),
+    payees: backing.payees,
+    challenges: createChallenges(random, backing.challenges),
+    latestVoucher: (payee) => backing.latestVoucher(payee),
     collateral,
     chain,
     origins,
@@ -123,7 +120,7 @@ export function build(input: BuildInput): Built {
         ? undefined
         : createTillViews(chain, config.chain.till, clock),
     reserves: createReserves({
-      store,
+      read: () => backing.readBooks(),
       keys: treeKeys(platform),
       clock,
     }),
@@ -136,7 +133,7 @@ export function build(input: BuildInput): Built {
     adminKey: config.adminKey,
     metricsToken: config.metricsToken,
   }
-  return { app, collateral }
+  return { app, collateral, catalog }
 }
 
 /** A gateway judges itself as it judges runners, but for the model and its GPU. */
@@ -158,20 +155,15 @@ function openSelf(input: BuildInput, judge: JudgeDeps): SelfAttestor | undefined
 const KEY_ID_BYTES = 8
 
 function openPlatform(input: BuildInput): Platform {
-  const { config, publicUrl, store, closing, clock, timer, random, log } = input
+  const { config, publicUrl, backing, closing, clock, timer, random, log } = input
   const { meterSeed } = config.chain
   const metrics = createPromMetrics()
-  const patience = (task: () => void) => void setTimeout(task, SETTLE_WITHIN_MS)
-  const observe = (calls: number) => {
-    const began = timer()
-    return () => metrics.commit(calls, (timer() - began) / 1000)
-  }
   return {
     config,
     publicUrl,
     provider: nodeProvider,
     verifier: createVerifier(),
-    ledger: groupCommit(createCore(store, { hosts: 'here' }), setImmediate, { patience, observe }),
+    ledger: backing.openLedger((calls, seconds) => metrics.commit(calls, seconds)),
     meter: meterSeed === undefined ? undefined : signerFromSeed('meter', meterSeed),
     metrics,
     closing,

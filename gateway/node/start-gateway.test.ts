@@ -16,6 +16,7 @@ const config: GatewayConfig = {
   runnerOriginPorts: [],
   // Nothing is opened before the refusal.
   databasePath: '/nowhere/gateway.db',
+  databaseUrl: undefined,
   collateralPath: '/nowhere/collateral',
   secret: new Uint8Array(32),
   chain: {

@@ -9,23 +9,24 @@ import type { SimulationTrust } from '../compose/compose-market.ts'
 import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
 import { type GatewayConfig, isLoopback } from '../config.ts'
 import type { RunnerId } from '../db/ids.ts'
-import { type Migration, migrate } from '../db/migrate.ts'
+import type { Migration } from '../db/migrate.ts'
 import type { AppDeps } from '../deps.ts'
 import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
 import { createJobs, type Job } from '../jobs.ts'
-import { orderedExits } from '../ledger/exits.ts'
 import type { Log } from '../log.ts'
-import { createMoneyJobs } from '../money/money-jobs.ts'
+import type { Chain } from '../money/chain.ts'
 import { openChain } from '../money/open-chain.ts'
-import { isCovered, readLiabilities } from '../money/reserves.ts'
 import type { ServePages } from '../pages.ts'
+import { openCluster } from '../postgres/open-cluster.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
 import { createDirectory } from '../runners/directory.ts'
+import { followMarket } from '../runners/follow-market.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { saveScores } from '../runners/save-scores.ts'
 import { createSpanExporter, type SpanExporter } from '../telemetry/export-spans.ts'
+import type { Backing } from './backing.ts'
 import { type Built, build } from './build.ts'
 import { readCertificate, renewalJob, tlsKeyOf } from './certificate.ts'
 import {
@@ -35,9 +36,9 @@ import {
   type Upgrades,
 } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
-import { openSqlite, type SqliteStore } from './open-sqlite.ts'
 import { type NoteRun, type RunningJobs, runJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
+import { openSqliteBacking } from './sqlite-backing.ts'
 import { asksForTunnel, createTunnelDoor } from './tunnel/accept-tunnel.ts'
 import { createTunnels, type Tunnels } from './tunnel/tunnels.ts'
 import { createUpstream, type NodeUpstream } from './upstream.ts'
@@ -52,6 +53,7 @@ export interface GatewayDeps {
   readonly everyTick: (periodMs: number, tick: () => void) => () => void
   readonly fetch: typeof fetch
   readonly log: Log
+  /** Of the kind of database that the configuration names. */
   readonly migrations: readonly Migration[]
   /** Text of openapi.yaml. */
   readonly openapi: string
@@ -84,8 +86,8 @@ export async function startGateway(options: {
 }): Promise<RunningGateway> {
   const { config, deps } = options
   refuseStraySimulation(config, deps.simulation)
-  const store = openSqlite(config.databasePath)
-  migrate(store, deps.migrations)
+  const chain = openChain({ ...deps, wait }, config.chain.endpoint, config.chain.apiKey)
+  const backing = await openBacking(config, chain, deps)
   let handle: RequestHandler = notReady
   let takeTunnel: Upgrades['take'] = (_request, socket) => socket.destroy()
   const { host, port } = config.listen
@@ -111,13 +113,12 @@ export async function startGateway(options: {
   const upstream = createUpstream({ loopback: !config.production, tunnels })
   let listener: Listener | undefined
   const origins = openOrigins(config, () => listener)
-  const { endpoint, apiKey, witnesses } = config.chain
-  const chain = openChain({ ...deps, wait }, endpoint, apiKey)
   const built = build({
     ...deps,
     config,
     publicUrl: config.publicUrl ?? server.origin,
-    store,
+    backing,
+    offers: await backing.models.all(),
     directory,
     upstream,
     origins,
@@ -137,29 +138,17 @@ export async function startGateway(options: {
   await restoreLeases(built.app.runners)
   await built.app.self?.appraise()
   takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
-  const { ledger } = built.app.runners
-  const money = createMoneyJobs({
-    config,
-    chain,
-    witnesses: witnesses.map((witness) => openChain({ ...deps, wait }, witness)),
-    ledger,
-    store,
-    covers: async (totals) => isCovered(readLiabilities(store), totals),
-    orders: async (till) => orderedExits(store, till),
-    signerFromSeed,
-    watch: built.app.money,
-    chance: deps.chance,
-    clock: deps.clock,
-  })
   const others = [
-    ...money,
+    ...(await backing.openMoney(built.app.runners.ledger, built.app.money)),
+    ...backing.jobs,
+    ...followJobs(built, backing),
     ...(spans === undefined ? [] : [tracesJob(spans)]),
     ...(files === undefined || certificate === undefined
       ? []
       : [renewalJob(files, server, certificate)]),
   ]
-  const jobs = startJobs(built, { store, others, spans }, deps)
-  const gateway = { built, server, origins, jobs, upstream, tunnels, store, closing }
+  const jobs = startJobs(built, { backing, others, spans }, deps)
+  const gateway = { built, server, origins, jobs, upstream, tunnels, backing, closing }
   let stopped: Promise<void> | undefined
   return {
     origin: config.publicUrl ?? server.origin,
@@ -228,11 +217,11 @@ function mainHandler(
 function startJobs(
   { app, collateral }: Built,
   {
-    store,
+    backing,
     others,
     spans,
   }: {
-    readonly store: SqliteStore
+    readonly backing: Backing
     readonly others: readonly Job[]
     readonly spans: SpanExporter | undefined
   },
@@ -248,13 +237,12 @@ function startJobs(
     runners: app.runners,
     collateral,
     webhooks: app.webhooks,
-    checkpoint: () => store.checkpoint(),
     others: [...others, ...selfJobs(app)],
     clock: deps.clock,
   })
   const { metrics } = app.inference
   const noteRun: NoteRun = (job, result) => metrics.job(job, result, deps.clock() / 1000)
-  const running = runJobs(jobs, { log: deps.log, noteRun })
+  const running = runJobs(led(jobs, backing), { log: deps.log, noteRun })
   return {
     close: async () => {
       stopTicks()
@@ -262,6 +250,42 @@ function startJobs(
       await spans?.flush()
     },
   }
+}
+
+/** What one of several gateways must do, others leave alone. */
+function led(jobs: readonly Job[], backing: Backing): readonly Job[] {
+  return jobs.map((job) => {
+    if (job.once !== true) return job
+    return { ...job, run: async () => (backing.leads() ? job.run() : undefined) }
+  })
+}
+
+/** What other gateways registered, changed or withdrew. */
+function followJobs({ app, catalog }: Built, { others, models }: Backing): readonly Job[] {
+  if (others === undefined) return []
+  const follow = followMarket(app.runners, () => others.look())
+  return [
+    { name: 'follow runners', everyMs: FOLLOW_MS, run: follow },
+    {
+      name: 'follow offers',
+      everyMs: FOLLOW_MS,
+      run: async () => catalog.take(await models.all()),
+    },
+  ]
+}
+
+const FOLLOW_MS = 2_000
+
+async function openBacking(
+  config: GatewayConfig,
+  chain: Chain,
+  deps: GatewayDeps,
+): Promise<Backing> {
+  const { migrations, chance, clock, timer } = deps
+  if (config.databaseUrl !== undefined) return openCluster(config, config.databaseUrl, migrations)
+  const witnesses = config.chain.witnesses.map((one) => openChain({ ...deps, wait }, one))
+  const money = { config, chain, witnesses, signerFromSeed, chance, clock }
+  return openSqliteBacking(migrations, money, timer)
 }
 
 function tracesJob({ flush }: SpanExporter): Job {
@@ -283,7 +307,7 @@ interface Parts {
   readonly jobs: RunningJobs
   readonly upstream: NodeUpstream
   readonly tunnels: Tunnels
-  readonly store: SqliteStore
+  readonly backing: Backing
   readonly closing: AbortController
 }
 
@@ -295,6 +319,5 @@ async function stop(parts: Parts, drainMs: number): Promise<void> {
   await saveScores(parts.built.app.runners)
   await parts.built.app.inference.pending.drained()
   await parts.upstream.close()
-  parts.store.checkpoint()
-  parts.store.close()
+  await parts.backing.close()
 }

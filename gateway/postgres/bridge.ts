@@ -18,7 +18,7 @@ export function openBridge(url: string, name: string): Bridge {
   const { port1, port2 } = new MessageChannel()
   const answered = new Int32Array(new SharedArrayBuffer(4))
   const workerData: WireThreadData = { url, name, port: port2, answered }
-  const thread = new Worker(threadUrl('wire-thread'), {
+  const thread = new Worker(threadUrl('wire-thread.ts'), {
     workerData,
     transferList: [port2],
   })

@@ -7,8 +7,11 @@ export type Locks =
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'locked'; readonly statements: readonly string[] }
 
-/** Of the advisory locks of a database the ones that are ours: the ASCII of `cocoon`, as the first of their two numbers. */
-const STORE = 0x636f_636f
+/**
+ * Of the advisory locks of a database the ones that are ours, as the first of their two numbers: `coco`. The second is 0 for the
+ * store as a whole, 1 for whoever leads, 2 for whoever migrates.
+ */
+export const OURS = 0x636f_636f
 
 /** What an operation works on: rows that it names, by accounts and payees, or all of them. */
 export type Scope = 'read' | 'audit' | 'named' | 'store'
@@ -65,7 +68,7 @@ export function locksOf(ops: readonly Op[]): Locks {
   const scope = scopeOf(ops)
   if (scope === 'read' || scope === 'audit') return { kind: 'snapshot' }
   if (scope === 'store') {
-    return { kind: 'locked', statements: [`SELECT pg_advisory_xact_lock(${STORE}, 0)`] }
+    return { kind: 'locked', statements: [`SELECT pg_advisory_xact_lock(${OURS}, 0)`] }
   }
   const names = new Set(ops.flatMap(namesOf))
   const keys = [...names].map(keyOf).sort((a, b) => (a < b ? -1 : 1))
@@ -73,7 +76,7 @@ export function locksOf(ops: readonly Op[]): Locks {
   return {
     kind: 'locked',
     statements: [
-      `SELECT pg_advisory_xact_lock_shared(${STORE}, 0)`,
+      `SELECT pg_advisory_xact_lock_shared(${OURS}, 0)`,
       ...(keys.length === 0 ? [] : [each]),
     ],
   }

@@ -14,6 +14,8 @@ export interface PostgresStore extends Store {
    * accounts were forgotten since the last time.
    */
   guard(locks: Locks | undefined): void
+  /** Reads of one moment. */
+  snapshot<T>(read: () => T): T
   /** How often accounts were forgotten: whoever remembers accounts forgets them when this changes. */
   readonly forgotten: number
 }
@@ -23,7 +25,7 @@ export function openPostgres(bridge: Bridge): PostgresStore {
   const query = (sql: string, params: readonly Scalar[]) =>
     bridge.ask({ ask: 'query', sql, params })
   let locks: Locks | undefined
-  let forgotten = -1
+  let forgotten = UNKNOWN
 
   function begin(): string | undefined {
     const [row] = bridge.ask({ ask: 'begin', sql: beginning(locks) }).rows
@@ -32,8 +34,22 @@ export function openPostgres(bridge: Bridge): PostgresStore {
     const [count, id] = row as Row
     const before = forgotten
     forgotten = numberIn(count)
-    if (forgotten !== before) throw new PostgresError('raced', 'accounts were forgotten')
+    if (before !== UNKNOWN && forgotten !== before) {
+      throw new PostgresError('raced', 'accounts were forgotten')
+    }
     return id == null ? undefined : textIn(id)
+  }
+
+  function within<T>(open: () => string | undefined, work: () => T): T {
+    try {
+      const id = open()
+      const result = work()
+      bridge.ask({ ask: 'commit', id })
+      return result
+    } catch (error) {
+      rollback(bridge)
+      throw error
+    }
   }
 
   return {
@@ -42,17 +58,8 @@ export function openPostgres(bridge: Bridge): PostgresStore {
     script: (sql) => {
       bridge.ask({ ask: 'begin', sql })
     },
-    transaction: (work) => {
-      try {
-        const id = begin()
-        const result = work()
-        bridge.ask({ ask: 'commit', id })
-        return result
-      } catch (error) {
-        rollback(bridge)
-        throw error
-      }
-    },
+    transaction: (work) => within(begin, work),
+    snapshot: (read) => within(() => void bridge.ask({ ask: 'begin', sql: SNAPSHOT }), read),
     guard: (next) => {
       locks = next
     },
@@ -71,13 +78,15 @@ function rollback(bridge: Bridge): void {
   }
 }
 
+const UNKNOWN = -1
+const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 const FORGOTTEN = "(SELECT value FROM marks WHERE name = 'accounts_forgotten')"
 
 /** One message: BEGIN, the locks in order, and what must be known under them. */
 function beginning(locks: Locks | undefined): string {
   if (locks === undefined) return 'BEGIN'
   if (locks.kind === 'snapshot') {
-    return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT ${FORGOTTEN}, NULL`
+    return `${SNAPSHOT}; SELECT ${FORGOTTEN}, NULL`
   }
   const facts = `SELECT ${FORGOTTEN}, pg_current_xact_id()::text`
   return ['BEGIN', ...locks.statements, facts].join('; ')

@@ -1,5 +1,11 @@
-/** A thread's entry beside this file: the source in a checkout, its bundle in the published package. */
-export function threadUrl(name: string): URL {
+/** Each thread's source beside this file, and its bundle in the published package. */
+const THREADS = {
+  'wire-thread.ts': 'postgres-wire.js',
+  'ledger-thread.ts': 'postgres-ledger.js',
+  'office/main.ts': 'postgres-office.js',
+} as const
+
+export function threadUrl(source: keyof typeof THREADS): URL {
   const isSource = import.meta.url.endsWith('.ts')
-  return new URL(isSource ? `./${name}.ts` : `./postgres-${name}.js`, import.meta.url)
+  return new URL(isSource ? `./${source}` : `./${THREADS[source]}`, import.meta.url)
 }

@@ -20,9 +20,10 @@ interface Leased {
  * Judges every leased runner again by today's Registry and collateral, at start and at least every ten minutes:
  * an immutable session does not outlive a revocation (M8). A refusal cuts the session for good; what could not
  * be judged stays as it is until its last verdict ends.
+ * @param only these alone
  */
-export async function appraiseLeases(deps: RunnersDeps): Promise<void> {
-  for (const leased of await deps.store.leased()) {
+export async function appraiseLeases(deps: RunnersDeps, only?: readonly RunnerId[]): Promise<void> {
+  for (const leased of await deps.store.leased(only)) {
     const { runner, lease, session } = leased
     if (lease.expires <= toSeconds(deps.clock())) {
       await deps.store.endLease(runner.id)
@@ -54,10 +55,10 @@ async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): 
   const standing = standingOf(judgement, toSeconds(at))
   await deps.store.noteAppraisal(session.id, at, bundleOf(judgement, toSeconds(at)))
   const live = deps.directory.find(runner.id)
-  if (live === undefined) {
-    // After a restart the address of its own must be opened again.
+  if (live?.lease.session !== session.id) {
+    // After a restart, or a registration elsewhere, the address of its own must be opened here.
     const origin = await deps.origins.assign(runner.id, lease.origin)
-    const load = newLoad(runner.seen, await deps.store.findScore(runner.id))
+    const load = live?.load ?? newLoad(runner.seen, await deps.store.findScore(runner.id))
     const made = { keyset, standing, load, hashes: deps.provider.hashes }
     deps.directory.put(toLiveRunner({ runner, lease: { ...lease, origin } }, made))
   } else {

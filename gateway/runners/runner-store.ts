@@ -1,4 +1,4 @@
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, eq, inArray, isNull } from 'drizzle-orm'
 import type { UnixMs } from '#base/brand.ts'
 import type { Answer, Store } from '../db/db.ts'
 import type { RunnerId, SessionId } from '../db/ids.ts'
@@ -17,8 +17,10 @@ export interface RunnerStore {
   findRunner(id: RunnerId): Answer<RunnerRow | undefined>
   /** The runner, its session and its lease in one transaction. */
   register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): Answer<void>
-  /** Every runner with a lease and the session that it is under. */
-  leased(): Answer<readonly { runner: RunnerRow; lease: LeaseRow; session: SessionRow }[]>
+  /** Every runner with a lease and the session that it is under, or those alone. */
+  leased(
+    only?: readonly RunnerId[],
+  ): Answer<readonly { runner: RunnerRow; lease: LeaseRow; session: SessionRow }[]>
   /** Runners of a model with their leases. */
   leasesOf(model: string): Answer<readonly { runner: RunnerRow; lease: LeaseRow }[]>
   /** @returns false when the sequence was used: a replay */
@@ -72,13 +74,18 @@ export function createRunnerStore(store: Store): RunnerStore {
           .run()
       })
     },
-    leased: () =>
+    leased: (only) =>
       db
         .select({ runner: runners, lease: leases, session: sessions })
         .from(leases)
         .innerJoin(runners, eq(runners.id, leases.runner))
         .innerJoin(sessions, eq(sessions.id, leases.session))
-        .where(isNull(sessions.cut))
+        .where(
+          and(
+            isNull(sessions.cut),
+            only === undefined ? undefined : inArray(leases.runner, [...only]),
+          ),
+        )
         .all(),
     leasesOf: (model) =>
       db

@@ -24,7 +24,8 @@ function openWatch() {
   const { store } = openLedger(':memory:')
   const directory = createDirectory()
   const hours = createRunnerHours(store)
-  const open = () => createTrackRecords({ hours, directory, countsRequests: true, clock })
+  const open = () =>
+    createTrackRecords({ hours, directory, countsRequests: true, countsTime: () => true, clock })
   store.db
     .insert(runners)
     .values({

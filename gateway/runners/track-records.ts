@@ -49,9 +49,11 @@ export function createTrackRecords(deps: {
   readonly hours: RunnerHours
   readonly directory: Directory
   readonly countsRequests: boolean
+  /** Whether this gateway counts time: of several that share their tables one does. */
+  readonly countsTime: () => boolean
   readonly clock: Clock
 }): TrackRecords {
-  const { hours, directory, countsRequests, clock } = deps
+  const { hours, directory, countsRequests, countsTime, clock } = deps
   const started = clock()
   let looked = toSeconds(started)
   let dropped = 0
@@ -82,9 +84,10 @@ export function createTrackRecords(deps: {
       looked = now
       // Right after its own start the gateway has not heard of everybody: nobody is down yet.
       const judges = clock() - started > MISSED_MS
+      const watches = countsTime()
       const known = await hours.seenSince(unixMs(clock() - WEEK_HOURS * HOUR_SECONDS * 1000))
       await hours.add(
-        known.flatMap((id) => entriesOf(directory.find(id), { id, since, now, judges })),
+        known.flatMap((id) => entriesOf(directory.find(id), { id, since, now, judges, watches })),
       )
       const oldest = hourNow() - WEEK_HOURS
       if (oldest > dropped) await hours.dropBefore(oldest)
@@ -112,18 +115,21 @@ function entriesOf(
     readonly now: UnixSeconds
     /** Whether a runner that is not up counts as down. */
     readonly judges: boolean
+    /** Whether time counts at all, or requests alone. */
+    readonly watches: boolean
   },
 ): readonly HourEntry[] {
-  const { id, since, now, judges } = look
+  const { id, since, now, judges, watches } = look
   const { answered, faults } = runner?.load.tally ?? newTally()
   if (runner !== undefined) runner.load.tally = newTally()
   const up = runner !== undefined && isUp(runner, unixMs(now * 1000), now)
-  if (!up && !judges && answered === 0 && faults.size === 0) return []
+  const isWatched = watches && (up || judges)
+  if (!isWatched && answered === 0 && faults.size === 0) return []
   return stretches(since, now).map(({ hour, seconds }, i, all) => ({
     runner: id,
     hour,
-    watched: up || judges ? seconds : 0,
-    up: up ? seconds : 0,
+    watched: isWatched ? seconds : 0,
+    up: isWatched && up ? seconds : 0,
     ...(i === all.length - 1 ? { answered, faults } : { answered: 0, faults: new Map() }),
   }))
 }

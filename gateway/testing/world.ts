@@ -19,6 +19,7 @@ import { groupCommit } from '../ledger/group-commit.ts'
 import type { Ledger } from '../ledger/port.ts'
 import { openSqlite } from '../node/open-sqlite.ts'
 import { processDeps, type RunningGateway, readMigrations, startGateway } from '../node.ts'
+import { openLanes } from '../postgres/lanes.ts'
 
 export const MODEL = 'test-model'
 export const WEIGHTS = `sha256:${'ab'.repeat(32)}`
@@ -85,6 +86,7 @@ export async function startTestWorld(
     runnerDomain: undefined,
     runnerOriginPorts: [],
     databasePath: join(folder, 'gateway.db'),
+    databaseUrl: undefined,
     collateralPath: join(folder, 'collateral'),
     secret: randomBytes(32),
     chain: {
@@ -133,15 +135,17 @@ export async function startTestWorld(
         },
         log: (level, message, fields) =>
           logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
-        migrations: readMigrations(join(ROOT, 'migrations')),
+        migrations: readMigrations(
+          join(ROOT, 'migrations', config.databaseUrl === undefined ? '' : 'postgres'),
+        ),
         openapi: 'openapi: 3.1.0',
         simulation: { anchors, collateral },
         ...(machineOf === undefined ? {} : { machine: machineOf(tee) }),
       },
     })
   let gateway = await start()
-  const store = openSqlite(config.databasePath)
-  const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+  const second = openSecond(config)
+  const { ledger } = second
   return {
     get gateway() {
       return gateway
@@ -162,11 +166,21 @@ export async function startTestWorld(
     account: (funds) => openAccount(gateway.origin, ledger, funds),
     close: async () => {
       await gateway.close(0)
-      store.close()
+      await second.close()
       await chain.close()
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+function openSecond(config: GatewayConfig): { ledger: Ledger; close(): Promise<void> } {
+  if (config.databaseUrl !== undefined) {
+    const lanes = openLanes({ url: config.databaseUrl, hosts: 'here' }, () => {})
+    return { ledger: lanes, close: () => lanes.close() }
+  }
+  const store = openSqlite(config.databasePath)
+  const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+  return { ledger, close: async () => store.close() }
 }
 
 let seqno = 1

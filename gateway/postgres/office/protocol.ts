@@ -1,0 +1,27 @@
+import type { GatewayConfig } from '../../config.ts'
+import type { Job } from '../../jobs.ts'
+import type { MoneyWatch } from '../../money/money-watch.ts'
+
+/** What the office's thread is told at its start. */
+export interface OfficeData {
+  readonly url: string
+  readonly config: GatewayConfig
+}
+
+/** `jobs`: lists the money side's; `run`: does one. Else a member of `OfficePorts`. */
+export interface OfficeCall {
+  readonly id: number
+  readonly port: string
+  readonly verb: string
+  readonly args: readonly unknown[]
+}
+
+export type JobListing = Omit<Job, 'run'>
+
+/** What the money side sees, for whom the other thread keeps it. */
+export type Sighting = Exclude<keyof MoneyWatch, 'status'>
+
+export type OfficeAnswer =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string }
+  | { readonly saw: Sighting; readonly what: unknown }

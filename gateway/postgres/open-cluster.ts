@@ -1,0 +1,59 @@
+import { ConfigError, type GatewayConfig } from '../config.ts'
+import type { Migration } from '../db/migrate.ts'
+import type { Backing } from '../node/backing.ts'
+import { PostgresError } from './errors.ts'
+import { openLanes } from './lanes.ts'
+import { CLAIM_MS, createLeader } from './leader.ts'
+import { migratePostgres } from './migrate-postgres.ts'
+import { openOffice } from './office/open-office.ts'
+
+/**
+ * The tables of a gateway that shares a PostgreSQL database with others. Three threads keep them: two run the ledger, one
+ * everything else. Each has a connection, and the leader's lock has another.
+ * @throws ConfigError that says what to mend; MigrateError
+ */
+export async function openCluster(
+  config: GatewayConfig,
+  url: string,
+  migrations: readonly Migration[],
+): Promise<Backing> {
+  await orUnusable(() => migratePostgres(url, migrations))
+  const leader = createLeader(url)
+  await orUnusable(() => leader.claim())
+  const office = openOffice({ url, config })
+  const closing: (() => Promise<void>)[] = [() => office.close(), () => leader.close()]
+  return {
+    openLedger(note) {
+      const lanes = openLanes({ url, hosts: 'here' }, note)
+      closing.unshift(() => lanes.close())
+      return lanes
+    },
+    runners: { ...office.runners, registryFloor: office.floor },
+    payees: office.payees,
+    hours: office.hours,
+    challenges: office.challenges,
+    latestVoucher: (payee) => office.vouchers.latest(payee),
+    models: office.models,
+    readBooks: () => office.books.read(),
+    async openMoney(_ledger, watch) {
+      office.watch(watch)
+      const listed = await office.money.jobs()
+      return listed.map((job) => ({ ...job, run: () => office.money.run(job.name) }))
+    },
+    jobs: [{ name: 'leader', everyMs: CLAIM_MS, run: () => leader.claim() }],
+    leads: () => leader.leads(),
+    others: { look: () => office.market.look() },
+    async close() {
+      for (const close of closing) await close()
+    },
+  }
+}
+
+async function orUnusable(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof PostgresError)) throw error
+    throw new ConfigError('invalid', error.message, { cause: error })
+  }
+}
