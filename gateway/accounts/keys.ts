@@ -2,8 +2,8 @@ import { type Clock, type Random, unixMs } from '#base/brand.ts'
 import { type Bytes, hex, utf8 } from '#base/bytes.ts'
 import type { Hashes } from '#protocol'
 import type { AccountId, KeyId } from '../db/ids.ts'
-import { NO_RULES } from '../ledger/key-rules.ts'
-import type { ChangeKey, Ledger, StoredKey } from '../ledger/port.ts'
+import { NO_RULES, patchBudget, patchRules } from '../ledger/key-rules.ts'
+import type { ChangeKey, KeyBudgetPatch, KeyRulesPatch, Ledger, StoredKey } from '../ledger/port.ts'
 import { makeApiKey, maskApiKey, newKeyId } from './api-key.ts'
 import { AccountError } from './errors.ts'
 
@@ -25,10 +25,11 @@ export type KeyView = Omit<StoredKey, 'hash'>
 /** A new key; the only time that its text exists outside the owner's hands. */
 export type IssuedKey = KeyView & { readonly text: string }
 
-export type KeyWishes = Pick<
-  StoredKey,
-  'name' | 'role' | 'sealedOnly' | 'expires' | 'rules' | 'budget'
->
+export interface KeyWishes extends Pick<StoredKey, 'name' | 'role' | 'sealedOnly' | 'expires'> {
+  /** What is not named is not limited. */
+  readonly rules: KeyRulesPatch
+  readonly budget: KeyBudgetPatch | null
+}
 
 /** A key that may do everything, without limits: an account's first one. */
 export const FIRST_KEY: KeyWishes = {
@@ -51,6 +52,8 @@ export async function issueKey(
   const key: StoredKey = {
     ...wishes,
     ...named,
+    rules: patchRules(NO_RULES, wishes.rules),
+    budget: patchBudget(null, wishes.budget),
     id: newKeyId(deps.random),
     revoked: null,
     created: deps.clock(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { nanoPerMillion, parseNano } from '#base/nano.ts'
-import type { KeyRules } from './port.ts'
+import type { KeyBudget, KeyBudgetPatch, KeyRules, KeyRulesPatch } from './port.ts'
 
 export const NO_RULES: KeyRules = {
   models: null,
@@ -9,6 +9,23 @@ export const NO_RULES: KeyRules = {
   requestsPerMinute: null,
   tokensPerMinute: null,
   concurrency: null,
+}
+
+/** The rules with what the patch names. */
+export function patchRules(rules: KeyRules, patch: KeyRulesPatch): KeyRules {
+  return { ...rules, ...patch, maxPrice: { ...rules.maxPrice, ...patch.maxPrice } }
+}
+
+const NO_BUDGET: KeyBudget = { total: null, day: null, week: null, month: null }
+
+/** The budget with what the patch names; one without any limit is none. */
+export function patchBudget(
+  before: KeyBudget | null,
+  patch: KeyBudgetPatch | null,
+): KeyBudget | null {
+  if (patch === null) return null
+  const budget = { ...NO_BUDGET, ...before, ...patch }
+  return Object.values(budget).every((most) => most === null) ? null : budget
 }
 
 /** A key's rules as their column holds them: what is null is left out. */

@@ -2,7 +2,7 @@ import { and, count, eq, getTableColumns, or } from 'drizzle-orm'
 import { accounts, apiKeys, keyBudgets } from '../db/schema.ts'
 import type { Books } from './books.ts'
 import { writeBudget } from './key-budgets.ts'
-import { formatKeyRules, parseKeyRules } from './key-rules.ts'
+import { formatKeyRules, parseKeyRules, patchBudget, patchRules } from './key-rules.ts'
 import type {
   AddKey,
   AddKeyResult,
@@ -86,11 +86,12 @@ export function prepareChangeKey(books: Books): (op: ChangeKey) => ChangeKeyResu
     if (op.rotate !== undefined && row.revoked !== null) return { ok: false, code: 'revoked_key' }
     const changed = { ...row, ...changesOf(op, row) }
     db.update(apiKeys).set(changed).where(which).run()
+    const read = () => db.select().from(keyBudgets).where(eq(keyBudgets.key, op.id)).get() ?? null
     if (op.budget !== undefined) {
-      writeBudget(books, { key: op.id, account: no, budget: op.budget, at: op.at })
+      const budget = patchBudget(budgetOf(read()), op.budget)
+      writeBudget(books, { key: op.id, account: no, budget, at: op.at })
     }
-    const budget = db.select().from(keyBudgets).where(eq(keyBudgets.key, op.id)).get()
-    return { ok: true, key: keyOf(changed, budget ?? null) }
+    return { ok: true, key: keyOf(changed, read()) }
   }
 }
 
@@ -102,7 +103,8 @@ function changesOf(op: ChangeKey, row: KeyRow): Partial<KeyRow> {
     name: name ?? row.name,
     sealed_only: sealedOnly ?? row.sealed_only,
     expires: expires === undefined ? row.expires : expires,
-    rules: rules === undefined ? row.rules : formatKeyRules(rules),
+    rules:
+      rules === undefined ? row.rules : formatKeyRules(patchRules(parseKeyRules(row.rules), rules)),
     revoked: row.revoked ?? revoked ?? null,
     ...(rotate === undefined
       ? {}

@@ -87,6 +87,39 @@ describe('an inference key', () => {
 })
 
 describe('a key', () => {
+  test('is changed by many at once, and no change undoes another', async () => {
+    const { id, account } = await withKey({ budget: { total: '9' }, max_price: { input: '7' } })
+    const patches = [
+      { name: 'renamed' },
+      { sealed_only: true },
+      { models: [MODEL] },
+      { allowed_origins: ['https://page.example'] },
+      { max_price: { output: '8' } },
+      { requests_per_minute: 1 },
+      { tokens_per_minute: 2 },
+      { concurrency: 3 },
+      { budget: { day: '4' } },
+      { budget: { week: '5' } },
+      { budget: { total: null } },
+    ]
+    const answers = await Promise.all(
+      patches.map((body) => call('PATCH', `/v1/keys/${id}`, { key: account.key, body })),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(patches.map(() => 200))
+    const { data } = await json(call('GET', '/v1/keys', { key: account.key }))
+    expect(data.find((key: { id: string }) => key.id === id)).toMatchObject({
+      name: 'renamed',
+      sealed_only: true,
+      models: [MODEL],
+      allowed_origins: ['https://page.example'],
+      max_price: { input: '7', output: '8' },
+      requests_per_minute: 1,
+      tokens_per_minute: 2,
+      concurrency: 3,
+      budget: { total: null, day: '4', week: '5', month: null },
+    })
+  })
+
   test('is for its models, its pages, its price, and sealed bodies where it says so', async () => {
     const { account, key, id } = await withKey({ models: ['another'] })
     const patch = (body: object) => call('PATCH', `/v1/keys/${id}`, { key: account.key, body })

@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { type UnixMs, unixMs } from '#base/brand.ts'
+import { defined } from '#base/defined.ts'
 import { MAX_COLUMN_NANO, type Nano, nanoPerMillion, parseNano } from '#base/nano.ts'
 import {
   changeKey,
-  FIRST_KEY,
   issueKey,
   type KeyView,
   listKeys,
@@ -16,7 +16,7 @@ import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { callerOf, requireAccount, requireAdmin } from '../http/require-account.ts'
-import type { KeyBudget, KeyRules } from '../ledger/port.ts'
+import type { KeyBudgetPatch, KeyRulesPatch } from '../ledger/port.ts'
 import { readBody } from './read-body.ts'
 
 const MAX_COUNT = 1_000_000_000
@@ -93,8 +93,8 @@ export function keyRoutes(deps: FrontDeps): Hono<AppEnv> {
       role: wish.role ?? 'inference',
       sealedOnly: wish.sealed_only ?? false,
       expires: timeOf(wish.expires_at) ?? null,
-      rules: rulesOf(wish, FIRST_KEY.rules),
-      budget: budgetOf(wish.budget, null) ?? null,
+      rules: rulesOf(wish),
+      budget: budgetOf(wish) ?? null,
     })
     return context.json({ ...keyView(key), key: text }, 201)
   })
@@ -103,18 +103,13 @@ export function keyRoutes(deps: FrontDeps): Hono<AppEnv> {
     const wish = await readBody(context, KeyChange)
     const { account } = callerOf(context)
     const id = readKeyId(context.req.param('id'))
-    const before = (await listKeys(deps.accounts, account)).find((key) => key.id === id)
-    if (before === undefined) throw new ApiError('key_not_found', 'No such key')
-    const expires = timeOf(wish.expires_at)
-    const budget = budgetOf(wish.budget, before.budget)
-    const key = await changeKey(deps.accounts, account, {
-      id,
-      rules: rulesOf(wish, before.rules),
-      ...(wish.name === undefined ? {} : { name: wish.name }),
-      ...(wish.sealed_only === undefined ? {} : { sealedOnly: wish.sealed_only }),
-      ...(expires === undefined ? {} : { expires }),
-      ...(budget === undefined ? {} : { budget }),
+    const changes = defined({
+      name: wish.name,
+      sealedOnly: wish.sealed_only,
+      expires: timeOf(wish.expires_at),
+      budget: budgetOf(wish),
     })
+    const key = await changeKey(deps.accounts, account, { id, rules: rulesOf(wish), ...changes })
     return context.json(keyView(key))
   })
 
@@ -137,35 +132,24 @@ export function keyRoutes(deps: FrontDeps): Hono<AppEnv> {
 
 type Wish = z.infer<typeof KeyChange>
 
-function rulesOf(wish: Wish, before: KeyRules): KeyRules {
+function rulesOf(wish: Wish): KeyRulesPatch {
   const { max_price: price } = wish
-  const priceOf = (name: 'input' | 'output') => {
-    const given = price === null ? null : price?.[name]
-    if (given === undefined) return before.maxPrice[name]
-    return given === null ? null : nanoPerMillion(given)
-  }
-  return {
-    models: given(wish.models, before.models),
-    origins: given(wish.allowed_origins, before.origins),
-    maxPrice: { input: priceOf('input'), output: priceOf('output') },
-    requestsPerMinute: given(wish.requests_per_minute, before.requestsPerMinute),
-    tokensPerMinute: given(wish.tokens_per_minute, before.tokensPerMinute),
-    concurrency: given(wish.concurrency, before.concurrency),
-  }
+  const priceOf = (given: Nano | null | undefined) => given && nanoPerMillion(given)
+  return defined({
+    models: wish.models,
+    origins: wish.allowed_origins,
+    maxPrice:
+      price === null
+        ? { input: null, output: null }
+        : price && defined({ input: priceOf(price.input), output: priceOf(price.output) }),
+    requestsPerMinute: wish.requests_per_minute,
+    tokensPerMinute: wish.tokens_per_minute,
+    concurrency: wish.concurrency,
+  })
 }
 
-function given<T>(wished: T | undefined, before: T): T {
-  return wished === undefined ? before : wished
-}
-
-const NO_BUDGET: KeyBudget = { total: null, day: null, week: null, month: null }
-
-/** Undefined: as before. Null: none. */
-function budgetOf(wish: Wish['budget'], before: KeyBudget | null): KeyBudget | null | undefined {
-  if (wish === undefined || wish === null) return wish
-  const set = Object.entries(wish).filter(([, most]) => most !== undefined)
-  const budget: KeyBudget = { ...NO_BUDGET, ...before, ...Object.fromEntries(set) }
-  return Object.values(budget).every((most) => most === null) ? null : budget
+function budgetOf({ budget }: Wish): KeyBudgetPatch | null | undefined {
+  return budget && defined(budget)
 }
 
 function timeOf(seconds: number | null | undefined): UnixMs | null | undefined {

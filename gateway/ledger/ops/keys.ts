@@ -22,9 +22,16 @@ export interface KeyRules {
   readonly concurrency: number | null
 }
 
+/** What of a key's rules changes: what is not named stays, null takes a rule away. */
+export interface KeyRulesPatch extends Partial<Omit<KeyRules, 'maxPrice'>> {
+  readonly maxPrice?: Partial<KeyRules['maxPrice']>
+}
+
 export type BudgetPeriod = 'total' | 'day' | 'week' | 'month'
 /** The most that a key may spend, in all and in each UTC day, week (from Monday) and month; null: no limit. */
 export type KeyBudget = Readonly<Record<BudgetPeriod, Nano | null>>
+/** What is not named stays. */
+export type KeyBudgetPatch = Partial<KeyBudget>
 
 /** A key as stored: the SHA-256 of its text, never the text. */
 export interface StoredKey {
@@ -75,6 +82,7 @@ export interface ListKeys {
 }
 export type ListKeysResult = { readonly ok: true; readonly keys: readonly StoredKey[] }
 
+/** A patch, put on the key as it is in this transaction: changes at once of different members all hold. */
 export interface ChangeKey {
   readonly op: 'change_key'
   readonly account: AccountId
@@ -82,9 +90,9 @@ export interface ChangeKey {
   readonly name?: string
   readonly sealedOnly?: boolean
   readonly expires?: UnixMs | null
-  readonly rules?: KeyRules
-  /** What was spent before counts; null takes all budgets away. */
-  readonly budget?: KeyBudget | null
+  readonly rules?: KeyRulesPatch
+  /** What was spent before counts; null takes all budgets away, and so does taking away the last. */
+  readonly budget?: KeyBudgetPatch | null
   /** Another text; the present one works until `until`. */
   readonly rotate?: { readonly hash: string; readonly masked: string; readonly until: UnixMs }
   /** Revokes for good; a second time changes nothing. */

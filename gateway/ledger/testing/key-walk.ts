@@ -4,7 +4,7 @@ import { type UnixMs, unixMs, unixSeconds } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
 import { type AccountId, type KeyId, keyId } from '../../db/ids.ts'
 import { LATE_RECEIPT_S } from '../maintain.ts'
-import type { BudgetPeriod, KeyBudget, Ledger } from '../port.ts'
+import type { BudgetPeriod, KeyBudget, KeyBudgetPatch, Ledger } from '../port.ts'
 import { windowsOf } from '../windows.ts'
 import type { Harness } from './conformance.ts'
 import { ALICE, BOB, mirror, NOW, request, reserve, settle } from './fixtures.ts'
@@ -20,16 +20,16 @@ const PERIODS = ['total', 'day', 'week', 'month'] as const satisfies readonly Bu
 
 const amount = fc.bigInt({ min: 0n, max: 300n })
 const limit = fc.option(fc.bigInt({ min: 0n, max: 900n }).map(nano), { nil: null, freq: 2 })
-const budget = fc.option(fc.record({ total: limit, day: limit, week: limit, month: limit }), {
-  nil: null,
-})
+const limits = { total: limit, day: limit, week: limit, month: limit }
+const budget = fc.option(fc.record(limits), { nil: null })
+const budgetPatch = fc.option(fc.record(limits, { requiredKeys: [] }), { nil: null })
 const account = fc.constantFrom(ALICE, BOB)
 const which = fc.nat(30)
 
 const step = fc.oneof(
   fc.record({ do: fc.constant('deposit' as const), account, amount }),
   fc.record({ do: fc.constant('add key' as const), account, budget }),
-  fc.record({ do: fc.constant('set budget' as const), which, budget }),
+  fc.record({ do: fc.constant('set budget' as const), which, patch: budgetPatch }),
   fc.record({ do: fc.constant('revoke' as const), which }),
   fc.record({ do: fc.constant('request' as const), account, which, amount }),
   fc.record({ do: fc.constant('request' as const), account, which, amount }),
@@ -110,6 +110,15 @@ const sum = (values: readonly bigint[]): bigint => values.reduce((a, b) => a + b
 const at = <T>(list: readonly T[], index: number): T | undefined =>
   list.length === 0 ? undefined : list[index % list.length]
 
+/** What is not named stays; a budget without a limit is none. */
+function patched(before: KeyBudget | null, patch: KeyBudgetPatch | null): KeyBudget | null {
+  if (patch === null) return null
+  const of = (period: BudgetPeriod) =>
+    patch[period] === undefined ? (before?.[period] ?? null) : patch[period]
+  const budget = { total: of('total'), day: of('day'), week: of('week'), month: of('month') }
+  return PERIODS.some((period) => budget[period] !== null) ? budget : null
+}
+
 /** Walks, and checks after each step. */
 export async function walkKeys(
   open: () => Promise<Harness>,
@@ -151,13 +160,14 @@ const STEPS = {
     expect(await ledger.commit([{ op: 'add_key', account, key }])).toEqual([{ ok: true }])
     model.keys.push({ account, id, budget, revoked: false, spent: [] })
   },
-  async 'set budget'(ledger: Ledger, model: Model, { which, budget }: StepOf<'set budget'>) {
+  async 'set budget'(ledger: Ledger, model: Model, { which, patch }: StepOf<'set budget'>) {
     const key = at(model.keys, which)
     if (key === undefined) return
+    const budget = patched(key.budget, patch)
     key.budget = budget
     const { account, id } = key
     const [changed] = await ledger.commit([
-      { op: 'change_key', account, id, budget, at: model.now },
+      { op: 'change_key', account, id, budget: patch, at: model.now },
     ])
     expect(changed).toMatchObject({ ok: true, key: { budget, revoked: key.revoked ? NOW : null } })
   },
