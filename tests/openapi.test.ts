@@ -142,6 +142,16 @@ describe('openapi.yaml', () => {
     expect(incomplete).toEqual([])
   })
 
+  test('every operation says how a fault of the gateway is told', () => {
+    const silent = Object.entries(description.paths).flatMap(([path, item]) =>
+      METHODS.filter((method) => method in item && !('500' in (item[method]?.responses ?? {}))).map(
+        (method) => `${method} ${path}`,
+      ),
+    )
+    // Neither reads anything that could fail.
+    expect(silent).toEqual(['get /health', 'get /openapi.yaml'])
+  })
+
   test('every reference leads somewhere', () => {
     const references = [
       ...JSON.stringify(description).matchAll(/"\$ref":"#\/components\/([^/"]+)\/([^"]+)"/g),

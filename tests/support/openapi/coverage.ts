@@ -5,10 +5,6 @@ import { type Description, responseFor, routesOf } from './description.ts'
  * reported, so that the list only shrinks.
  */
 const OUT_OF_REACH: Readonly<Record<string, string>> = {
-  'code internal_error':
-    'a fault of the gateway itself; gateway/errors.ts makes it of anything unknown',
-  'shared InternalError':
-    'a fault of the gateway itself; gateway/errors.ts makes it of anything unknown',
   'code wallet_waiting':
     'needs two wallets proven on chain; gateway/runners/require-payee.test.ts shows when it is thrown',
   'get /v1/runners/tunnel 101':

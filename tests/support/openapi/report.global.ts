@@ -12,7 +12,7 @@ declare module 'vitest' {
   }
 }
 
-/** After a run of the whole suite, lists what `openapi.yaml` promises and no test has exercised: nothing, if all is well. */
+/** After a run of the whole suite, fails it if `openapi.yaml` promises something that no test has exercised. */
 export function setup(project: TestProject): () => Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-openapi-'))
   project.provide('openapiRecord', folder)
@@ -24,17 +24,19 @@ export function setup(project: TestProject): () => Promise<void> {
     if (!(await isWhole(project))) return
     const missing = unexercised(readDescription(), seen)
     if (missing.length === 0) return
-    process.stdout.write(
+    process.stderr.write(
       `\nopenapi.yaml promises what no test has exercised:\n  ${missing.join('\n  ')}\n`,
     )
+    process.exitCode = 1
   }
 }
 
-/** Whether every file of the project ran, and every test in them. */
+/** Whether every file of the project ran, and every test in them to its end: what fails says so itself. */
 async function isWhole(project: TestProject): Promise<boolean> {
   const { vitest } = project
   if (vitest.config.testNamePattern !== undefined) return false
   const ran = vitest.state.getFiles().filter((file) => file.projectName === project.name)
   const all = await project.globTestFiles()
-  return ran.length >= all.testFiles.length
+  const isSound = ran.every(({ result }) => result?.state === 'pass' || result?.state === 'skip')
+  return ran.length >= all.testFiles.length && isSound
 }
