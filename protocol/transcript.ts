@@ -21,20 +21,23 @@ export interface BodyDigests {
 export class Transcript implements FrameObserver {
   readonly #wire: Hasher
   readonly #plain: Hasher
-  #receiptFrame: Bytes | undefined
+  #receiptFrame: Uint8Array | undefined
 
   constructor(hashes: Provider['hashes'], commitmentKey: Bytes) {
     this.#wire = hashes.sha256Hasher()
     this.#plain = hashes.macKey(commitmentKey).hasher()
   }
 
-  /** @throws ProtocolError `receipt_mismatch` when content follows the receipt */
+  /**
+   * Keeps the receipt's frame as it is: nobody changes bytes that were sealed or opened.
+   * @throws ProtocolError `receipt_mismatch` when content follows the receipt
+   */
   frame(plaintext: Uint8Array, wire: Uint8Array): void {
     if (this.#receiptFrame !== undefined) {
       throw new ProtocolError('receipt_mismatch', 'content after the receipt')
     }
     if (isReceiptFrame(plaintext)) {
-      this.#receiptFrame = new Uint8Array(plaintext)
+      this.#receiptFrame = plaintext
       return
     }
     this.#wire.update(wire)
@@ -42,7 +45,7 @@ export class Transcript implements FrameObserver {
   }
 
   /** The plaintext of the receipt's frame, once it has come. */
-  get receiptFrame(): Bytes | undefined {
+  get receiptFrame(): Uint8Array | undefined {
     return this.#receiptFrame
   }
 

@@ -7,15 +7,23 @@ import { ApiError } from '../errors.ts'
  * @throws ApiError `request_too_large`, `invalid_json`
  */
 export async function readJson(context: Context, maxBytes: number): Promise<unknown> {
-  const announced = Number(context.req.header('content-length') ?? 0)
-  if (announced > maxBytes) throw tooLarge(maxBytes)
-  const bytes = new Uint8Array(await readAll(context, maxBytes))
+  const bytes = await readBytes(context, maxBytes)
   try {
     const value: unknown = JSON.parse(fromUtf8(bytes))
     return value
   } catch {
     throw new ApiError('invalid_json', 'the request body is not valid JSON')
   }
+}
+
+/** At once where its length was announced, which the platform's HTTP holds it to; else counted as it comes. */
+async function readBytes(context: Context, maxBytes: number): Promise<Uint8Array> {
+  const announced = context.req.header('content-length')
+  if (announced === undefined) return readAll(context, maxBytes)
+  if (Number(announced) > maxBytes) throw tooLarge(maxBytes)
+  const bytes = new Uint8Array(await context.req.raw.arrayBuffer())
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  return bytes
 }
 
 async function readAll(context: Context, maxBytes: number): Promise<Uint8Array> {

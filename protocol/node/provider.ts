@@ -36,13 +36,25 @@ export function nodeCryptoProvider(
   }
 }
 
+/**
+ * Short arrays live in the JavaScript heap, and native code that is given one moves it out of there for good. It is given a
+ * copy in this buffer instead: it reads it before it returns.
+ */
+const short = Buffer.allocUnsafeSlow(64)
+
+function outside(bytes: Uint8Array): Buffer {
+  short.set(bytes)
+  return short.subarray(0, bytes.length)
+}
+
 /** AES-256-GCM by a KeyObject: a raw key costs three times as much on every call. */
 function nodeAead(raw: Bytes): Aead<'sync'> {
-  const key = createSecretKey(raw)
+  const key = createSecretKey(outside(raw))
+  short.fill(0)
   return {
     seal: (nonce, aad, plaintext, headroom) => {
-      const cipher = createCipheriv(CIPHER, key, nonce)
-      if (aad.length > 0) cipher.setAAD(aad)
+      const cipher = createCipheriv(CIPHER, key, outside(nonce))
+      if (aad.length > 0) cipher.setAAD(outside(aad))
       const frame = new Uint8Array(headroom + plaintext.length + TAG_BYTES)
       if (plaintext.length > 0) frame.set(cipher.update(plaintext), headroom)
       cipher.final()
@@ -51,8 +63,8 @@ function nodeAead(raw: Bytes): Aead<'sync'> {
     },
     open: (nonce, aad, ciphertext) => {
       const at = ciphertext.length - TAG_BYTES
-      const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
-      if (aad.length > 0) decipher.setAAD(aad)
+      const decipher = createDecipheriv(CIPHER, key, outside(nonce), OPENING)
+      if (aad.length > 0) decipher.setAAD(outside(aad))
       decipher.setAuthTag(ciphertext.subarray(at))
       const plaintext = decipher.update(ciphertext.subarray(0, at))
       decipher.final()
@@ -60,6 +72,8 @@ function nodeAead(raw: Bytes): Aead<'sync'> {
     },
   }
 }
+
+const OPENING = { authTagLength: TAG_BYTES }
 
 function nodeHashes(): Hashes {
   const sha256 = (...parts: readonly Uint8Array[]): Bytes => digestBytes(sha256Text(parts))
@@ -141,12 +155,12 @@ function digestBytes(text: string): Bytes {
 
 function nodeTexts(): Texts {
   return {
-    hex: (bytes) => view(bytes).toString('hex'),
+    hex: (bytes) => buffered(bytes).toString('hex'),
     fromHex: (text) => {
       if (text.length % 2 !== 0 || !HEX.test(text)) throw new RangeError('not hex')
       return ownBytes(Buffer.from(text, 'hex'))
     },
-    base64url: (bytes) => view(bytes).toString('base64url'),
+    base64url: (bytes) => buffered(bytes).toString('base64url'),
     fromBase64url: (text) => {
       if (!BASE64URL.test(text)) throw new RangeError('not base64url')
       const bytes = Buffer.from(text, 'base64url')
@@ -156,7 +170,8 @@ function nodeTexts(): Texts {
   }
 }
 
-function view(bytes: Uint8Array): Buffer {
+function buffered(bytes: Uint8Array): Buffer {
+  if (bytes.length <= short.length) return outside(bytes)
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
