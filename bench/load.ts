@@ -2,7 +2,7 @@
  * A bounded load client on raw sockets, in a process of its own so that its work is not counted as the
  * gateway's. Keep-alive, one request in flight per connection, stops by itself.
  *
- * usage: node bench/load.ts '<LoadPlan as JSON>'  →  one line of JSON (LoadResult)
+ * usage: node bench/load.ts '<LoadPlan as JSON>'  →  a line `begins`, and at the end one of JSON (LoadResult)
  */
 import net from 'node:net'
 import { fromHex } from '#base/bytes.ts'
@@ -212,5 +212,7 @@ async function requestsOf(plan: LoadPlan): Promise<() => Buffer | undefined> {
 if (process.argv[1] === import.meta.filename) {
   // Sound: the plan is written by the parent bench process, as this type.
   const plan = JSON.parse(process.argv[2] ?? '{}') as LoadPlan
-  process.stdout.write(`${JSON.stringify(await new Load(plan, await requestsOf(plan)).run())}\n`)
+  const next = await requestsOf(plan)
+  process.stdout.write('begins\n')
+  process.stdout.write(`${JSON.stringify(await new Load(plan, next).run())}\n`)
 }
