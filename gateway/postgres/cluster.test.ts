@@ -150,6 +150,29 @@ describe('two gateways with one database', () => {
   }, 60_000)
 })
 
+describe('a database that goes away', () => {
+  test('is a 503 that may be repeated, and everything goes on when it is back', async () => {
+    await server.kill()
+    await until(async () => (await ask(second)).status === 503)
+    const refused = await ask(second)
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await refused.json()).toMatchObject({ error: { code: 'overloaded' } })
+    await server.start()
+    await until(async () => (await ask(second)).status === 200)
+    await until(async () => (await ask(world.gateway.origin)).status === 200)
+    await runner.deliver()
+    await until(async () => (await account.balance()).held === 0n)
+    const [audit] = await world.ledger.commit([{ op: 'audit' }])
+    expect(audit.broken).toEqual([])
+  }, 120_000)
+
+  test('leaves no password in any log', () => {
+    expect(logged.length + world.logged.length).toBeGreaterThan(0)
+    expect([...logged, ...world.logged].join('')).not.toContain(new URL(url).password)
+  })
+})
+
 test('one of several leads, and another one once its connection ends, whatever ended it', async () => {
   const database = await server.database('leaders')
   const [one, two] = [createLeader(database), createLeader(database)]

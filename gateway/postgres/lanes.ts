@@ -70,6 +70,7 @@ function openLane(workerData: LaneData, note: (calls: number, seconds: number) =
     }
     const call = waiting.get(answer.id)
     waiting.delete(answer.id)
+    if (waiting.size === 0) thread?.unref()
     if (answer.ok) call?.resolve(answer.results)
     else call?.reject(unavailable(answer.message))
   }
@@ -80,6 +81,8 @@ function openLane(workerData: LaneData, note: (calls: number, seconds: number) =
       // A thread that died takes its calls along; the next call has a new one.
       thread ??= start()
       const call: LaneCall = { id: next++, ops }
+      // While somebody waits for it the process does not end.
+      thread.ref()
       thread.postMessage(call)
       return new Promise((resolve, reject) => waiting.set(call.id, { resolve, reject }))
     },
@@ -87,6 +90,7 @@ function openLane(workerData: LaneData, note: (calls: number, seconds: number) =
       const ending = thread
       if (ending === undefined) return
       const ended = new Promise((resolve) => ending.once('exit', resolve))
+      ending.ref()
       ending.postMessage('close')
       await ended
     },

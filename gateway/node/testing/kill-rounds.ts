@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
+import type { Store } from '../../db/db.ts'
+import type { Ledger } from '../../ledger/port.ts'
 import { ALICE, request } from '../../ledger/testing/fixtures.ts'
 import { openLedger } from './open-ledger.ts'
 
@@ -25,14 +27,16 @@ export async function killRounds(rounds: number, chance: () => number): Promise<
       const after = 1 + Math.floor(chance() * 400)
       said.push(...(await liveUntil(path, round * LIFE, after)))
     }
-    await expectKept(path, said)
+    const books = openLedger(path)
+    await expectKept(books, said)
+    books.store.close()
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** Starts the process and kills it after so many answers; other answers may be on their way. */
-async function liveUntil(path: string, first: number, answers: number): Promise<string[]> {
+export async function liveUntil(path: string, first: number, answers: number): Promise<string[]> {
   const child = spawn(process.execPath, [CHILD, path, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -47,8 +51,11 @@ async function liveUntil(path: string, first: number, answers: number): Promise<
   return lines
 }
 
-async function expectKept(path: string, said: readonly string[]): Promise<void> {
-  const { store, ledger } = openLedger(path)
+/** Everything that was said is in the books, and they are sound. */
+export async function expectKept(
+  { store, ledger }: { readonly store: Store; readonly ledger: Ledger },
+  said: readonly string[],
+): Promise<void> {
   const [audit] = await ledger.commit([{ op: 'audit' }])
   expect(audit.broken).toEqual([])
   const hold = store.prepare("SELECT 1 FROM holds WHERE request = ? AND state = 'open'")
@@ -69,5 +76,4 @@ async function expectKept(path: string, said: readonly string[]): Promise<void> 
     if (what === 'settled') expect(kept?.ok && kept.settlement.cost).toBe(BigInt(cost ?? ''))
     else expect(kept?.ok === true || hold.get(request) !== undefined).toBe(true)
   }
-  store.close()
 }

@@ -85,6 +85,7 @@ export function openOffice(workerData: OfficeData): Office {
     }
     const call = waiting.get(answer.id)
     waiting.delete(answer.id)
+    if (waiting.size === 0) thread?.unref()
     if (answer.ok) call?.resolve(answer.value)
     else call?.reject(unavailable(answer.message))
   }
@@ -92,6 +93,8 @@ export function openOffice(workerData: OfficeData): Office {
   function call(port: string, verb: string, args: readonly unknown[]): Promise<unknown> {
     thread ??= start()
     const id = next++
+    // While somebody waits for it the process does not end.
+    thread.ref()
     thread.postMessage({ id, port, verb, args } satisfies OfficeCall)
     return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
   }
@@ -111,6 +114,7 @@ export function openOffice(workerData: OfficeData): Office {
       const ending = thread
       if (ending === undefined) return
       const ended = new Promise((resolve) => ending.once('exit', resolve))
+      ending.ref()
       ending.postMessage('close')
       await ended
     },

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { GatewayConfig } from '../config.ts'
+import { openCluster } from './open-cluster.ts'
+import { MIGRATIONS } from './testing/open-shared-ledger.ts'
+import { freePort, startServer, type TestServer } from './testing/server.ts'
+
+let server: TestServer
+let good: URL
+
+beforeAll(async () => {
+  server = await startServer()
+  good = new URL(await server.database('starts'))
+}, 60_000)
+afterAll(() => server.close())
+
+/** Why a gateway does not start with it. */
+async function refusal(url: URL): Promise<string> {
+  // Sound: an unusable database is found before anything else of the configuration is read.
+  const opening = openCluster({} as GatewayConfig, url.href, MIGRATIONS)
+  return opening.then(
+    () => 'started',
+    (error: Error) => `${error.name}: ${error.message} ${JSON.stringify(error)}`,
+  )
+}
+
+function changed(changes: Partial<Pick<URL, 'port' | 'password' | 'pathname' | 'hostname'>>): URL {
+  return Object.assign(new URL(good), changes)
+}
+
+test('a database that cannot be used ends the start, says what to mend, and names no password', async () => {
+  const port = await freePort()
+  const cases: readonly (readonly [URL, RegExp])[] = [
+    [changed({ port: String(port) }), /nobody listens there/],
+    [changed({ password: 'wrong-but-secret' }), /the password is wrong/],
+    [changed({ pathname: '/absent' }), /does not exist: create it/],
+    [changed({ hostname: 'no-such-host.invalid' }), /host name is unknown/],
+  ]
+  for (const [url, remedy] of cases) {
+    const said = await refusal(url)
+    expect(said).toMatch(/^ConfigError: /)
+    expect(said).toMatch(remedy)
+    expect(said).not.toContain(url.password)
+    expect(said).not.toContain(good.password)
+  }
+}, 60_000)
