@@ -4,7 +4,7 @@ import type { Hashes, Prices } from '#protocol'
 import type { Terms } from '../ledger/port.ts'
 import { admits } from '../runners/breaker.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
-import { placesOf } from '../runners/load.ts'
+import { hasPlace, placesOf } from '../runners/load.ts'
 import { faded } from '../runners/score.ts'
 import type { Preferences, Sort } from './preferences.ts'
 
@@ -49,7 +49,7 @@ export function pick(input: PickInput, hashes: Hashes, random: () => number): Pi
   if (proven.length === 0) return { ok: false, reason: 'unproven' }
   const affordable = proven.filter(({ terms }) => isAffordable(terms.price, preferences))
   if (affordable.length === 0) return { ok: false, reason: 'price' }
-  const open = affordable.filter(({ runner }) => runner.load.inFlight < placesOf(runner))
+  const open = affordable.filter(({ runner }) => hasPlace(runner, now))
   if (open.length === 0) return { ok: false, reason: 'busy' }
   // One that failed lately is still better than nobody.
   const awake = open.filter(({ runner }) => admits(runner.load.score.breaker, now))

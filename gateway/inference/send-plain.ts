@@ -10,9 +10,10 @@ import {
   Transcript,
 } from '#protocol'
 import { runPlainAttempt } from '../relay/plain-attempt.ts'
-import type { PlainOutcome } from '../relay/plain-outcome.ts'
+import { type PlainOutcome, saysBusy } from '../relay/plain-outcome.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
-import { noteFailure, noteFirstByte, noteSuccess } from '../runners/score.ts'
+import { noteAnswer, noteBusy } from '../runners/load.ts'
+import { noteFailure, noteFirstByte } from '../runners/score.ts'
 import { countFault, FAULT_OF } from '../runners/tally.ts'
 import { answerBytes } from './answer-bytes.ts'
 import type { Place } from './choose-runner.ts'
@@ -160,8 +161,11 @@ function noteOutcome(deps: InferenceDeps, { id, load }: LiveRunner, outcome: Pla
   const now = deps.clock()
   if (outcome.kind === 'gone') return
   if (outcome.kind === 'answered') {
-    load.score = noteSuccess(load.score, now)
-    load.tally.answered++
+    noteAnswer(load, now)
+    return
+  }
+  if (saysBusy(outcome) && noteBusy(load, now)) {
+    deps.log('info', 'runner is busy', { runner: id })
     return
   }
   const how = 'how' in outcome ? outcome.how : undefined

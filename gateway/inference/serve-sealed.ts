@@ -1,4 +1,4 @@
-import { toSeconds } from '#base/brand.ts'
+import { toSeconds, type UnixMs } from '#base/brand.ts'
 import type { Nano } from '#base/nano.ts'
 import {
   type Envelope,
@@ -16,9 +16,9 @@ import {
   type SealedOutcome,
 } from '../relay/sealed-attempt.ts'
 import { isTrusted } from '../runners/directory.ts'
-import type { LiveRunner } from '../runners/live-runner.ts'
-import { placesOf, takePlace } from '../runners/load.ts'
-import { noteFailure, noteSuccess } from '../runners/score.ts'
+import type { LiveRunner, Load } from '../runners/live-runner.ts'
+import { hasPlace, noteAnswer, noteBusy, takePlace } from '../runners/load.ts'
+import { noteFailure } from '../runners/score.ts'
 import { countFault, FAULT_OF } from '../runners/tally.ts'
 import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
@@ -65,7 +65,7 @@ export async function serveSealed(deps: InferenceDeps, request: SealedRequest): 
 function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() => void> {
   const { load, model } = request.runner
   const take = (): (() => void) | undefined => {
-    if (load.inFlight >= placesOf(request.runner)) return undefined
+    if (!hasPlace(request.runner, deps.clock())) return undefined
     const leave = takePlace(load, deps.clock())
     return () => {
       leave()
@@ -226,9 +226,7 @@ function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOut
   const { load } = runner
   if (outcome.kind === 'gone') return
   if (outcome.kind === 'answered') {
-    if (!outcome.sealed) return
-    load.score = noteSuccess(load.score, now)
-    load.tally.answered++
+    noteAnswered(load, outcome, now)
     return
   }
   const { how } = outcome
@@ -238,6 +236,21 @@ function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOut
   countFault(load.tally, FAULT_OF[how])
   deps.metrics.runnerFailed(how)
   deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: how })
+}
+
+/** Its status is all that is seen of a sealed answer. */
+function noteAnswered(
+  load: Load,
+  { status, sealed }: Extract<SealedOutcome, { kind: 'answered' }>,
+  now: UnixMs,
+): void {
+  if (status === 503 && noteBusy(load, now)) return
+  if (status < 500) {
+    if (sealed) noteAnswer(load, now)
+    return
+  }
+  load.score = noteFailure(load.score, 'failed', now)
+  countFault(load.tally, sealed ? 'engine_error' : 'request_refused')
 }
 
 const UNREACHABLE = [

@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   answerInOrder,
+  answerOverloaded,
   endStream,
   startStream,
   startTestRunner,
@@ -207,6 +209,62 @@ describe('what the caller wants of runners', () => {
     const response = await ask(account.key, { provider: { sort } })
     expect(response.status).toBe(200)
     await response.text()
+  })
+})
+
+describe('a runner that says that it is busy', () => {
+  const busy = (response: ServerResponse) => {
+    response.writeHead(503, { 'content-type': 'application/json' })
+    response.end('{"error":{"code":"busy"}}')
+  }
+  const rest = () => new Promise((next) => setTimeout(next, 1_100))
+
+  test('keeps its name, is asked nothing for a while, and then serves who waited', async () => {
+    const before = await scoreOf()
+    runner.refuse(busy)
+    const response = await ask(account.key)
+    expect(response.status).toBe(503)
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(response.headers.get('x-should-retry')).toBe('true')
+    expect(await codeOf(response)).toBe('overloaded')
+    runner.refuse(undefined)
+    const waiting = ask(account.key)
+    await until(async () => (await queued()) === 1)
+    await rest()
+    world.elapse(1)
+    expect((await waiting).status).toBe(200)
+    expect(await scoreOf()).toBeGreaterThanOrEqual(before)
+    expect(await account.balance()).toMatchObject({ held: 0n })
+  })
+
+  test('inside the seal likewise: its engine is full', async () => {
+    const before = await scoreOf()
+    runner.behave(answerOverloaded)
+    const response = await ask(account.key)
+    expect(response.status).toBe(503)
+    expect(await scoreOf()).toBe(before)
+    runner.behave(answerInOrder)
+    await rest()
+    expect((await ask(account.key)).status).toBe(200)
+  })
+
+  test('moves its work to another', async () => {
+    const other = await startTestRunner(world, { machine: 1 })
+    try {
+      runner.refuse(busy)
+      const runners: (string | null)[] = []
+      for (let i = 0; i < 6; i++) {
+        const response = await ask(account.key)
+        expect(response.status).toBe(200)
+        runners.push(response.headers.get('x-cocoon-runner'))
+        await response.text()
+      }
+      expect(new Set(runners)).toEqual(new Set([other.id]))
+    } finally {
+      runner.refuse(undefined)
+      await other.close()
+      await rest()
+    }
   })
 })
 

@@ -269,6 +269,12 @@ describe('a runner that fails a sealed request', () => {
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('7')
     expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
+    // It is believed: whoever comes next waits until it has rested.
+    runner.refuse(undefined)
+    const next = post(await seal('ehbp-x25519'))
+    await new Promise((rested) => setTimeout(rested, 1_100))
+    world.elapse(1)
+    expect((await next).status).toBe(200)
   })
 
   test.each<[string, number, Record<string, string>]>([

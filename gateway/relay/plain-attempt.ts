@@ -1,4 +1,5 @@
 import { type Bytes, concatAll, fromUtf8 } from '#base/bytes.ts'
+import { member } from '#base/members.ts'
 import {
   type BodyOpener,
   HEADER,
@@ -184,9 +185,10 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
     this.client.end(this.#attempt.lostEvent(how))
   }
 
-  #problem(): ProtocolErrorCode | undefined {
+  #problem(): ProtocolErrorCode | 'busy' | undefined {
     try {
-      return problemCode(JSON.parse(fromUtf8(concatAll(this.#held))))
+      const told: unknown = JSON.parse(fromUtf8(concatAll(this.#held)))
+      return member(member(told, 'error'), 'code') === 'busy' ? 'busy' : problemCode(told)
     } catch {
       return undefined
     }

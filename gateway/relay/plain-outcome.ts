@@ -14,7 +14,14 @@ export type PlainAnswer =
   | {
       readonly kind: 'refused'
       readonly status: number
-      readonly code: ProtocolErrorCode | undefined
+      readonly code: ProtocolErrorCode | 'busy' | undefined
     }
+
+/** It has too much to do, by its own word: of its places before it opened the request, or of its engine inside the seal. */
+export function saysBusy(outcome: PlainOutcome): boolean {
+  return outcome.kind === 'refused'
+    ? outcome.status === 503 && outcome.code === 'busy'
+    : outcome.kind === 'failed_sealed' && outcome.status === 503
+}
 
 export type Failure = AnyFailure | 'unauthentic'

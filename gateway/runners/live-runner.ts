@@ -3,6 +3,7 @@ import type { UnixMs, UnixSeconds } from '#base/brand.ts'
 import type { Capabilities, Keyset, MacKey } from '#protocol'
 import type { RunnerId, SessionId, TonAddress } from '../db/ids.ts'
 import type { Target } from '../relay/ports.ts'
+import type { Busy } from './busy.ts'
 import type { Score } from './score.ts'
 import type { Tally } from './tally.ts'
 
@@ -58,6 +59,8 @@ export interface Load {
   inFlight: number
   score: Score
   tally: Tally
+  /** What it said of itself lately. */
+  busy: Busy
   /** Last heartbeat or registration. */
   seen: UnixMs
   /** A tunnel of its is open: without one a runner that dials out cannot be reached. */

@@ -471,6 +471,16 @@ export function answerInOrder(exchange: TestExchange): void {
   endStream(exchange)
 }
 
+/** An engine that is full, told inside the seal with a receipt over nothing. */
+export function answerOverloaded({ response, sealer, headers, receipt }: TestExchange): void {
+  const code = 'engine_overloaded'
+  const error = { message: 'the engine is busy', type: 'server_error', param: null, code }
+  response.writeHead(503, { ...headers, 'content-type': 'application/json' })
+  response.write(sealer.seal(jsonFrameBeforeReceipt(utf8(JSON.stringify({ error })))))
+  const nothing = receipt({ prompt: 0, completion: 0, stop: 'error' })
+  response.end(Buffer.concat([sealer.seal(jsonReceiptFrame(nothing)), sealer.end()]))
+}
+
 export function startStream({ response, sealer, headers }: TestExchange): void {
   response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
   for (const chunk of CHUNKS) response.write(sealer.seal(utf8(chunk)))
