@@ -37,6 +37,7 @@ export const NO_PREFERENCES: Preferences = {
 }
 
 const MAX_IDS = 100
+const TON_DECIMALS = 9
 
 /** @param value the body's `provider`; members without a meaning here are ignored. @throws ApiError */
 export function readPreferences(value: unknown): Preferences {
@@ -122,7 +123,9 @@ function readMaxPrice(price: Readonly<Record<string, unknown>>): Preferences['ma
     const value = price[name] ?? undefined
     if (value === undefined) return undefined
     try {
-      return nanoPerMillion(parseTon(String(value)))
+      // A small number's own text may be 1e-7.
+      const text = typeof value === 'number' ? value.toFixed(TON_DECIMALS) : String(value)
+      return nanoPerMillion(parseTon(text))
     } catch {
       throw new ApiError('invalid_request', `provider.max_price.${name} must be an amount of TON`, {
         param: `provider.max_price.${name}`,

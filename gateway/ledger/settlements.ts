@@ -1,4 +1,5 @@
 import { and, desc, eq, lt } from 'drizzle-orm'
+import { textMember } from '#base/members.ts'
 import {
   accounts,
   receipts,
@@ -19,26 +20,50 @@ const MAX_LISTED = 1_000
 
 /** @see FindSettlement */
 export function prepareFindSettlement(books: Books): (op: FindSettlement) => FindSettlementResult {
-  const { db } = books.store
-  return ({ account, request, attempt }) => {
+  return (op) => {
     books.tail.index()
-    const row = db
-      .select({ settlement: settlements, document: receipts.document })
-      .from(settlementAttempts)
-      .innerJoin(settlements, eq(settlements.id, settlementAttempts.settlement))
-      .innerJoin(receipts, eq(receipts.settlement, settlements.id))
-      .innerJoin(accounts, eq(accounts.no, settlements.account))
-      .where(
-        and(
-          eq(settlementAttempts.request, request),
-          eq(settlementAttempts.attempt, attempt),
-          eq(accounts.id, account),
-        ),
-      )
-      .get()
+    const row = 'answer' in op ? findByAnswer(books, op) : findByAttempt(books, op)
     if (row === undefined) return { ok: false, code: 'unknown_attempt' }
     return { ok: true, settlement: settledRequest(books, row.settlement), receipt: row.document }
   }
+}
+
+function findByAttempt(
+  { store: { db } }: Books,
+  { account, request, attempt }: Extract<FindSettlement, { request: unknown }>,
+) {
+  return db
+    .select({ settlement: settlements, document: receipts.document })
+    .from(settlementAttempts)
+    .innerJoin(settlements, eq(settlements.id, settlementAttempts.settlement))
+    .innerJoin(receipts, eq(receipts.settlement, settlements.id))
+    .innerJoin(accounts, eq(accounts.no, settlements.account))
+    .where(
+      and(
+        eq(settlementAttempts.request, request),
+        eq(settlementAttempts.attempt, attempt),
+        eq(accounts.id, account),
+      ),
+    )
+    .get()
+}
+
+/** No index for it: each settlement would pay for what few ever ask, and that soon after the answer. */
+function findByAnswer(
+  { store: { db } }: Books,
+  { account, answer }: Extract<FindSettlement, { answer: unknown }>,
+) {
+  return db
+    .select({ settlement: settlements, document: receipts.document })
+    .from(settlementAccounts)
+    .innerJoin(settlements, eq(settlements.id, settlementAccounts.settlement))
+    .innerJoin(receipts, eq(receipts.settlement, settlements.id))
+    .innerJoin(accounts, eq(accounts.no, settlementAccounts.account))
+    .where(eq(accounts.id, account))
+    .orderBy(desc(settlementAccounts.cumulative), desc(settlementAccounts.settlement))
+    .limit(MAX_LISTED)
+    .all()
+    .find(({ document }) => textMember(JSON.parse(document), 'chat_id') === answer)
 }
 
 /** @see ListSettlements */

@@ -156,6 +156,13 @@ describe('accounts and keys', () => {
     expect(credits.data).toEqual({ total_credits: 1, total_usage: 0.000000023 })
     const found = await json(call('GET', `/v1/generation?id=${id}`, { key: account.key }))
     expect(found.data.id).toBe(id)
+    // The answer's own id will do, for its account alone.
+    const stranger = await world.account(1n)
+    for (const path of ['/v1/generation?id=chatcmpl-1', '/v1/aci/receipts/chatcmpl-1']) {
+      const mine = await json(call('GET', path, { key: account.key }))
+      expect(mine.data?.id ?? mine.receipt_id).toBe(id)
+      expect((await call('GET', path, { key: stranger.key })).status).toBe(404)
+    }
     const { data: own } = await json(call('GET', '/v1/key', { key: account.key }))
     expect(own.label).toMatch(/^sk-coc-…/)
   })

@@ -155,6 +155,12 @@ describe('what is refused costs nothing and reaches no runner', () => {
       400,
       'price_ceiling',
     ],
+    [
+      'a price ceiling in a number that JavaScript writes as 1e-8',
+      { ...BODY, provider: { max_price: { prompt: 0.000_000_01 } } },
+      400,
+      'price_ceiling',
+    ],
     ['a list that names nobody', { ...BODY, provider: { only: [] } }, 503, 'no_runner'],
   ])('%s', async (_, body, status, code) => {
     account = await world.account(FUNDS)

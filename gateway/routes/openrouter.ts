@@ -1,15 +1,13 @@
 import { Hono } from 'hono'
 import { formatTon, type Nano, nano } from '#base/nano.ts'
 import { type KeyView, listKeys } from '../accounts/keys.ts'
-import { requestId } from '../db/ids.ts'
 import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { callerOf, requireAccount } from '../http/require-account.ts'
 import type { BudgetPeriod, KeySpending, SettledRequest } from '../ledger/port.ts'
 import { readAccount } from './account.ts'
-
-const ID = /^(req_[0-9a-f]{32})(?:\.([1-9][0-9]{0,2}))?$/
+import { readSettlementId } from './settlement-id.ts'
 
 /** What clients of OpenRouter ask about themselves, in its shapes. Its credits are TON here. */
 export function openRouterRoutes(deps: FrontDeps): Hono<AppEnv> {
@@ -41,16 +39,9 @@ export function openRouterRoutes(deps: FrontDeps): Hono<AppEnv> {
   })
 
   app.get('/v1/generation', account, async (context) => {
-    const id = ID.exec(context.req.query('id') ?? '')
-    if (id === null) throw new ApiError('not_found', 'No such generation')
-    const [found] = await ledger.commit([
-      {
-        op: 'find_settlement',
-        account: callerOf(context).account,
-        request: requestId(id[1] ?? ''),
-        attempt: Number(id[2] ?? '1'),
-      },
-    ])
+    const asked = readSettlementId(callerOf(context).account, context.req.query('id') ?? '')
+    if (asked === undefined) throw new ApiError('not_found', 'No such generation')
+    const [found] = await ledger.commit([asked])
     if (!found.ok) throw new ApiError('not_found', 'No such generation')
     return context.json({ data: generationView(found.settlement) })
   })

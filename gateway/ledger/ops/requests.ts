@@ -137,12 +137,11 @@ export interface SettledRequest extends Omit<Terms, 'commissionBps'> {
   readonly settledAt: UnixMs
 }
 
-export interface FindSettlement {
-  readonly op: 'find_settlement'
-  readonly account: AccountId
-  readonly request: RequestId
-  readonly attempt: number
-}
+/** By the attempt; or by the id of its answer (`chatcmpl-…`), which engines choose, among the account's newest. */
+export type FindSettlement = { readonly op: 'find_settlement'; readonly account: AccountId } & (
+  | { readonly request: RequestId; readonly attempt: number }
+  | { readonly answer: string }
+)
 export type FindSettlementResult =
   | { readonly ok: true; readonly settlement: SettledRequest; readonly receipt: string }
   | Refused<'unknown_attempt'>
