@@ -75,7 +75,8 @@ export async function startTlsProxy(target: () => string): Promise<TlsProxy> {
   }
 }
 
-async function selfSigned(): Promise<{ cert: string; key: string }> {
+/** A certificate of 127.0.0.1 and its key, PEM. */
+export async function selfSigned(): Promise<{ cert: string; key: string }> {
   const extension = {
     id: ALTERNATIVE_NAME,
     value: seq(implicit(IP_ADDRESS, Uint8Array.of(127, 0, 0, 1))),
