@@ -42,6 +42,15 @@ describe('SECURITY.md', () => {
     (named) => expectTest(named),
   )
 
+  test('says of each attack who mounts it, and of attackers only what the table has', () => {
+    const attackers = document.slice(
+      document.indexOf('## Who attacks'),
+      document.indexOf('**Supply chain.**'),
+    )
+    const named = new Set(attackers.match(/\b[CHM][0-9]+\b/g))
+    expect([...named].sort()).toEqual(rows.map(({ id }) => id).sort())
+  })
+
   test('names nothing as mounted that the table cannot parse', () => {
     const named = document.slice(document.indexOf('## Attacks')).match(/“/g)?.length ?? 0
     expect(rows.flatMap(({ tests }) => tests)).toHaveLength(named)

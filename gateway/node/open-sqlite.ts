@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { Row, Statement, Store, Value } from '../db/db.ts'
@@ -7,6 +8,8 @@ import * as schema from '../db/schema.ts'
 const BUSY_MS = 5_000
 /** WAL pages after which SQLite would checkpoint inside a commit: never reached while the timer runs. */
 const AUTOCHECKPOINT_PAGES = 100_000
+/** A file that is there already keeps the mode that its operator gave it. */
+const OWNER_ONLY = 0o600
 const CACHE_KIB = 65_536
 
 export interface SqliteStore extends Store {
@@ -20,6 +23,8 @@ export interface SqliteStore extends Store {
  * power cut.
  */
 export function openSqlite(path: string): SqliteStore {
+  // Hashes of keys and the runners' allowance keys are in it: SQLite gives -wal and -shm the file's own mode.
+  if (path !== ':memory:') closeSync(openSync(path, 'a', OWNER_ONLY))
   const client = new Database(path)
   client.pragma('journal_mode = WAL')
   client.pragma('synchronous = FULL')

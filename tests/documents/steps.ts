@@ -167,6 +167,7 @@ export const STEPS: readonly Step[] = [
   },
   { line: 'cocoon registry show', says: /image +\w{64} active/ },
   { line: 'npx cocoon page https://gateway.example', says: /serves the page of this release/ },
+  { line: 'cocoon measure --inputs', says: /measured/ },
   { line: 'npx cocoon measure --inputs', says: /not stopped|measured/ },
   {
     line: 'npx cocoon measure OUT --processors 8',
@@ -327,6 +328,12 @@ export const STEPS: readonly Step[] = [
     shownBy:
       '`tests/env-example.test.ts` “.env.example names every setting with its present meaning and default”',
   },
+  {
+    line: 'npm sbom --sbom-format cyclonedx --omit dev',
+    notRun:
+      'wants a real node_modules, which the folder of this test links; tests/supply-chain.test.ts reads the same',
+  },
+  { line: 'npm audit', notRun: 'the registry that tests reach does not offer it' },
   { line: 'npm install && npm test', notRun: SUITE },
   { line: 'npx vitest run gateway/ledger', notRun: SUITE },
   { line: 'npm run test:deep', notRun: SUITE },

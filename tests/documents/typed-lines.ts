@@ -7,6 +7,7 @@ export const ROOT = join(import.meta.dirname, '..', '..')
 export const DOCUMENTS: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
   'CHANGELOG.md',
   'examples/README.md',
   'enclave-runner/image/README.md',
