@@ -42,6 +42,8 @@ export interface WorldOptions {
   /** Simulated machines with a runner each; the second has an Intel processor. `startWorld` starts at most two. */
   readonly machines?: number
   readonly capacity?: number
+  /** The first machine dials out too. */
+  readonly isBehindNat?: boolean
   /** Where the second machine stands: a command that runs one there, and the gateway as seen from there. */
   readonly elsewhere?: { readonly inside: readonly string[]; readonly gateway: string }
   /** Charge on chain from this much on, in TON; absent: at once, however little it is. */
@@ -185,7 +187,7 @@ async function planRunners(
   return Array.from({ length: options.machines ?? 1 }, (_, machine) => ({
     config: {
       ...runnerConfig(options, serves, {
-        port: machine === 0 ? options.ports.runner : other,
+        port: machine === 0 && options.isBehindNat !== true ? options.ports.runner : other,
         outbox: `runner-outbox-${machine}`,
       }),
       ...(machine === 1 && options.elsewhere !== undefined

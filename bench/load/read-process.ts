@@ -1,0 +1,29 @@
+import { readdirSync } from 'node:fs'
+import { cpuMs, residentKib } from '../process.ts'
+
+/** What one process uses at a moment. */
+export interface ProcessReading {
+  readonly cpuMs: number
+  readonly residentMib: number
+  readonly descriptors: number
+}
+
+const KIB_A_MIB = 1_024
+
+/** @see proc(5) */
+export function readProcess(pid: number): ProcessReading {
+  return {
+    cpuMs: cpuMs(pid),
+    residentMib: residentKib(pid) / KIB_A_MIB,
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+  }
+}
+
+const HEAP = /^nodejs_heap_size_used_bytes (\d+)/m
+const MIB = 1_024 * 1_024
+
+/** The gateway's JavaScript heap, as its metrics say. */
+export async function readHeapMib(origin: string): Promise<number> {
+  const text = await (await fetch(`${origin}/metrics`)).text()
+  return Number(HEAP.exec(text)?.[1] ?? Number.NaN) / MIB
+}
