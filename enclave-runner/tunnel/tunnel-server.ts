@@ -1,12 +1,16 @@
 import { constants, performServerHandshake, type ServerHttp2Session } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Handler } from '../serve/handler.ts'
 import { tunnelExchange } from './tunnel-exchange.ts'
 
+/** A connection that counts what it received. */
+export type CountingSocket = Duplex & Pick<Socket, 'bytesRead'>
+
 /** Serves HTTP/2 over connections that this runner made itself. */
 export interface TunnelServer {
   /** Serves a gateway over a proven connection; resolves when it has ended. */
-  serve(socket: Duplex): Promise<void>
+  serve(socket: CountingSocket): Promise<void>
   /** Takes no more streams and resolves when the last one has ended. */
   close(): Promise<void>
   /** Cuts what is left. */
@@ -29,7 +33,10 @@ const MAX_REJECTED_STREAMS = 100
 const PING_EVERY_MS = 10_000
 const PONG_MS = 5_000
 
-export function createTunnelServer(handler: Handler, capacity: number): TunnelServer {
+export function createTunnelServer(
+  handler: Pick<Handler, 'handle'>,
+  capacity: number,
+): TunnelServer {
   const sessions = new Set<ServerHttp2Session>()
   const options = {
     maxSessionMemory: MAX_SESSION_MEMORY_MIB,
@@ -58,7 +65,7 @@ export function createTunnelServer(handler: Handler, capacity: number): TunnelSe
           const { request, response } = tunnelExchange(stream, headers)
           handler.handle(request, response)
         })
-        const stopPings = keepAlive(session)
+        const stopPings = keepAlive(session, socket)
         session.once('close', () => {
           stopPings()
           sessions.delete(session)
@@ -77,17 +84,23 @@ export function createTunnelServer(handler: Handler, capacity: number): TunnelSe
   }
 }
 
-/** A path that went silent (a proxy, a NAT) is noticed by a ping without an answer. */
-function keepAlive(session: ServerHttp2Session): () => void {
+/**
+ * A path that went silent (a proxy, a NAT) is noticed by a ping after which nothing comes: its answer itself may wait
+ * behind what a busy gateway sends.
+ */
+function keepAlive(session: ServerHttp2Session, socket: CountingSocket): () => void {
   let late: NodeJS.Timeout | undefined
   const beat = setInterval(() => {
-    late ??= setTimeout(() => session.destroy(), PONG_MS)
-    if (!session.destroyed) {
-      session.ping(() => {
-        clearTimeout(late)
+    if (late !== undefined || session.destroyed) return
+    const heardBytes = socket.bytesRead
+    late = setTimeout(() => {
+      // What has arrived while this process had no time to read it is read first.
+      setImmediate(() => {
         late = undefined
+        if (socket.bytesRead === heardBytes) session.destroy()
       })
-    }
+    }, PONG_MS)
+    session.ping(() => {})
   }, PING_EVERY_MS)
   beat.unref()
   return () => {

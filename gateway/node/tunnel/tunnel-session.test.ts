@@ -189,6 +189,27 @@ describe('a runner that is lost', () => {
     expect((await answer).broken).toBe('broken')
   })
 
+  test('is not one whose answer to a ping waits behind what it sends', async () => {
+    const { near, far } = await connectPair()
+    far.resume()
+    let hasEnded = false
+    const session = openTunnelSession(near, {
+      nowMs: () => 0,
+      onEnd: () => {
+        hasEnded = true
+      },
+    })
+    far.write(SETTINGS)
+    for (let second = 0; second < 40 && !hasEnded; second++) {
+      const received = near.bytesRead
+      far.write(frame(0xee, 0, 0, new Uint8Array(8)))
+      while (near.bytesRead === received) await new Promise(setImmediate)
+      session.tick()
+    }
+    expect(hasEnded).toBe(false)
+    session.destroy()
+  })
+
   test('that says goodbye gets nothing new and finishes what it has', async () => {
     const server = createHttp2()
     const finish = Promise.withResolvers<void>()

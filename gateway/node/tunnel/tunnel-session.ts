@@ -26,7 +26,7 @@ const CONNECTION_WINDOW_BYTES = 16 * MIB
 const MAX_HEADER_BYTES = 32 * 1024
 const MAX_HEADER_PAIRS = 64
 const PING_EVERY_TICKS = 10
-/** Seconds in which a peer answers a ping. */
+/** Seconds after a ping in which something must come: its answer may wait behind what a busy peer sends. */
 const PONG_TICKS = 5
 
 /** What a peer may do beyond answering (H15): in a burst, and each second for ever. */
@@ -60,6 +60,7 @@ export function openTunnelSession(
   const guarded = guard(session, nowMs, () => destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM))
   const traffic = { content: 0, streams: 0, settledBytes: socket.bytesRead }
   let sincePing = 0
+  let heardBytes = socket.bytesRead
   let isRetired = false
   session.on('error', () => {})
   session.once('close', () => {
@@ -94,6 +95,8 @@ export function openTunnelSession(
     },
     tick() {
       guarded.overhead(overheadOf(socket, traffic))
+      if (sincePing >= PING_EVERY_TICKS && socket.bytesRead !== heardBytes) sincePing = 0
+      heardBytes = socket.bytesRead
       if (++sincePing < PING_EVERY_TICKS) return
       if (sincePing > PING_EVERY_TICKS + PONG_TICKS) destroy()
       else if (sincePing === PING_EVERY_TICKS && !session.destroyed) {
