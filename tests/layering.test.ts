@@ -100,6 +100,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   examples: { folders: ['client'], packages: ANY, node: ANY, why: 'examples use what users have' },
 }
 
+/** Who may use other folders' `testing/`. */
+const TEST_FOLDERS: ReadonlySet<string> = new Set(['tests', 'bench', 'dev'])
+
 interface Import {
   readonly file: string
   readonly specifier: string
@@ -150,6 +153,9 @@ function violation({ file, specifier }: Import): string | undefined {
     const target = specifier.slice(1).split('/')[0] ?? ''
     if (target === folder) return 'imports its own folder by alias; use a relative path'
     if (isTest && target === 'dev') return undefined
+    if (specifier.includes('/testing/') && !isTest && !TEST_FOLDERS.has(folder)) {
+      return 'may not import what only tests may'
+    }
     return allows(rule.folders, target) ? undefined : `may not import ${target}/`
   }
   if (isTest) return undefined
@@ -189,6 +195,9 @@ describe('layering', () => {
     expect(violation({ file: 'client/index.ts', specifier: '../gateway/app.ts' })).toMatch(
       /crosses/,
     )
+    expect(
+      violation({ file: 'cli/main.ts', specifier: '#attestation/testing/fuzz-signed.ts' }),
+    ).toMatch(/only tests/)
   })
 
   test('the clock, randomness and the environment are arguments outside entry files', () => {

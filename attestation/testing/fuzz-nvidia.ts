@@ -11,11 +11,12 @@ import { parseRimManifest } from '../nvidia/rim/manifest.ts'
 import { parseRimAnswer } from '../nvidia/rim/service.ts'
 import { parseXml } from '../nvidia/rim/xml.ts'
 import { parseSpdmTranscript } from '../nvidia/spdm.ts'
-import type { FuzzTarget } from './fuzz-parsers.ts'
+import type { ParserTarget } from './fuzz-parsers.ts'
+import { PEM_PIECES, XML_PIECES } from './fuzz-words.ts'
 import { NONCE, NOW, random } from './gpu-verdict.ts'
 
 /** Every parser of GPU evidence, its collateral, and the attestation service's tokens. */
-export async function nvidiaFuzzTargets(): Promise<FuzzTarget[]> {
+export async function nvidiaTargets(): Promise<ParserTarget[]> {
   const forge = await forgeNvidia({ random, now: NOW, gpus: 1, switches: 1 })
   const evidence = await forge.evidence({ nonce: NONCE })
   const transcripts = evidence.devices.map((device) => device.evidence)
@@ -27,9 +28,16 @@ export async function nvidiaFuzzTargets(): Promise<FuzzTarget[]> {
   const devices = (certificate: Bytes): { evidence: Bytes; certificate: Bytes }[] =>
     transcripts.slice(0, 1).map((transcript) => ({ evidence: transcript, certificate }))
   return [
-    { name: 'SPDM transcript', parse: parseSpdmTranscript, seeds: transcripts },
+    {
+      name: 'SPDM transcript',
+      file: 'nvidia/spdm.ts',
+      parse: parseSpdmTranscript,
+      seeds: transcripts,
+    },
     {
       name: 'device certificates',
+      file: 'nvidia/evidence.ts',
+      dictionary: PEM_PIECES,
       parse: (b) => {
         const [device] = parseNvidiaEvidence({ arch: 'HOPPER', devices: devices(b) }).devices
         const [leaf] = device?.chain ?? []
@@ -38,11 +46,31 @@ export async function nvidiaFuzzTargets(): Promise<FuzzTarget[]> {
       },
       seeds: pems,
     },
-    { name: 'XML', parse: parseXml, seeds: [rim, utf8('<a xmlns="x:y" b="c"><d/>e</a>')] },
-    { name: 'reference manifest', parse: parseRimManifest, seeds: [rim] },
-    { name: 'RIM answer', parse: parseRimAnswer, seeds: [await rimAnswer('A', utf8('<a/>'))] },
+    {
+      name: 'XML',
+      file: 'nvidia/rim/xml.ts',
+      dictionary: XML_PIECES,
+      parse: parseXml,
+      seeds: [rim, utf8('<a xmlns="x:y" b="c"><d/>e</a>')],
+    },
+    {
+      name: 'reference manifest',
+      file: 'nvidia/rim/manifest.ts',
+      dictionary: XML_PIECES,
+      parse: parseRimManifest,
+      seeds: [rim],
+    },
+    {
+      name: 'RIM answer',
+      file: 'nvidia/rim/service.ts',
+      grammar: 'json',
+      parse: parseRimAnswer,
+      seeds: [await rimAnswer('A', utf8('<a/>'))],
+    },
     {
       name: 'OCSP response',
+      file: 'nvidia/revocation/ocsp.ts',
+      grammar: 'der',
       parse: parseOcspResponse,
       seeds: [
         await forge.ocsp(subject),
@@ -52,12 +80,20 @@ export async function nvidiaFuzzTargets(): Promise<FuzzTarget[]> {
     },
     {
       name: 'attestation token',
+      file: 'nras/token.ts',
+      grammar: 'json',
       parse: parseDetachedEat,
       seeds: [
         await forge.nras({ nonce: NONCE }),
         await forge.nras({ nonce: NONCE, version: '2.0' }),
       ],
     },
-    { name: 'key set', parse: (b) => findKey(b, forge.kid) ?? null, seeds: [forge.keySet()] },
+    {
+      name: 'key set',
+      file: 'nras/keys.ts',
+      grammar: 'json',
+      parse: (b) => findKey(b, forge.kid) ?? null,
+      seeds: [forge.keySet()],
+    },
   ]
 }

@@ -184,7 +184,7 @@ export function parseLine(source: string): Line {
         runner: string(entry['runner']),
         ref: string(entry['ref']),
         cost: amount(entry['cost']),
-        at: Number(entry['at']),
+        at: integer(entry['at']),
         receipt: json(entry['receipt']),
       },
     }
@@ -242,6 +242,12 @@ function fields(value: unknown): Readonly<Record<string, unknown>> {
 
 function string(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError('not a string')
+  return value
+}
+
+function integer(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value))
+    throw new TypeError('not an integer')
   return value
 }
 

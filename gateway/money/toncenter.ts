@@ -1,7 +1,7 @@
 import { beginCell, Cell, loadTransaction, type TupleItem, TupleReader } from '@ton/core'
 import { z } from 'zod'
 import { unixSeconds } from '#base/brand.ts'
-import { nano } from '#base/nano.ts'
+import { type Nano, nano } from '#base/nano.ts'
 import type { Chain, TransactionId, WalkedTransaction } from './chain.ts'
 import { MoneyError } from './errors.ts'
 import type { JsonRpc } from './json-rpc.ts'
@@ -33,7 +33,7 @@ export function toncenter(rpc: JsonRpc): Chain {
       const { lt, hash } = state.last_transaction_id
       return {
         last: lt === NO_TRANSACTION ? null : { lt: BigInt(lt), hash: hexOf(hash) },
-        balance: nano(BigInt(state.balance)),
+        balance: balanceOf(state.balance),
         active: state.state === 'active',
         seqno: state.block_id.seqno,
         syncedAt: unixSeconds(state.sync_utime),
@@ -73,6 +73,12 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
     throw new MoneyError('bad_answer', 'an answer has another shape', { cause: result.error })
   }
   return result.data
+}
+
+/** Of an account that does not exist some servers say -1. */
+function balanceOf(told: string | number): Nano {
+  const balance = BigInt(told)
+  return nano(balance < 0n ? 0n : balance)
 }
 
 const hexOf = (base64: string): string => Buffer.from(base64, 'base64').toString('hex')
@@ -125,10 +131,18 @@ function argument(item: TupleItem): [string, string] {
 function stackItem([type, value]: readonly [string, unknown]): TupleItem {
   if (type === 'num' && typeof value === 'string') return { type: 'int', value: readInteger(value) }
   if (type === 'cell' || type === 'slice') {
-    return { type, cell: Cell.fromBase64(parsed(cellItem, value).bytes) }
+    return { type, cell: readCell(parsed(cellItem, value).bytes) }
   }
   if (type === 'list' || type === 'null') return { type: 'null' }
   throw new MoneyError('bad_answer', 'a stack item of an unknown type')
+}
+
+function readCell(boc: string): Cell {
+  try {
+    return Cell.fromBase64(boc)
+  } catch (cause) {
+    throw new MoneyError('bad_answer', 'not a cell', { cause })
+  }
 }
 
 function readInteger(text: string): bigint {

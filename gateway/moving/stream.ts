@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { hex, utf8 } from '#base/bytes.ts'
 import type { Unit } from './unit.ts'
 import { MovingError } from './write-unit.ts'
@@ -58,16 +59,52 @@ export function createStreamReader(sha256: Sha256): (line: string) => StreamLine
     }
     const first = before === ''
     before = hash
-    return parsed(JSON.parse(text), { first, digest: hex(sha256(utf8(text))) })
+    return parsed(bodyOf(text), { first, digest: hex(sha256(utf8(text))) })
   }
 }
 
-interface Body {
-  readonly version?: number
-  readonly migrations?: readonly string[]
-  readonly unit?: Unit
-  readonly mark?: { readonly next: object | null }
-  readonly end?: Totals
+const tables = z.record(
+  z.string(),
+  z.object({
+    columns: z.array(z.string()),
+    rows: z.array(
+      z.array(z.union([z.string(), z.number(), z.null(), z.object({ base64: z.string() })])),
+    ),
+  }),
+)
+const named = { id: z.string(), tables }
+const amount = z.string().regex(/^-?\d{1,30}$/)
+
+/** The chain of hashes has no key: whoever wrote the file wrote its hashes too. */
+const Body = z.object({
+  version: z.number().optional(),
+  migrations: z.array(z.string()).optional(),
+  unit: z
+    .discriminatedUnion('kind', [
+      z.object({ kind: z.literal('account'), ...named, share: amount, commission: amount }),
+      z.object({ kind: z.literal('history'), ...named }),
+      z.object({ kind: z.literal('host'), ...named, commission: amount }),
+      z.object({ kind: z.literal('rows'), ...named }),
+    ])
+    .optional(),
+  mark: z.object({ next: z.looseObject({}).nullable() }).optional(),
+  end: z
+    .object({
+      accounts: z.int().nonnegative(),
+      available: amount,
+      held: amount,
+      hosts: amount,
+      fees: amount,
+    })
+    .optional(),
+})
+
+function bodyOf(text: string): z.infer<typeof Body> {
+  try {
+    return Body.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new MovingError('malformed', 'a line is not of this form', { cause })
+  }
 }
 
 const HASH_CHARS = 64
@@ -77,11 +114,9 @@ function lineHash(sha256: Sha256, before: string, text: string): string {
 }
 
 function parsed(
-  value: unknown,
+  body: z.infer<typeof Body>,
   { first, digest }: { readonly first: boolean; readonly digest: string },
 ): StreamLine {
-  // Sound: the hash chain says that a writer of this version made the line; tables are checked where they are written.
-  const body = value as Body
   if (first) {
     if (body.version !== VERSION) throw new MovingError('malformed', 'not a stream of this version')
     return { kind: 'head', migrations: body.migrations ?? [] }

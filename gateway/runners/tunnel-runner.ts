@@ -1,6 +1,6 @@
 import { toSeconds } from '#base/brand.ts'
 import { fromUtf8 } from '#base/bytes.ts'
-import { parseTunnelProof, verifyTunnel } from '#protocol'
+import { ProtocolError, parseTunnelProof, verifyTunnel } from '#protocol'
 import { ApiError } from '../errors.ts'
 import type { RunnersDeps } from './deps.ts'
 import { isTrusted } from './directory.ts'
@@ -31,7 +31,16 @@ export async function proveTunnel(
   challenge: string,
   line: Uint8Array,
 ): Promise<void> {
-  const proof = parseTunnelProof(JSON.parse(fromUtf8(line)), 'proof')
+  const proof = parseTunnelProof(jsonOf(line), 'proof')
   const expected = { gateway: deps.gatewayName, runnerId: runner.id, challenge }
   await verifyTunnel(proof, expected, runner.lease.keyset, deps.verifier)
+}
+
+function jsonOf(line: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(fromUtf8(line))
+    return value
+  } catch (cause) {
+    throw new ProtocolError('message_invalid', 'proof: not JSON', { cause })
+  }
 }

@@ -5,7 +5,6 @@ import { forgeNvidia, type NvidiaForge } from '#dev/forge/nvidia.ts'
 import { certify, nvidiaName } from '#dev/forge/nvidia-pki.ts'
 import { type RimFields, rimAnswer } from '#dev/forge/nvidia-rim.ts'
 import { AttestationError } from '../../errors.ts'
-import { fuzzManifest } from '../../testing/fuzz-manifest.ts'
 import {
   entry,
   failed,
@@ -405,9 +404,4 @@ describe('canonical form', () => {
     if (signature === undefined || typeof signature === 'string') throw new Error('unsigned')
     expect(canonicalize(root, signature)).toBe(xml.replace(/<ds:Signature .*<\/ds:Signature>/s, ''))
   })
-})
-
-test('a spliced manifest is refused, or says exactly what was signed', async () => {
-  // Some splices only change white space inside tags, so the property is not empty.
-  expect(await fuzzManifest(3_000)).toBeGreaterThan(0)
 })

@@ -24,12 +24,12 @@ interface Block {
 }
 
 /** The stop reasons that follow from chat's `finish_reason`. */
-const REASONS: Readonly<Record<string, string>> = {
-  length: 'max_tokens',
-  tool_calls: 'tool_use',
-  function_call: 'tool_use',
-  content_filter: 'refusal',
-}
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['length', 'max_tokens'],
+  ['tool_calls', 'tool_use'],
+  ['function_call', 'tool_use'],
+  ['content_filter', 'refusal'],
+])
 const DELTAS = {
   thinking: (thinking: string): JsonObject => ({ type: 'thinking_delta', thinking }),
   text: (text: string): JsonObject => ({ type: 'text_delta', text }),
@@ -93,7 +93,7 @@ class MessageWriter implements AnswerWriter {
   }
 
   #begin({ id, model }: JsonObject): BlockEvent[] {
-    this.#key = String(id ?? '').replace(/^chatcmpl-/, '')
+    this.#key = (typeof id === 'string' ? id : '').replace(/^chatcmpl-/, '')
     this.#model = typeof model === 'string' ? model : ''
     const usage = { ...NO_TOKENS }
     return [{ type: 'message_start', message: { ...this.#message([]), usage } }]
@@ -164,7 +164,7 @@ class MessageWriter implements AnswerWriter {
   #ending(): JsonObject {
     const stopped = this.#stop !== undefined && this.#stops.includes(this.#stop)
     if (stopped) return { stop_reason: 'stop_sequence', stop_sequence: this.#stop ?? null }
-    const reason = this.#isRefusal ? 'refusal' : (REASONS[this.#finish ?? ''] ?? 'end_turn')
+    const reason = this.#isRefusal ? 'refusal' : (REASONS.get(this.#finish ?? '') ?? 'end_turn')
     return { stop_reason: reason, stop_sequence: null }
   }
 }

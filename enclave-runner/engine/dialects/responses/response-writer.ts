@@ -78,7 +78,7 @@ class ResponseWriter implements AnswerWriter {
 
   #begin(first: JsonObject): ItemEvent[] {
     const { id, created, model } = first
-    this.#key = String(id ?? '').replace(/^chatcmpl-/, '')
+    this.#key = (typeof id === 'string' ? id : '').replace(/^chatcmpl-/, '')
     this.#createdAt = typeof created === 'number' ? created : 0
     this.#model = typeof model === 'string' ? model : ''
     const state = this.#state('in_progress')
