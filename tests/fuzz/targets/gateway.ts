@@ -11,8 +11,9 @@ import { ApiError } from '#gateway/errors.ts'
 import { clientAddress } from '#gateway/http/client-address.ts'
 import { ipNetworks } from '#gateway/http/ip-networks.ts'
 import { addressByHost, addressByPath } from '#gateway/http/runner-address.ts'
-import { ENDPOINTS, type InferencePath } from '#gateway/inference/endpoints.ts'
+import type { InferencePath } from '#gateway/inference/endpoints.ts'
 import { readAsk } from '#gateway/inference/read-ask.ts'
+import { readRecordingAsk } from '#gateway/inference/read-recording-ask.ts'
 import { createStreamReader, createStreamWriter } from '#gateway/moving/stream.ts'
 import { MovingError } from '#gateway/moving/write-unit.ts'
 import { runnerOrigin } from '#gateway/runners/runner-url.ts'
@@ -30,6 +31,7 @@ const fixed = (length: number): Bytes => new Uint8Array(length).fill(7)
 export async function gatewayTargets(): Promise<readonly FuzzTarget[]> {
   return [
     ...requestTargets(),
+    form(),
     ...(await credentialTargets()),
     ...addressTargets(),
     settings(),
@@ -62,7 +64,12 @@ const CHAT = {
     aci_session_ids: ['ab'.repeat(32)],
   },
 }
-const BODIES: Readonly<Record<InferencePath, object>> = {
+type JsonPath = Exclude<InferencePath, '/v1/audio/transcriptions'>
+const BODIES: Readonly<Record<JsonPath, object>> = {
+  '/v1/messages/count_tokens': {
+    model: MODEL,
+    messages: [{ role: 'user', content: 'a' }],
+  },
   '/v1/chat/completions': CHAT,
   '/v1/completions': { model: MODEL, prompt: ['a', 'b'], best_of: 3, max_tokens: 5 },
   '/v1/embeddings': { model: MODEL, input: ['a', 'b'] },
@@ -72,7 +79,7 @@ const BODIES: Readonly<Record<InferencePath, object>> = {
 
 function requestTargets(): readonly FuzzTarget[] {
   // Sound: the keys of the table are the paths.
-  return (Object.keys(ENDPOINTS) as InferencePath[]).map((path) =>
+  return (Object.keys(BODIES) as JsonPath[]).map((path) =>
     target({
       name: `body of ${path}`,
       file: 'gateway/inference/read-ask.ts',
@@ -82,7 +89,8 @@ function requestTargets(): readonly FuzzTarget[] {
       parse: (b) => readAsk(path, textOf(b), b.length),
       // What is reserved is a whole number of tokens, or money would be made of nothing.
       rule: ({ choices, maxTokens = 1, promptBound }) => {
-        // Embeddings have no answer to bound.
+        // Embeddings have no answer to bound, and counting costs nothing.
+        if (path === '/v1/messages/count_tokens') return
         for (const count of [
           choices,
           promptBound,
@@ -95,10 +103,58 @@ function requestTargets(): readonly FuzzTarget[] {
   )
 }
 
+/** A recording with its fields: gateway and runner read the same bytes by the same code. */
+function form(): FuzzTarget {
+  const lines = [
+    '--b',
+    'content-disposition: form-data; name="model"',
+    '',
+    MODEL,
+    '--b',
+    'Content-Disposition: form-data; name="file"; filename="a.wav"',
+    'Content-Type: audio/wav',
+    '',
+    'RIFF',
+    '--b',
+    'content-disposition: form-data; name="provider"',
+    '',
+    '{"zdr":true}',
+    '--b',
+    'content-disposition: form-data; name="timestamp_granularities[]"',
+    '',
+    'word',
+    '--b--',
+    '',
+  ]
+  return target({
+    name: 'body of /v1/audio/transcriptions',
+    file: 'protocol/form.ts',
+    corpus: [utf8(lines.join('\r\n'))],
+    dictionary: [
+      '\r\n--b',
+      '--',
+      '\r\n\r\n',
+      'name="',
+      'filename="',
+      '\\"',
+      "filename*=UTF-8''",
+      '\r',
+      '\n',
+    ],
+    errors: [ApiError],
+    parse: (b) => readRecordingAsk('/v1/audio/transcriptions', b),
+    rule: ({ promptBound, maxTokens }) => {
+      if (!Number.isSafeInteger(promptBound) || !Number.isSafeInteger(maxTokens)) {
+        throw new Violation('bounds nothing')
+      }
+    },
+  })
+}
+
 async function credentialTargets(): Promise<readonly FuzzTarget[]> {
   const mac = nodeProvider.hashes.macKey(fixed(32))
   const key = makeApiKey(ACCOUNT, mac, fixed)
-  const { nonce } = makeSignInNonce(mac, { account: ACCOUNT, now: unixSeconds(NOW) }, fixed)
+  const { nonce } = makeSignInNonce(mac, { subject: ACCOUNT, now: unixSeconds(NOW) }, fixed)
   const sessions = createSessionTokens({
     secret: fixed(32),
     gateway: 'https://gateway.example',

@@ -5,7 +5,7 @@ import { nano } from '#base/nano.ts'
 import { ConfigError, readRunnerConfig } from '#enclave-runner/config.ts'
 import { GgufError, parseGguf } from '#enclave-runner/engine/demo/gguf.ts'
 import { openDialect } from '#enclave-runner/engine/dialects/open-dialect.ts'
-import type { Endpoint, JsonObject } from '#enclave-runner/engine/engine.ts'
+import type { Answered, Endpoint, JsonObject } from '#enclave-runner/engine/engine.ts'
 import { NO_USAGE } from '#enclave-runner/engine/engine.ts'
 import { EngineError } from '#enclave-runner/engine/engine-error.ts'
 import { GRAMMARS } from '#enclave-runner/engine/openai/grammar.ts'
@@ -46,7 +46,17 @@ const MESSAGES = [
   { role: 'tool', tool_call_id: 'c', content: 'd' },
 ]
 const TOOL = { name: 'f', description: 'x', parameters: { type: 'object' } }
-const BODIES: Readonly<Record<Endpoint, readonly object[]>> = {
+/** Bodies of JSON that an engine answers; a recording comes as a form. */
+type JsonPath = Exclude<Answered, '/v1/audio/transcriptions'>
+const JSON_PATHS = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/responses',
+  '/v1/messages',
+] as const satisfies readonly JsonPath[]
+
+const BODIES: Readonly<Record<JsonPath, readonly object[]>> = {
   '/v1/chat/completions': [
     {
       model: MODEL,
@@ -120,7 +130,7 @@ function requests(): readonly FuzzTarget[] {
     expires: NOW + 60,
     ref: 'b3Bh',
   }
-  return ENDPOINTS.flatMap((path) =>
+  return JSON_PATHS.flatMap((path) =>
     [scripted, everything].flatMap((engine) => {
       const isNative = engine.endpoints.has(path)
       // What chat cannot say is refused without a look.
@@ -193,7 +203,12 @@ const WHOLE = {
   ],
   usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
 }
-const EVENTS: Readonly<Record<Endpoint, readonly object[]>> = {
+const EVENTS: Readonly<Record<Answered, readonly object[]>> = {
+  '/v1/audio/transcriptions': [
+    { type: 'transcript.text.delta', delta: 'a' },
+    { type: 'transcript.text.done', text: 'a', usage: { type: 'duration', seconds: 3 } },
+    { text: 'a', usage: { type: 'tokens', input_tokens: 1, output_tokens: 2, total_tokens: 3 } },
+  ],
   '/v1/chat/completions': [CHUNK, { ...CHUNK, choices: [], usage: CHUNK.usage }, WHOLE],
   '/v1/completions': [
     { id: 'c', choices: [{ index: 0, text: 'a', finish_reason: 'stop' }], usage: CHUNK.usage },
@@ -237,6 +252,7 @@ const EVENTS: Readonly<Record<Endpoint, readonly object[]>> = {
     { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 2 } },
   ],
 }
+const FORM_PATH = '/v1/audio/transcriptions'
 const BILLED = {
   usage: { ...NO_USAGE, promptTokens: 1, completionTokens: 2 },
   cost: 0.1,
@@ -265,7 +281,7 @@ function events(): readonly FuzzTarget[] {
           throw new Violation('depends on how the bytes were cut')
       },
     }),
-    ...ENDPOINTS.map((path) =>
+    ...([...JSON_PATHS, FORM_PATH] as const).map((path) =>
       target({
         name: `an engine’s words at ${path}`,
         file: 'enclave-runner/engine/openai/grammar.ts',
@@ -289,7 +305,7 @@ function events(): readonly FuzzTarget[] {
         },
       }),
     ),
-    ...ENDPOINTS.flatMap((path) => [true, false].flatMap((isNative) => writer(path, isNative))),
+    ...JSON_PATHS.flatMap((path) => [true, false].flatMap((isNative) => writer(path, isNative))),
   ]
 }
 
@@ -308,7 +324,7 @@ function objectOf(bytes: Bytes): JsonObject {
   return value as JsonObject
 }
 
-function writer(path: Endpoint, isNative: boolean): readonly FuzzTarget[] {
+function writer(path: JsonPath, isNative: boolean): readonly FuzzTarget[] {
   const endpoints = new Set<Endpoint>(isNative ? [path] : ['/v1/chat/completions'])
   const asked = { ...BODIES[path][0], model: MODEL } as JsonObject
   const open = () => openDialect(path, asked, { endpoints })
