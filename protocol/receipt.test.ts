@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type Bytes, concat, hex, utf8 } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
@@ -168,6 +169,22 @@ describe('receipt inside the answer', () => {
     expect(seen.digests()).toEqual(sent.digests())
     const events2 = text.split('\n\n').filter((event) => event !== '' && !event.startsWith(':'))
     expect(events2).toEqual(['data: {"x":1}', 'data: [DONE]'])
+  })
+
+  test.each([
+    ['one small event', 1, 512],
+    ['as much as is hashed together', 16, 512],
+    ['many small events', 100, 512],
+    ['large frames', 3, 70_000],
+  ])('the digests are those of the whole answer: %s', (_, count, size) => {
+    const frames = Array.from({ length: count }, () => random(size))
+    const { sent, seen } = travel([...frames, sseReceiptFrame(receipt)])
+    const digests = sent.digests()
+    expect(seen.digests()).toEqual(digests)
+    const commitment = createHmac('sha256', key)
+      .update(concat(...frames))
+      .digest('hex')
+    expect(digests.commitment).toBe(commitment)
   })
 
   test('ends a JSON answer as its last member', () => {

@@ -19,17 +19,18 @@ export interface BodyDigests {
  * @see SPEC.md section 8.3
  */
 export class Transcript implements FrameObserver {
-  readonly #wire: Hasher
-  readonly #plain: Hasher
+  readonly #wire: GatheredHash
+  readonly #plain: GatheredHash
   #receiptFrame: Uint8Array | undefined
 
   constructor(hashes: Provider['hashes'], commitmentKey: Bytes) {
-    this.#wire = hashes.sha256Hasher()
-    this.#plain = hashes.macKey(commitmentKey).hasher()
+    const key = hashes.macKey(commitmentKey)
+    this.#wire = new GatheredHash(hashes.sha256, hashes.sha256Hasher)
+    this.#plain = new GatheredHash(key.mac, key.hasher)
   }
 
   /**
-   * Keeps the receipt's frame as it is: nobody changes bytes that were sealed or opened.
+   * Keeps what it is given: nobody changes bytes that were sealed or opened.
    * @throws ProtocolError `receipt_mismatch` when content follows the receipt
    */
   frame(plaintext: Uint8Array, wire: Uint8Array): void {
@@ -40,8 +41,8 @@ export class Transcript implements FrameObserver {
       this.#receiptFrame = plaintext
       return
     }
-    this.#wire.update(wire)
-    this.#plain.update(plaintext)
+    this.#wire.add(wire)
+    this.#plain.add(plaintext)
   }
 
   /** The plaintext of the receipt's frame, once it has come. */
@@ -55,6 +56,43 @@ export class Transcript implements FrameObserver {
       body_hash: `sha256:${hex(this.#wire.digest())}`,
       commitment: hex(this.#plain.digest()),
     }
+  }
+}
+
+/** Enough for a whole answer of a page. */
+const GATHER_BYTES = 8 * 1024
+
+/** A hash of pieces that are taken together while they are few: one call of a platform's hash instead of an object of it. */
+class GatheredHash {
+  readonly #once: (...parts: readonly Uint8Array[]) => Bytes
+  readonly #begin: () => Hasher
+  #hasher: Hasher | undefined
+  #parts: Uint8Array[] = []
+  #length = 0
+
+  constructor(once: (...parts: readonly Uint8Array[]) => Bytes, begin: () => Hasher) {
+    this.#once = once
+    this.#begin = begin
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#parts.push(bytes)
+    this.#length += bytes.length
+    if (this.#length < GATHER_BYTES) return
+    this.#hasher ??= this.#begin()
+    this.#pass(this.#hasher)
+  }
+
+  digest(): Bytes {
+    if (this.#hasher === undefined) return this.#once(...this.#parts)
+    this.#pass(this.#hasher)
+    return this.#hasher.digest()
+  }
+
+  #pass(hasher: Hasher): void {
+    for (const part of this.#parts) hasher.update(part)
+    this.#parts = []
+    this.#length = 0
   }
 }
 
