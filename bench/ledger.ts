@@ -56,30 +56,52 @@ export interface LedgerBench {
   readonly receiptChars?: number
 }
 
+/** Books that are written durably, new and empty. */
+export interface BenchedBooks {
+  readonly ledger: Ledger
+  /** What their gateway does now and then beside requests. */
+  checkpoint(): void
+  close(): Promise<void>
+}
+
 /** Measures reserve + settle at `synchronous=FULL` through the group commit, for each batch size. */
 export async function benchLedger(options: LedgerBench): Promise<LedgerRow[]> {
-  const receipt = 'x'.repeat(options.receiptChars ?? RECEIPT_CHARS)
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-ledger-'))
-  const rows: LedgerRow[] = []
   try {
-    for (const batch of options.batches) {
-      const store = openSqlite(join(folder, `${batch}.db`))
-      migrate(store, readMigrations(MIGRATIONS))
-      const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
-      const accounts = await fund(ledger)
-      await drive(ledger, accounts, { batch, receipt, pairs: WARM_UP_PAIRS, from: 0 })
-      const timer = setInterval(() => {
-        store.checkpoint()
-        void ledger.commit([{ op: 'maintain', now: unixSeconds(1_700_000_000) }])
-      }, TIMER_MS)
-      rows.push(await measure(ledger, accounts, { batch, receipt, pairs: options.pairs }))
-      clearInterval(timer)
-      const [audit] = await ledger.commit([{ op: 'audit' }])
-      if (audit.broken.length > 0) throw new Error(`audit: ${audit.broken.join('; ')}`)
-      store.close()
-    }
+    return await benchBooks(options, async (batch) => openFile(join(folder, `${batch}.db`)))
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function openFile(path: string): BenchedBooks {
+  const store = openSqlite(path)
+  migrate(store, readMigrations(MIGRATIONS))
+  const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
+  return { ledger, checkpoint: () => store.checkpoint(), close: async () => store.close() }
+}
+
+/** Measures the same on any books. */
+export async function benchBooks(
+  options: LedgerBench,
+  open: (batch: number) => Promise<BenchedBooks>,
+): Promise<LedgerRow[]> {
+  const receipt = 'x'.repeat(options.receiptChars ?? RECEIPT_CHARS)
+  const warmUp = Math.min(WARM_UP_PAIRS, options.pairs)
+  const rows: LedgerRow[] = []
+  for (const batch of options.batches) {
+    const { ledger, checkpoint, close } = await open(batch)
+    const accounts = await fund(ledger)
+    await drive(ledger, accounts, { batch, receipt, pairs: warmUp, from: 0 })
+    const timer = setInterval(() => {
+      checkpoint()
+      void ledger.commit([{ op: 'maintain', now: unixSeconds(1_700_000_000) }])
+    }, TIMER_MS)
+    rows.push(await measure(ledger, accounts, { batch, receipt, pairs: options.pairs }))
+    clearInterval(timer)
+    const [audit] = await ledger.commit([{ op: 'audit' }])
+    if (audit.broken.length > 0) throw new Error(`audit: ${audit.broken.join('; ')}`)
+    await close()
   }
   return rows
 }

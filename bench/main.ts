@@ -1,5 +1,5 @@
 /**
- * usage: npm run bench [-- --quick] [--only relay,ledger,seal,hiding,bytes,attestation,connect,chain,objects]
+ * usage: npm run bench [-- --quick] [--only relay,ledger,postgres,seal,hiding,bytes,attestation,connect,chain,objects]
  *
  * Prints every table in one run, in under three minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
@@ -11,6 +11,7 @@ import { chainSection } from './chain.ts'
 import { connectSection } from './connect.ts'
 import { ledgerSection } from './ledger-section.ts'
 import { objectsSection } from './objects.ts'
+import { postgresSection } from './postgres-section.ts'
 import { relaySection } from './relay.ts'
 import { sealSection } from './seal.ts'
 import { hidingSection, sealedRelaySection } from './sealed-bytes.ts'
@@ -20,6 +21,7 @@ import { formatTable } from './table.ts'
 const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> = {
   relay: relaySection,
   ledger: ledgerSection,
+  postgres: postgresSection,
   seal: sealSection,
   hiding: hidingSection,
   bytes: sealedRelaySection,

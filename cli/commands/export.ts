@@ -1,13 +1,16 @@
 import { parseArgs } from 'node:util'
+import type { Totals } from '#gateway/moving/stream.ts'
 import { MovingError } from '#gateway/moving/write-unit.ts'
+import { PostgresError } from '#gateway/postgres/errors.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
-import { exportGateway, exportSqlite } from '../moving/export-to-file.ts'
+import { exportGateway, exportPostgres, exportSqlite } from '../moving/export-to-file.ts'
 import { MovingRefused } from '../moving/gateway-api.ts'
 
 const USAGE = `cocoon export: writes everything that a gateway keeps into one file: accounts, keys, books, receipts, vouchers,
 runners, sessions, cursors of the chain.
 
-  cocoon export --to FILE                  the SQLite file named by DATABASE_PATH; stop its gateway first
+  cocoon export --to FILE                  the database of DATABASE_URL, else the SQLite file of DATABASE_PATH; stop its
+                                           gateways first
   cocoon export --to FILE --gateway URL    a gateway on Workers; the operator's key in ADMIN_KEY, its PAUSED set to true
 
 Run it again after a failure: what stands in the file stays. The file holds hashes of keys and the runners'
@@ -25,10 +28,17 @@ async function run(io: CommandIo): Promise<number> {
   if (to === undefined) throw new UsageError('say --to FILE')
   const totals =
     gateway === undefined
-      ? exportSqlite(io.env['DATABASE_PATH'] ?? 'cocoon-gateway.db', to)
+      ? await exportOwn(io, to)
       : await exportGateway({ gateway, adminKey: adminKeyOf(io.env) }, to)
   io.out(JSON.stringify(totals))
   return EXIT.ok
+}
+
+function exportOwn({ env }: CommandIo, to: string): Promise<Totals> {
+  const url = env['DATABASE_URL']
+  return url
+    ? exportPostgres(url, to)
+    : exportSqlite(env['DATABASE_PATH'] ?? 'cocoon-gateway.db', to)
 }
 
 export function adminKeyOf(env: Readonly<Record<string, string | undefined>>): string {
@@ -51,7 +61,8 @@ export async function orFailed(io: CommandIo, run: () => Promise<number>): Promi
   try {
     return await run()
   } catch (error) {
-    if (!(error instanceof MovingRefused || error instanceof MovingError)) throw error
+    const isTold = [MovingRefused, MovingError, PostgresError].some((kind) => error instanceof kind)
+    if (!isTold || !(error instanceof Error)) throw error
     io.err(`cocoon: ${error.message}`)
     return EXIT.failed
   }

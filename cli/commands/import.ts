@@ -1,11 +1,17 @@
 import { parseArgs } from 'node:util'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
-import { importGateway, importSqlite } from '../moving/import-from-file.ts'
+import {
+  type Imported,
+  importGateway,
+  importPostgres,
+  importSqlite,
+} from '../moving/import-from-file.ts'
 import { adminKeyOf, orFailed, readOptions } from './export.ts'
 
 const USAGE = `cocoon import: brings everything that cocoon export wrote into an empty gateway.
 
-  cocoon import --from FILE                  into the SQLite file named by DATABASE_PATH; its gateway must not run
+  cocoon import --from FILE                  into the database of DATABASE_URL, else the SQLite file of DATABASE_PATH; no
+                                             gateway of it may run
   cocoon import --from FILE --gateway URL    into a gateway on Workers; the operator's key in ADMIN_KEY, PAUSED set to true
 
 The whole file is checked before anything is written. Run it again after a failure: what came before is skipped. At
@@ -17,6 +23,13 @@ export const importCommand: Command = {
   run: (io) => orFailed(io, () => run(io)),
 }
 
+function importOwn({ env }: CommandIo, from: string): Promise<Imported> {
+  const url = env['DATABASE_URL']
+  return url
+    ? importPostgres(from, url)
+    : importSqlite(from, env['DATABASE_PATH'] ?? 'cocoon-gateway.db')
+}
+
 async function run(io: CommandIo): Promise<number> {
   const options = { from: { type: 'string' }, gateway: { type: 'string' } } as const
   const { from, gateway } = readOptions(() => parseArgs({ args: [...io.args], options }).values)
@@ -24,7 +37,7 @@ async function run(io: CommandIo): Promise<number> {
   if (from === undefined) throw new UsageError('say --from FILE')
   const result =
     gateway === undefined
-      ? await importSqlite(from, io.env['DATABASE_PATH'] ?? 'cocoon-gateway.db')
+      ? await importOwn(io, from)
       : await importGateway(from, { gateway, adminKey: adminKeyOf(io.env) })
   io.out(`written ${result.written}, skipped ${result.skipped}`)
   io.out(JSON.stringify(result.totals))

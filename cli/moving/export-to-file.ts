@@ -5,29 +5,37 @@ import type { Unit } from '#gateway/moving/unit.ts'
 import { nodeProvider } from '#protocol/node'
 import { call, type GatewayAccess, MovingRefused } from './gateway-api.ts'
 import { gatewayTotals } from './gateway-totals.ts'
-import { openForMoving, totalsOf } from './sqlite.ts'
+import { type OwnStore, openForMoving, openPostgresForMoving, totalsOf } from './own-store.ts'
 
 const sha256 = (bytes: Uint8Array) => nodeProvider.hashes.sha256(bytes)
 
 /** A file that is whole has the name that was asked for; until then it has this one. */
 const partOf = (file: string): string => `${file}.part`
 
-/** Quick and local: always from the start, in one snapshot of the database. */
-export function exportSqlite(database: string, file: string): Totals {
+export async function exportSqlite(database: string, file: string): Promise<Totals> {
   if (!existsSync(database)) throw new MovingRefused(`there is no ${database}`)
-  const { store, core, migrations } = openForMoving(database)
+  return exportStore(openForMoving(database), file)
+}
+
+export async function exportPostgres(url: string, file: string): Promise<Totals> {
+  return exportStore(await openPostgresForMoving(url), file)
+}
+
+/** Quick and near: always from the start, in one snapshot of the database. */
+async function exportStore(own: OwnStore, file: string): Promise<Totals> {
+  const { store, core, migrations } = own
   const part = partOf(file)
   rmSync(part, { force: true })
   try {
     const totals = totalsIn(core)
-    return store.transaction(() => {
+    return own.snapshot(() => {
       const writer = createStreamWriter(sha256)
       append(part, writer.head(migrations))
       for (const unit of readStore(store)) append(part, writer.unit(unit))
       return finish(file, { totals, writer })
     })
   } finally {
-    store.close()
+    await own.close()
   }
 }
 

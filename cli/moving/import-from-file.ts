@@ -6,7 +6,7 @@ import { writeUnit } from '#gateway/moving/write-unit.ts'
 import { nodeProvider } from '#protocol/node'
 import { call, type GatewayAccess, MovingRefused } from './gateway-api.ts'
 import { gatewayTotals } from './gateway-totals.ts'
-import { openForMoving, totalsOf } from './sqlite.ts'
+import { type OwnStore, openForMoving, openPostgresForMoving, totalsOf } from './own-store.ts'
 
 export interface Imported {
   readonly written: number
@@ -20,17 +20,21 @@ export interface Imported {
 type Write = (unit: Unit, digest: string) => boolean | Promise<boolean>
 
 export async function importSqlite(file: string, database: string): Promise<Imported> {
-  const opened = openForMoving(database)
-  const { store } = opened
+  return importStore(file, openForMoving(database))
+}
+
+export async function importPostgres(file: string, url: string): Promise<Imported> {
+  return importStore(file, await openPostgresForMoving(url))
+}
+
+async function importStore(file: string, own: OwnStore): Promise<Imported> {
+  const { store, core, migrations } = own
   try {
-    const write: Write = (unit, digest) => writeUnit(store, unit, { digest, hosts: 'here' })
-    return await importAll(file, {
-      migrations: opened.migrations,
-      write,
-      totals: async () => totalsOf(opened.core),
-    })
+    const options = { hosts: 'here', after: () => own.afterUnit() } as const
+    const write: Write = (unit, digest) => writeUnit(store, unit, { ...options, digest })
+    return await importAll(file, { migrations, write, totals: async () => totalsOf(core) })
   } finally {
-    store.close()
+    await own.close()
   }
 }
 

@@ -19,9 +19,17 @@ export interface Statement {
   all(...params: Value[]): readonly Row[]
 }
 
+/** What a database knows of its own tables. */
+export interface Tables {
+  columnsOf(table: string): readonly string[]
+  /** Those whose rows follow from other tables by themselves, and are not written. */
+  readonly derived: ReadonlySet<string>
+}
+
 /** A store's database: Drizzle for what is written once a day, prepared statements for the hot path. */
 export interface Store {
   readonly db: Db
+  readonly tables: Tables
   prepare(sql: string): Statement
   /** Runs several statements separated by semicolons. */
   script(sql: string): void

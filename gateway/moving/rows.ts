@@ -1,6 +1,5 @@
 import { base64, fromBase64 } from '#base/bytes.ts'
 import type { Store, Value } from '../db/db.ts'
-import { textIn } from '../db/row.ts'
 import type { Cell, TableRows } from './unit.ts'
 
 /** Reads rows of a table as they stand. @param where SQL of this folder's own */
@@ -10,13 +9,14 @@ export function readRows(
   where: string,
   ...params: readonly Value[]
 ): TableRows {
-  const columns = columnsOf(store, table)
+  const columns = store.tables.columnsOf(table)
   const rows = store.prepare(`SELECT ${columns.join(', ')} FROM ${table} ${where}`).all(...params)
   return { columns, rows: rows.map((row) => row.map(cellOf)) }
 }
 
 /**
- * Inserts rows, with some columns given anew. Nothing is replaced: a row that exists already is an error.
+ * Inserts rows, with some columns given anew; none where they follow from others by themselves. Nothing is replaced: a row that
+ * exists already is an error.
  * @param change by column: what a value becomes; undefined leaves the column to the table
  */
 export function insertRows(
@@ -25,7 +25,8 @@ export function insertRows(
   { columns, rows }: TableRows,
   change: Readonly<Record<string, (value: Cell) => Cell | undefined>> = {},
 ): void {
-  const known = new Set(columnsOf(store, table))
+  if (store.tables.derived.has(table)) return
+  const known = new Set(store.tables.columnsOf(table))
   // Names come from a file: only this table's own ones become SQL.
   if (!columns.every((name) => known.has(name))) throw new RangeError(`${table} has other columns`)
   for (const row of rows) {
@@ -45,13 +46,6 @@ export function insertRows(
 /** A row as an object. */
 export function entriesOf({ columns, rows }: TableRows): readonly Readonly<Record<string, Cell>>[] {
   return rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i] ?? null])))
-}
-
-function columnsOf(store: Store, table: string): readonly string[] {
-  return store
-    .prepare('SELECT name FROM pragma_table_info(?)')
-    .all(table)
-    .map(([name]) => textIn(name))
 }
 
 function cellOf(value: unknown): Cell {

@@ -21,7 +21,16 @@ type UnitOf<Kind extends Unit['kind']> = Extract<Unit, { kind: Kind }>
 export function writeUnit(
   store: Store,
   unit: Unit,
-  { digest, hosts }: { readonly digest: string; readonly hosts: 'here' | 'outbox' },
+  {
+    digest,
+    hosts,
+    after = () => {},
+  }: {
+    readonly digest: string
+    readonly hosts: 'here' | 'outbox'
+    /** What the store itself must do after each unit, in its transaction. */
+    readonly after?: () => void
+  },
 ): boolean {
   const done = `imported:${digest}`
   if (store.prepare('SELECT 1 FROM marks WHERE name = ?').get(done) !== undefined) return false
@@ -31,6 +40,7 @@ export function writeUnit(
     else if (unit.kind === 'host') writeHost(store, unit, hosts)
     else writeRows(store, unit)
     store.prepare('INSERT INTO marks (name, value) VALUES (?, 1)').run(done)
+    after()
   })
   return true
 }
@@ -81,13 +91,15 @@ function writeHistory(store: Store, unit: UnitOf<'history'>): void {
     terms: placeTerms(store, tableOf(unit, 'terms')),
   })
   insertRows(store, 'receipts', tableOf(unit, 'receipts'), { settlement: renumber })
-  for (const step of [
-    `INSERT INTO settlement_attempts (request, attempt, settlement) SELECT request, attempt, id FROM settlements WHERE id > ${last}`,
-    `INSERT INTO settlement_accounts (account, cumulative, settlement) SELECT account, cumulative, id FROM settlements WHERE id > ${last}`,
-    "UPDATE marks SET value = (SELECT MAX(id) FROM settlements) WHERE name = 'indexed'",
-  ]) {
-    store.prepare(step).run()
+  for (const [table, step] of [
+    ['settlement_attempts', `SELECT request, attempt, id FROM settlements WHERE id > ${last}`],
+    ['settlement_accounts', `SELECT account, cumulative, id FROM settlements WHERE id > ${last}`],
+  ] as const) {
+    if (!store.tables.derived.has(table)) store.prepare(`INSERT INTO ${table} ${step}`).run()
   }
+  store
+    .prepare("UPDATE marks SET value = (SELECT MAX(id) FROM settlements) WHERE name = 'indexed'")
+    .run()
 }
 
 function writeHost(store: Store, unit: UnitOf<'host'>, hosts: 'here' | 'outbox'): void {

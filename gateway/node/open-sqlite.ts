@@ -3,6 +3,7 @@ import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { Row, Statement, Store, Value } from '../db/db.ts'
 import * as schema from '../db/schema.ts'
+import { sqliteTables } from '../db/sqlite-tables.ts'
 
 /** Wait for another process's short lock (`cocoon audit`, a backup) before giving up. */
 const BUSY_MS = 5_000
@@ -34,9 +35,11 @@ export function openSqlite(path: string): SqliteStore {
   const begin = client.prepare('BEGIN IMMEDIATE')
   const end = client.prepare('COMMIT')
   const undo = client.prepare('ROLLBACK')
+  const prepare = (sql: string) => statement(client.prepare(sql))
   return {
     db: drizzle(client, { schema }),
-    prepare: (sql) => statement(client.prepare(sql)),
+    tables: sqliteTables(prepare),
+    prepare,
     script: (sql) => {
       client.exec(sql)
     },

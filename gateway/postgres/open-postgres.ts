@@ -54,6 +54,10 @@ export function openPostgres(bridge: Bridge): PostgresStore {
 
   return {
     db: drizzleOver(query),
+    tables: {
+      columnsOf: (table) => query(COLUMNS, [table]).rows.map(([name]) => String(name)),
+      derived: DERIVED,
+    },
     prepare: (sql) => statement(query, inPostgres(sql)),
     script: (sql) => {
       bridge.ask({ ask: 'begin', sql })
@@ -79,6 +83,10 @@ function rollback(bridge: Bridge): void {
 }
 
 const UNKNOWN = -1
+const COLUMNS = `SELECT column_name FROM information_schema.columns
+  WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position`
+/** Views, and what a trigger adds up. */
+const DERIVED = new Set(['settlement_attempts', 'settlement_accounts', 'usage_days'])
 const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 const FORGOTTEN = "(SELECT value FROM marks WHERE name = 'accounts_forgotten')"
 
