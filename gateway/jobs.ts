@@ -13,6 +13,8 @@ export interface Job {
   readonly everyMs: number
   /** Of several gateways with the same tables, one does it. */
   readonly once?: true
+  /** Asked each time; absent: always. */
+  readonly isDue?: () => boolean
   readonly run: () => Promise<void>
 }
 

@@ -15,9 +15,9 @@ export function runJobs(
 ): RunningJobs {
   const timers: NodeJS.Timeout[] = []
   const running = new Map<string, Promise<void>>()
-  for (const { name, everyMs, run } of jobs) {
+  for (const { name, everyMs, isDue, run } of jobs) {
     const timer = setInterval(() => {
-      if (running.has(name)) return
+      if (running.has(name) || isDue?.() === false) return
       const work = run()
         .then(() => noteRun(name, 'ok'))
         .catch((error: unknown) => {

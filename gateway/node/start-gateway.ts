@@ -80,14 +80,33 @@ export interface RunningGateway {
  * 5. jobs
  * @throws ConfigError, MigrateError, or the system's error for a busy port
  */
-export async function startGateway(options: {
+export async function startGateway({
+  config,
+  deps,
+}: {
   readonly config: GatewayConfig
   readonly deps: GatewayDeps
 }): Promise<RunningGateway> {
-  const { config, deps } = options
   refuseStraySimulation(config, deps.simulation)
   const chain = openChain({ ...deps, wait }, config.chain.endpoint, config.chain.apiKey)
   const backing = await openBacking(config, chain, deps)
+  try {
+    return await startOn(backing, { config, deps, chain })
+  } catch (error) {
+    // A shared one has threads and connections, which would keep the process.
+    await backing.close()
+    throw error
+  }
+}
+
+async function startOn(
+  backing: Backing,
+  {
+    config,
+    deps,
+    chain,
+  }: { readonly config: GatewayConfig; readonly deps: GatewayDeps; readonly chain: Chain },
+): Promise<RunningGateway> {
   let handle: RequestHandler = notReady
   let takeTunnel: Upgrades['take'] = (_request, socket) => socket.destroy()
   const { host, port } = config.listen
@@ -256,7 +275,7 @@ function startJobs(
 function led(jobs: readonly Job[], backing: Backing): readonly Job[] {
   return jobs.map((job) => {
     if (job.once !== true) return job
-    return { ...job, run: async () => (backing.leads() ? job.run() : undefined) }
+    return { ...job, isDue: () => backing.leads() }
   })
 }
 

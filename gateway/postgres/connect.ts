@@ -8,7 +8,8 @@ const STATEMENT_MS = 15_000
 /** A gateway that hangs inside a transaction must not hold the others up. */
 const IDLE_MS = 15_000
 /** A peer that vanished is noticed within half a minute, and its locks are free again. */
-const KEEPALIVE = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+const KEEPALIVE =
+  'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3'
 
 const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 1700])
 const FLOATS: ReadonlySet<number> = new Set([700, 701])
@@ -39,7 +40,7 @@ export async function connect(url: string, name: string): Promise<Client> {
   client.on('error', () => {})
   try {
     await client.connect()
-    await client.query(`SET application_name = '${config.application_name}'`)
+    await client.query(KEEPALIVE)
     return client
   } catch (cause) {
     await client.end().catch(() => {})
@@ -72,5 +73,3 @@ export function codeOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   return typeof code === 'string' && /^[0-9A-Z_]{3,30}$/.test(code) ? code : 'no answer'
 }
-
-export { KEEPALIVE }

@@ -55,7 +55,7 @@ const jobs: readonly Job[] = createMoneyJobs({
 const ports: Readonly<Record<string, object>> = {
   ...officePorts(store, config.chain.till),
   money: {
-    jobs: () => jobs.map(({ run: _, ...listing }) => listing),
+    jobs: () => jobs.map(({ run: _, isDue: __, ...listing }) => listing),
     run: (name: string) => jobs.find((job) => job.name === name)?.run(),
   },
 }

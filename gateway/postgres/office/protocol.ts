@@ -16,7 +16,7 @@ export interface OfficeCall {
   readonly args: readonly unknown[]
 }
 
-export type JobListing = Omit<Job, 'run'>
+export type JobListing = Omit<Job, 'run' | 'isDue'>
 
 /** What the money side sees, for whom the other thread keeps it. */
 export type Sighting = Exclude<keyof MoneyWatch, 'status'>
