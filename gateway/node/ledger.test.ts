@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, test } from 'vitest'
+import { accountWalks, walkAccounts } from '../ledger/testing/account-walk.ts'
 import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
 import { describeKeys } from '../ledger/testing/key-conformance.ts'
 import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
@@ -44,5 +45,14 @@ test('whatever accounts, keys and budgets do, in whatever order, each answer and
   await fc.assert(
     fc.asyncProperty(keyWalks, (steps) => walkKeys(() => memoryHarness({ hosts: 'here' }), steps)),
     { numRuns: 10 },
+  )
+})
+
+test('whatever caps, cheques, exits and webhooks do, in whatever order, each answer and balance is the model’s', async () => {
+  await fc.assert(
+    fc.asyncProperty(accountWalks, (steps) =>
+      walkAccounts(() => memoryHarness({ hosts: 'here' }), steps),
+    ),
+    { numRuns: 15 },
   )
 })
