@@ -45,6 +45,9 @@ export function overheadMs(journey: Journey, now: number): number {
   return Math.max(0, now - journey.arrived - journey.queuedMs - runners)
 }
 
+/** What OpenAI answers too, and some proxies and SDKs look for. */
+const OPENAI_VERSION = '2020-10-01'
+
 /** @see https://www.w3.org/TR/server-timing/ , and OpenAI's `openai-processing-ms` */
 export function timingHeaders(journey: Journey, now: number): Readonly<Record<string, string>> {
   const total = now - journey.arrived
@@ -52,6 +55,7 @@ export function timingHeaders(journey: Journey, now: number): Readonly<Record<st
   const runner = Math.max(0, total - gateway - journey.queuedMs)
   return {
     'openai-processing-ms': String(Math.round(total)),
+    'openai-version': OPENAI_VERSION,
     'server-timing': `queue;dur=${ms(journey.queuedMs)}, gateway;dur=${ms(gateway)}, runner;dur=${ms(runner)}`,
   }
 }

@@ -82,6 +82,7 @@ describe('headers that say how long it took', () => {
     const response = await ask(changes)
     await response.text()
     expect(response.headers.get('openai-processing-ms')).toMatch(/^\d+$/)
+    expect(response.headers.get('openai-version')).toBe('2020-10-01')
     expect(response.headers.get('server-timing')).toMatch(
       /^queue;dur=\d+\.\d, gateway;dur=\d+\.\d, runner;dur=\d+\.\d$/,
     )

@@ -198,7 +198,8 @@ function replyTo(body: Json): { message: Json; finish: string } {
   if (text.includes('think')) {
     const { message, finish } = said('So it is.')
     return {
-      message: { ...message, reasoning_content: 'Let me see.', reasoning: 'Let me see.' },
+      // As newer engines call it; older ones say `reasoning_content`.
+      message: { ...message, reasoning: 'Let me see.' },
       finish,
     }
   }
@@ -213,9 +214,9 @@ function said(content: string, finish = 'stop') {
 }
 
 /** Pieces of a message as a stream's deltas. */
-function deltasOf({ content, tool_calls, reasoning_content, reasoning }: Json): Json[] {
+function deltasOf({ content, tool_calls, reasoning }: Json): Json[] {
   const deltas: Json[] = [{ role: 'assistant', content: '' }]
-  if (reasoning_content) deltas.push({ reasoning_content, reasoning })
+  if (reasoning) deltas.push({ reasoning })
   for (const piece of (content ?? '').match(/\S+\s*/g) ?? []) deltas.push({ content: piece })
   for (const [index, call] of (tool_calls ?? []).entries()) {
     const { name, arguments: text } = call.function

@@ -26,9 +26,28 @@ const CHOICES: Grammar = {
   finish: finishOf,
   rewrite({ usage: _, ...rest }, model) {
     const { choices } = rest
-    return isList(choices) && choices.length === 0 ? undefined : { ...rest, model }
+    if (!isList(choices)) return { ...rest, model }
+    return choices.length === 0 ? undefined : { ...rest, choices: choices.map(readable), model }
   },
   asksForUsage: true,
+}
+
+/**
+ * Reasoning has two names, of which most clients read one: an engine that gives it under one is passed on with both. All
+ * else of a choice stays as it is.
+ */
+function readable(choice: Json): Json {
+  if (!isObject(choice)) return choice
+  for (const member of ['delta', 'message'] as const) {
+    const said = choice[member]
+    if (!isObject(said)) continue
+    const { reasoning = null, reasoning_content: content = null } = said
+    if ((reasoning === null) === (content === null)) continue
+    if (typeof (reasoning ?? content) !== 'string') continue
+    const both = { reasoning: reasoning ?? content, reasoning_content: content ?? reasoning }
+    return { ...choice, [member]: { ...said, ...both } }
+  }
+  return choice
 }
 
 const RESPONSES: Grammar = {
