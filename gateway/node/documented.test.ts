@@ -30,7 +30,14 @@ interface Listed {
 
 const FILE = join(import.meta.dirname, '..', '..', 'openapi.yaml')
 const METHODS = ['get', 'post', 'patch', 'put', 'delete']
-const INFERENCE = ['chat/completions', 'completions', 'embeddings', 'responses', 'messages']
+const INFERENCE = [
+  'chat/completions',
+  'completions',
+  'embeddings',
+  'responses',
+  'messages',
+  'messages/count_tokens',
+]
 const TOO_LARGE = 9 * 1024 * 1024
 
 // Sound: tests/openapi.test.ts holds the file to OpenAPI's own schema.
@@ -168,6 +175,33 @@ describe('every endpoint of inference', () => {
     const response = await ask(endpoint, key)
     expect(response.status).toBe(403)
     expect(await codeOf(response)).toBe('sealed_only')
+  })
+})
+
+describe('a form with a recording', () => {
+  const formOf = (model: string) => {
+    const form = new FormData()
+    form.append('model', model)
+    form.append('file', new File([new Uint8Array(8_000)], 'a.wav'))
+    return form
+  }
+  const send = (key: string, body: FormData | string) =>
+    fetch(`${world.gateway.origin}/v1/audio/transcriptions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body,
+    })
+
+  test('that is none, or too large', async () => {
+    expect((await send(rich.key, '{"model":"m"}')).status).toBe(400)
+    expect((await send(rich.key, 'x'.repeat(TOO_LARGE))).status).toBe(413)
+  })
+
+  test('for a model that is not there, without money, with a key for sealed requests', async () => {
+    expect(await codeOf(await send(rich.key, formOf('none')))).toBe('model_not_found')
+    expect((await send(poor.key, formOf(MODEL))).status).toBe(402)
+    const made = await call({ method: 'post', path: '/v1/keys' }, rich.key, '{"sealed_only":true}')
+    expect((await send((await made.json()).key, formOf(MODEL))).status).toBe(403)
   })
 })
 
