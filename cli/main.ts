@@ -5,6 +5,7 @@ import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import('./commands/dev.ts')).dev,
   gateway: async () => (await import('./commands/gateway.ts')).gateway,
+  'key-service': async () => (await import('./commands/key-service.ts')).keyService,
   runner: async () => (await import('./commands/runner.ts')).runner,
   connect: async () => (await import('./commands/connect.ts')).connect,
   verify: async () => (await import('./commands/verify.ts')).verify,
@@ -23,7 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 async function help(out: (line: string) => void): Promise<void> {
   out('cocoon <command> [options]\n\nCommands:')
   for (const [name, load] of Object.entries(COMMANDS)) {
-    out(`  ${name.padEnd(10)} ${(await load()).summary}`)
+    out(`  ${name.padEnd(11)} ${(await load()).summary}`)
   }
   out('\nEach command explains itself: cocoon <command> --help')
 }

@@ -209,6 +209,16 @@ export const SETTINGS = {
     fallback: 'off',
     parse: oneOf('off', 'on'),
   }),
+  KEY_SERVICE: setting({
+    help: 'URL of a cocoon key-service that releases GATEWAY_SECRET, METER_KEY and other keys to this machine for its evidence; needs GATEWAY_TEE=on',
+    fallback: undefined,
+    parse: optional(url),
+  }),
+  KEY_SERVICE_KEY: setting({
+    help: 'public key of that service in hex, as it prints it: belongs into the measured image',
+    fallback: undefined,
+    parse: optional(matching(/^[0-9a-f]{64}$/, 'must be 64 hex digits')),
+  }),
   GPU: setting({
     help: 'confidential GPU evidence of runners: required or optional',
     fallback: 'required',

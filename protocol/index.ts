@@ -74,6 +74,15 @@ export {
 export { newRequestId, receiptId } from './ids.ts'
 export { type KeyConfig, marshalKeyConfig, parseKeyConfig } from './key-config.ts'
 export {
+  openRelease,
+  parseRelease,
+  parseReleaseRequest,
+  type Release,
+  type ReleaseBinding,
+  type ReleaseRequest,
+  sealRelease,
+} from './key-release.ts'
+export {
   contentAddress,
   gpuNonce,
   type Keyset,

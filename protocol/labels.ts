@@ -12,6 +12,7 @@ export const INFO = {
   cocoon: utf8('cocoon/1 request\0'),
   session: utf8('cocoon/1 session\0'),
   allowance: utf8('cocoon/1 allowance\0'),
+  release: utf8('cocoon/1 key release\0'),
 } as const satisfies Record<string, Bytes>
 
 /** HPKE exporter contexts; each yields 32 bytes. */
@@ -45,6 +46,7 @@ export const PURPOSE = {
   session: 'cocoon.session.v1',
   allowance: 'cocoon.allowance.v1',
   refusal: 'cocoon.refusal.v1',
+  release: 'cocoon.key-release.v1',
 } as const
 
 /** First part of the payload that a TON wallet signs as `ton_proof`. @see ton-proof.ts */

@@ -21,7 +21,7 @@ interface Typed {
 
 /** The call of `cocoon` in a line, without the comment or the next program behind it. */
 function cocoonCall(line: string): Typed | undefined {
-  const [, command, rest] = /^(?:npx )?cocoon ([a-z]+)\b(.*)$/.exec(line) ?? []
+  const [, command, rest] = /^(?:npx )?cocoon ([a-z-]+)\b(.*)$/.exec(line) ?? []
   if (command === undefined || rest === undefined) return undefined
   const words = rest.split(/\s(?:#|\||>|&&)/)[0]?.split(/\s+/) ?? []
   return { command, words: words.filter((word) => word !== '') }
@@ -42,7 +42,8 @@ beforeAll(async () => {
   }
 })
 
-const IMPORTED = /^ {2}([a-z]+): async \(\) => \(await import\('\.\/commands\/([a-z-]+\.ts)'\)\)/gm
+const IMPORTED =
+  /^ {2}'?([a-z-]+)'?: async \(\) => \(await import\('\.\/commands\/([a-z-]+\.ts)'\)\)/gm
 
 function isCommand(value: unknown): value is { readonly usage: string } {
   return typeof value === 'object' && value !== null && 'usage' in value && 'run' in value

@@ -4,13 +4,17 @@ import { QuoteError } from '#enclave-runner/main.ts'
 import {
   ConfigError,
   createPinoLog,
+  fetchKeys,
+  KeyReleaseError,
   type Machine,
   processDeps,
   readGatewayConfig,
+  readKeyServiceSettings,
   readMigrations,
   SETTINGS,
   startGateway,
 } from '#gateway/node.ts'
+import { generateSigner, nodeProvider } from '#protocol/node'
 import { openPages } from '#web/node.ts'
 import { type Command, EXIT, UsageError } from '../command.ts'
 import { describeSettings } from '../describe-settings.ts'
@@ -30,10 +34,26 @@ export const gateway: Command = {
   usage: USAGE,
   run: async (io) => {
     if (io.args.length > 0) throw new UsageError('settings come from the environment; see --help')
-    const config = await orUsage(async () => readGatewayConfig(io.env))
+    const own = processDeps()
+    const keyService = await orUsage(async () => readKeyServiceSettings(io.env))
+    const machine = io.env['GATEWAY_TEE'] === 'on' ? await openMachine() : undefined
+    const released =
+      keyService === undefined || machine === undefined
+        ? {}
+        : await orUsage(() =>
+            fetchKeys({
+              ...own,
+              machine,
+              service: keyService,
+              origin: keyService.origin,
+              provider: nodeProvider,
+              makeSigner: () => generateSigner('gateway-release'),
+            }),
+          )
+    const config = await orUsage(async () => readGatewayConfig({ ...io.env, ...released }))
     const root = packageRoot()
     const deps = {
-      ...processDeps(),
+      ...own,
       log: createPinoLog(config.logLevel),
       openapi: readFileSync(join(root, 'openapi.yaml'), 'utf8'),
       pages: await openPages({
@@ -42,7 +62,7 @@ export const gateway: Command = {
         endpoints: config.chain.webEndpoints,
         network: config.chain.network,
       }),
-      ...(config.tee ? { machine: await openMachine() } : {}),
+      ...(machine === undefined ? {} : { machine }),
       migrations: readMigrations(
         join(root, 'migrations', ...(config.databaseUrl === undefined ? [] : ['postgres'])),
       ),
@@ -74,7 +94,9 @@ async function orUsage<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof ConfigError) throw new UsageError(error.message)
+    if (error instanceof ConfigError || error instanceof KeyReleaseError) {
+      throw new UsageError(error.message)
+    }
     throw error
   }
 }

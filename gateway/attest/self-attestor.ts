@@ -1,11 +1,12 @@
 import { type Clock, type Random, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import { createTurns } from '#base/turns.ts'
-import { ACI_VERSION, type Report, reportData, type Signer } from '#protocol'
+import type { Report, Signer } from '#protocol'
 import { ApiError } from '../errors.ts'
 import { codeOf, type Log } from '../log.ts'
 import { type JudgeDeps, judgeEvidence } from '../runners/judge-evidence.ts'
 import type { Machine } from './machine.ts'
+import { makeReport } from './make-report.ts'
 import {
   createSelfIdentity,
   SELF_LIFETIME_SECONDS,
@@ -43,8 +44,6 @@ const MAX_WAITING = 64
 const NONCE_BYTES = 32
 /** A verdict on oneself is no older than one on a runner. */
 const APPRAISAL_SECONDS = 600
-/** The names that ACI gives them. */
-const TEE_TYPES = { 'sev-snp': 'sev_snp', tdx: 'tdx' } as const
 
 export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
   const { clock, log } = deps
@@ -89,22 +88,6 @@ function isDue(identity: SelfIdentity, tlsKeys: readonly TlsKey[], now: UnixSeco
 
 function tooMany(): ApiError {
   return new ApiError('overloaded', 'Too many ask for evidence: try again')
-}
-
-async function makeReport(machine: Machine, who: SelfIdentity, nonce: string): Promise<Report> {
-  const data = reportData(who.digest, nonce)
-  return {
-    api_version: ACI_VERSION,
-    workload_keyset_digest: who.digest,
-    attestation: {
-      tee_type: TEE_TYPES[machine.teeType],
-      workload_keyset: who.keyset,
-      report_data: hex(data),
-      source_provenance: null,
-      evidence: { tee: await machine.quote(data) },
-    },
-    service_capabilities: { supported_e2ee_versions: [], serving: { role: 'aggregator' } },
-  }
 }
 
 /** @returns until when the verdict holds @throws ApiError `evidence_refused`, naming the failed check */

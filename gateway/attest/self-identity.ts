@@ -1,6 +1,6 @@
 import type { UnixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
-import { type Keyset, keysetDigest, type Signer } from '#protocol'
+import { type Keyset, keysetDigest, type SealingKey, type Signer } from '#protocol'
 
 /** Who this gateway is to those who ask for its evidence: keys that live in this process alone. */
 export interface SelfIdentity {
@@ -19,19 +19,29 @@ export interface TlsKey {
 export const SELF_LIFETIME_SECONDS = 12 * 3600
 
 /** @param origin the gateway's name in signed messages: another gateway's evidence does not fit */
+export function gatewaySubject(origin: string): string {
+  return `cocoon-gateway-v1;origin=${encodeURIComponent(origin)}`
+}
+
+/** @param sealingKeys keys to which something may be sealed for this process alone */
 export function createSelfIdentity(
   origin: string,
   signer: Pick<Signer, 'keyId' | 'publicKey'>,
   tlsKeys: readonly TlsKey[],
   now: UnixSeconds,
+  sealingKeys: readonly SealingKey[] = [],
 ): SelfIdentity {
   const keyset: Keyset = {
-    subject: `cocoon-gateway-v1;origin=${encodeURIComponent(origin)}`,
+    subject: gatewaySubject(origin),
     not_after: now + SELF_LIFETIME_SECONDS,
     receipt_signing_keys: [
       { key_id: signer.keyId, algo: 'ed25519', public_key: hex(signer.publicKey) },
     ],
-    e2ee_public_keys: [],
+    e2ee_public_keys: sealingKeys.map(({ suite, publicKey }) => ({
+      key_id: suite.name,
+      algo: suite.name,
+      public_key: hex(publicKey),
+    })),
     tls_public_keys: tlsKeys.map(({ spkiSha256, domain }) => ({ spki_sha256: spkiSha256, domain })),
   }
   return { keyset, digest: keysetDigest(keyset), madeAt: now }

@@ -1,0 +1,127 @@
+import { type Clock, type Random, toSeconds } from '#base/brand.ts'
+import { concatAll, fromUtf8, utf8 } from '#base/bytes.ts'
+import {
+  type CryptoMode,
+  keysetDigest,
+  ProtocolError,
+  type Provider,
+  parseReleaseRequest,
+  type ReleaseRequest,
+  type Signer,
+  sealingKeyOf,
+  sealRelease,
+} from '#protocol'
+import { ApiError, errorAnswer } from '../errors.ts'
+import { codeOf, type Log } from '../log.ts'
+import { createChallenges } from '../runners/challenges.ts'
+import { type JudgeDeps, judgeEvidence } from '../runners/judge-evidence.ts'
+import { CHALLENGE_PATH, RELEASE_PATH } from './release-paths.ts'
+import type { ReleasedSettings } from './released-settings.ts'
+import { gatewaySubject, SELF_LIFETIME_SECONDS } from './self-identity.ts'
+
+export interface KeyServiceDeps {
+  /** The rules for the gateway's machine; its allowlist is the operator's own list of images. */
+  readonly judge: JudgeDeps
+  /** The one gateway that these keys are for. */
+  readonly origin: string
+  readonly keys: ReleasedSettings
+  readonly signer: Signer
+  readonly provider: Pick<Provider<CryptoMode>, 'suites'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Evidence of the largest machine, certificates and all, is below this. */
+const MAX_BODY_BYTES = 512 * 1024
+
+/**
+ * Releases a gateway's keys to a machine that proves which software it runs, over a challenge of this service's own
+ * and sealed to a key that the proof names (M16). Runs on another machine than the gateway.
+ * @see protocol/SPEC.md section 15
+ */
+export function createKeyService(deps: KeyServiceDeps): (request: Request) => Promise<Response> {
+  const challenges = createChallenges(deps.random)
+  const now = () => toSeconds(deps.clock())
+
+  const challenge = async (): Promise<object> => {
+    const { challenge, expiresAt } = await challenges.issue(now())
+    return { challenge, expires_at: expiresAt }
+  }
+  const release = async (request: Request): Promise<object> => {
+    const asked = readRequest(await readLimited(request))
+    // Used up before anything else is looked at: one challenge, one try.
+    await challenges.take(asked.challenge, now())
+    return releaseTo(deps, asked)
+  }
+  const routes: Readonly<Record<string, (request: Request) => Promise<object>>> = {
+    [CHALLENGE_PATH]: challenge,
+    [RELEASE_PATH]: release,
+  }
+  return async (request) => {
+    try {
+      const { pathname } = new URL(request.url)
+      const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
+      if (route === undefined || request.method !== 'POST') {
+        throw new ApiError('not_found', 'There is no such route')
+      }
+      return Response.json(await route(request), { headers: { 'cache-control': 'no-store' } })
+    } catch (error) {
+      const check = error instanceof ApiError && error.param !== null ? { check: error.param } : {}
+      deps.log('warn', 'keys refused', { code: codeOf(error), ...check })
+      const { status, headers, body } = errorAnswer(error)
+      return new Response(body, { status, headers })
+    }
+  }
+}
+
+/** 1. it is this gateway  2. its machine is what the operator listed  3. seal to the key that the quote names */
+async function releaseTo(deps: KeyServiceDeps, asked: ReleaseRequest): Promise<object> {
+  const { attestation } = asked.report
+  const keyset = attestation.workload_keyset
+  const now = toSeconds(deps.clock())
+  if (keyset.subject !== gatewaySubject(deps.origin)) {
+    throw new ApiError('forbidden', 'These keys are another gateway’s', { param: 'subject' })
+  }
+  if (keyset.not_after <= now || keyset.not_after > now + SELF_LIFETIME_SECONDS) {
+    throw new ApiError('forbidden', 'The keyset is not of now', { param: 'not_after' })
+  }
+  const publicKey = sealingKeyOf(keyset, 'ehbp-x25519')
+  if (publicKey === undefined) {
+    throw new ApiError('invalid_request', 'The keyset has no key to seal to', { param: 'keyset' })
+  }
+  const digest = keysetDigest(keyset)
+  await judgeEvidence(deps.judge, {
+    evidence: attestation.evidence,
+    keyset,
+    keysetDigest: digest,
+    subject: undefined,
+    nonce: asked.challenge,
+  })
+  const binding = { keysetDigest: digest, challenge: asked.challenge }
+  const keys = utf8(JSON.stringify(deps.keys))
+  const sealed = await sealRelease(deps.provider, binding, publicKey, keys, deps.signer)
+  deps.log('info', 'keys released', {})
+  return sealed
+}
+
+function readRequest(body: Uint8Array): ReleaseRequest {
+  try {
+    return parseReleaseRequest(JSON.parse(fromUtf8(body)), 'request')
+  } catch (cause) {
+    const message = cause instanceof ProtocolError ? cause.message : 'The body is no JSON'
+    throw new ApiError('invalid_request', message, { cause })
+  }
+}
+
+/** @throws ApiError `request_too_large` */
+async function readLimited(request: Request): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of request.body ?? []) {
+    size += part.length
+    if (size > MAX_BODY_BYTES) throw new ApiError('request_too_large', 'The evidence is too large')
+    parts.push(part)
+  }
+  return concatAll(parts)
+}
