@@ -174,6 +174,11 @@ export const STEPS: readonly Step[] = [
     shownBy:
       '`cli/commands/measure.test.ts` “prints registers and image hashes of both technologies, and marks what is unverified”',
   },
+  {
+    line: 'npx cocoon key-service --gateway https://gateway.example --image HASH --keys gateway-keys.env --signer service.key --listen 10.0.0.2',
+    shownBy:
+      '`cli/commands/key-service.test.ts` “what it prints is all that a gateway needs to get its keys”',
+  },
   { line: 'cocoon verify --vectors DIR', shownBy: VECTORS },
   { line: 'cocoon verify --vectors', shownBy: VECTORS },
   {
