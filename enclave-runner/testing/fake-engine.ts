@@ -93,6 +93,8 @@ interface Question {
 const BEHAVIOURS: Record<string, (res: ServerResponse, question: Question) => void> = {
   die: (res) => res.write(delta('a'), () => process.exit(1)),
   hang: (res) => void res.write(delta('a')),
+  /** Alive and silent: neither this answer nor any other goes on. */
+  freeze: (res) => res.write(delta('a'), () => process.kill(process.pid, 'SIGSTOP')),
   500: (res) => void res.writeHead(500).end('{}'),
   'omit usage': (res) => void res.end(`${delta('a')}${delta('b')}${END}data: [DONE]\n\n`),
   inflate: (res) =>

@@ -38,6 +38,8 @@ export function startProcess(
     ended,
     async stop() {
       signalGroup(child.pid, 'SIGTERM')
+      // One that was stopped ends only when it goes on.
+      signalGroup(child.pid, 'SIGCONT')
       const force = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), STOP_MS)
       await ended
       clearTimeout(force)

@@ -44,7 +44,8 @@ const deps = {
   random: (length: number) => new Uint8Array(length),
   wait: (ms: number, signal: AbortSignal) =>
     sleep(Math.min(ms, 50), undefined, { signal }).catch(() => {}),
-  log: (_level: string, event: string) => void lines.push(event),
+  log: (_level: string, event: string, fields?: { readonly [name: string]: unknown }) =>
+    void lines.push(event, `${event}: ${fields?.['reason']}`),
 }
 
 async function open(program: ProgramName, change: object = {}): Promise<Engine> {
@@ -99,6 +100,15 @@ describe.each(['vllm', 'llama-server'] as const)('%s, started by the runner,', (
     expect((await collect(engine, 'hello')).at(-1)?.kind).toBe('done')
     expect(lines).toContain('engine restarted')
   })
+
+  test('hangs: whoever waits for it gets an error, and it is started again', async () => {
+    const timeouts = { connectMs: 200, firstByteMs: 60_000, idleMs: 60_000 }
+    const engine = await open(program, { timeouts })
+    await expect(collect(engine, 'freeze')).rejects.toMatchObject({ code: 'engine_failed' })
+    expect(lines).toContain('engine lost: hangs')
+    while (!(await engine.healthy())) await sleep(5)
+    expect((await collect(engine, 'hello')).at(-1)?.kind).toBe('done')
+  }, 60_000)
 })
 
 test('a program that is missing, or ends at once, is no engine', async () => {
