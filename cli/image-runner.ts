@@ -9,6 +9,7 @@ import {
   readRunnerConfig,
   startRunner,
   stopCoreDumps,
+  verifiedWeights,
 } from '#enclave-runner/main.ts'
 import { openDevices } from './devices.ts'
 import { parseSettings } from './runner-settings.ts'
@@ -28,10 +29,20 @@ async function main(): Promise<void> {
   const deps = processDeps()
   deps.log('info', 'memory', { ...stopCoreDumps(config.production) })
   const quoter = await openDevices(deps.random)
-  const runner = await startRunner(config, { ...deps, quoter, verifyVoucher })
+  const runner = await startRunner(config, {
+    ...deps,
+    quoter,
+    verifyVoucher,
+    verifiedWeights: (path) =>
+      verifiedWeights(path, read('/proc/cmdline'), read('/proc/self/mounts')),
+  })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void runner.close().then(() => process.exit(0)))
   }
+}
+
+function read(path: string): string {
+  return readFileSync(path, 'utf8')
 }
 
 function readHostSettings(): string {

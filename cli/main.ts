@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import('./commands/import.ts')).importCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   measure: async () => (await import('./commands/measure.ts')).measure,
+  weights: async () => (await import('./commands/weights.ts')).weights,
   till: async () => (await import('./commands/till.ts')).till,
   registry: async () => (await import('./commands/registry.ts')).registry,
   wallet: async () => (await import('./commands/wallet.ts')).wallet,

@@ -33,10 +33,32 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
     collected: '4000000000',
     vouchered: '3000000000',
     redeemed: '1000000000',
+    runners: [
+      {
+        id: 'run_1',
+        model: 'm',
+        seen_at: 1,
+        track_record: {
+          day: {
+            watched_seconds: 1000,
+            up_seconds: 990,
+            requests: { answered: 40, rejected: { timeout: 2, engine_error: 1 } },
+          },
+          week: { watched_seconds: 0, up_seconds: 0, requests: null },
+        },
+      },
+    ],
   },
   '/v1/runners': {
     data: [
       { ...runner, payee: WALLET, performance },
+      // Nothing was asked of it yet.
+      {
+        ...runner,
+        id: 'run_3',
+        payee: WALLET,
+        performance: { ...performance, first_byte_ms: null, tokens_per_second: null },
+      },
       { ...runner, id: 'run_2', payee: `0:${'cd'.repeat(32)}`, performance },
     ],
   },
@@ -70,6 +92,11 @@ test('a host sees earnings, its own runners, what waits and what was refused and
   expect(said).toContain('earned      5 TON')
   expect(said).toContain('redeemed    1 TON')
   expect(said).toContain('run_1 m: available, 2 of 8 places taken, 99.5 % succeed')
+  expect(said).toContain(
+    'run_1 last 24 hours: up 99.0 % of the time, 40 requests answered, came to nothing: 2 timeout, 1 engine_error',
+  )
+  expect(said).toContain('run_1 last 7 days:   not seen')
+  expect(said).toContain('first byte – ms, – tokens/s')
   expect(said).not.toContain('run_2')
   expect(said).toContain('1 receipts wait, 2 TON not yet vouchered')
   expect(said).toContain('refused     1 receipts: not_charged')

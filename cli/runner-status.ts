@@ -5,12 +5,23 @@ import { z } from 'zod'
 import { formatTon, parseNano } from '#base/nano.ts'
 import { readOutbox } from '#enclave-runner/main.ts'
 import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { printable } from './verify/printable.ts'
 
+const Hours = z.object({
+  watched_seconds: z.number(),
+  up_seconds: z.number(),
+  requests: z
+    .object({ answered: z.number(), rejected: z.record(z.string(), z.number()) })
+    .nullable(),
+})
 const Host = z.object({
   earned: z.string(),
   collected: z.string(),
   vouchered: z.string(),
   redeemed: z.string(),
+  runners: z.array(
+    z.object({ id: z.string(), track_record: z.object({ day: Hours, week: Hours }) }),
+  ),
 })
 const Runners = z.object({
   data: z.array(
@@ -23,8 +34,8 @@ const Runners = z.object({
       capacity: z.number(),
       performance: z.object({
         success: z.number(),
-        first_byte_ms: z.number(),
-        tokens_per_second: z.number(),
+        first_byte_ms: z.number().nullable(),
+        tokens_per_second: z.number().nullable(),
         in_flight: z.number(),
       }),
     }),
@@ -107,10 +118,29 @@ async function showGateway(
     const { success, first_byte_ms, tokens_per_second, in_flight } = performance
     io.out(
       `  ${id} ${model}: ${available ? 'available' : `not available (${state})`}, ` +
-        `${in_flight} of ${capacity} places taken, ${(success * 100).toFixed(1)} % succeed, ` +
-        `first byte ${first_byte_ms} ms, ${tokens_per_second} tokens/s`,
+        `${in_flight} of ${capacity} places taken, ${percent(success)} succeed, ` +
+        `first byte ${first_byte_ms ?? '–'} ms, ${tokens_per_second ?? '–'} tokens/s`,
     )
   }
+  // Those that left too: a host wants to know why.
+  for (const { id, track_record } of host.runners) {
+    io.out(printable(`  ${id} last 24 hours: ${trackRecord(track_record.day)}`))
+    io.out(printable(`  ${id} last 7 days:   ${trackRecord(track_record.week)}`))
+  }
+}
+
+function trackRecord({ watched_seconds, up_seconds, requests }: z.infer<typeof Hours>): string {
+  const up =
+    watched_seconds === 0 ? 'not seen' : `up ${percent(up_seconds / watched_seconds)} of the time`
+  if (requests === null) return up
+  const rejected = Object.entries(requests.rejected)
+  const why = rejected.map(([reason, count]) => `${count} ${reason}`).join(', ')
+  const failed = rejected.length === 0 ? 'none came to nothing' : `came to nothing: ${why}`
+  return `${up}, ${requests.answered} requests answered, ${failed}`
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
 }
 
 function showOutbox(io: CommandIo, path: string, gateway: string): void {

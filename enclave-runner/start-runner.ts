@@ -10,7 +10,7 @@ import { createIdentity } from './attest/identity.ts'
 import type { ModelConfig, RunnerConfig } from './config.ts'
 import { spokenEndpoints } from './engine/dialects/open-dialect.ts'
 import type { Engine } from './engine/engine.ts'
-import { openEngine } from './engine/open-engine.ts'
+import { openEngine, type VerifiedWeights } from './engine/open-engine.ts'
 import type { VerifyVoucher } from './lease/keep-lease.ts'
 import { keepLease } from './lease/keep-lease.ts'
 import type { Lease } from './lease/lease.ts'
@@ -33,6 +33,8 @@ export interface RunnerDeps {
   /** The contracts' check of a voucher, injected by the entry. */
   readonly verifyVoucher: VerifyVoucher
   readonly wait: Wait
+  /** In a measured image: weights on a volume under dm-verity are not hashed once more. */
+  readonly verifiedWeights?: VerifiedWeights
 }
 
 /** What a host may read about a lease. */
@@ -63,6 +65,7 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
     wait,
     log,
     capacity: config.capacity,
+    verifiedWeights: deps.verifiedWeights,
   })
   const outbox = openOutbox(config.outboxPath)
   const delivery = startDelivery({ outbox, fetch, random, wait, log })
