@@ -2,10 +2,11 @@
 # Builds the image of a runner: kernel, initrd, command line, verified root and firmware, each byte of which follows
 # from this folder, the checkout and the Debian packages that packages.lock names.
 #
-#   enclave-runner/image/build.sh OUT [--engine DIR] [--settings FILE] [--tdx-firmware FILE]
+#   enclave-runner/image/build.sh OUT [--engine DIR] [--weights DIR] [--settings FILE] [--tdx-firmware FILE]
 #
 #   OUT              folder for the result; `cocoon measure OUT` prints its hashes
 #   --engine DIR     copied to /opt/engine; its program `run` gets the weights' folder and a socket's path
+#   --weights DIR    copied to a disk of their own under dm-verity, that the image mounts at /models
 #   --settings FILE  settings of the runner (KEY=value) instead of those of the demonstration model
 #   --tdx-firmware FILE  TDVF without enrolled keys (edk2 OvmfPkg/IntelTdx): Debian's refuses to boot a kernel directly
 #   MIRROR=URL       Debian archive (default: the snapshot of packages.lock, so that a rebuild finds the same packages)
@@ -23,14 +24,15 @@ export SOURCE_DATE_EPOCH=1764547200
 fixed_uuid=6b6f6b6f-6f6e-4e00-8000-000000000001
 salt=$(printf 'cocoon image' | sha256sum | cut -d' ' -f1)
 
-usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 say() { echo "image: $*" >&2; }
 need() { command -v "$1" >/dev/null || { say "$1 is missing: apt-get install $2"; exit 2; }; }
 
-out=''; engine=''; tdx_firmware=''; settings="$here/root/etc/cocoon/runner.env"
+out=''; engine=''; weights=''; tdx_firmware=''; settings="$here/root/etc/cocoon/runner.env"
 while [ $# -gt 0 ]; do
   case "$1" in
     --engine) engine=${2:?}; shift 2 ;;
+    --weights) weights=${2:?}; shift 2 ;;
     --tdx-firmware) tdx_firmware=${2:?}; shift 2 ;;
     --settings) settings=${2:?}; shift 2 ;;
     -*) usage ;;
@@ -92,12 +94,19 @@ while read -r path; do
   rm -rf "$work/root"/$path
 done <"$here/prune.txt"
 find "$work/root" -name '*.pyc' -delete
+verify() { # FILE: puts dm-verity's tree behind a file system, and prints "ROOT-HASH OFFSET-OF-THE-TREE"
+  local at=$(( ($(stat -c %s "$1") + 4095) / 4096 * 4096 ))
+  truncate -s "$at" "$1"
+  veritysetup format "$1" "$1" --hash-offset "$at" --salt "$salt" --uuid "$fixed_uuid" --data-blocks $((at / 4096)) |
+    sed -n "s/^Root hash:[[:space:]]*\\([0-9a-f]*\\).*/\\1 $at/p"
+}
 mkfs.erofs -zlz4hc -T "$SOURCE_DATE_EPOCH" -U "$fixed_uuid" --quiet "$out/root.img" "$work/root" >/dev/null
-size=$(stat -c %s "$out/root.img")
-offset=$(( (size + 4095) / 4096 * 4096 ))
-truncate -s "$offset" "$out/root.img"
-roothash=$(veritysetup format "$out/root.img" "$out/root.img" --hash-offset "$offset" --salt "$salt" \
-  --uuid "$fixed_uuid" --data-blocks $((offset / 4096)) | sed -n 's/^Root hash:[[:space:]]*//p')
+read -r roothash offset < <(verify "$out/root.img")
+rm -f "$out/weights.img"
+if [ -n "$weights" ]; then
+  mkfs.erofs -T "$SOURCE_DATE_EPOCH" -U "$fixed_uuid" --all-root --quiet "$out/weights.img" "$weights" >/dev/null
+  read -r weights_root weights_offset < <(verify "$out/weights.img")
+fi
 
 say '4/6 guard of ACPI tables, initrd'
 cp -r "$here/acpi" "$work/tools/acpi"
@@ -130,6 +139,7 @@ find "$initrd" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 say '5/6 kernel, command line and firmware'
 "$node" "$checkout/dev/guard-kernel.ts" "$work/tools/boot/vmlinuz-$kernel" "$work/tools/acpi/guard.bin" "$out/vmlinuz"
 line="$(grep -v '^#' "$here/cmdline.txt") cocoon.roothash=$roothash cocoon.hashoffset=$offset"
+[ -z "$weights" ] || line="$line cocoon.weights=$weights_root cocoon.weightsoffset=$weights_offset"
 printf '%s' "$line" >"$out/cmdline"
 cp "$work/firmware/usr/share/ovmf/OVMF.amdsev.fd" "$out/firmware-sev-snp.fd"
 rm -f "$out/firmware-tdx.fd"
@@ -137,5 +147,6 @@ rm -f "$out/firmware-tdx.fd"
 
 say '6/6 sums'
 chmod -R a+r "$out"
-(cd "$out" && sha256sum vmlinuz initrd cmdline root.img firmware-*.fd packages.lock >SHA256SUMS)
+(cd "$out" && sha256sum vmlinuz initrd cmdline *.img firmware-*.fd packages.lock >SHA256SUMS)
 cat "$out/SHA256SUMS"
+[ -z "$weights" ] || say "weights: cocoon weights --verity $weights_root --model ID"
