@@ -179,6 +179,16 @@ export const STEPS: readonly Step[] = [
     shownBy:
       '`cli/commands/key-service.test.ts` “what it prints is all that a gateway needs to get its keys”',
   },
+  {
+    line: 'cocoon weights --verity ROOT',
+    shownBy:
+      '`cli/commands/weights.test.ts` “of a volume under dm-verity follow from its root hash”',
+  },
+  {
+    line: 'npx cocoon weights DIR --model ID',
+    shownBy:
+      '`cli/commands/weights.test.ts` “of a file are its sha256sum; with a model comes the Registry’s entry”',
+  },
   { line: 'cocoon verify --vectors DIR', shownBy: VECTORS },
   { line: 'cocoon verify --vectors', shownBy: VECTORS },
   {
