@@ -12,7 +12,7 @@ import {
   verifiedWeights,
 } from '#enclave-runner/main.ts'
 import { openDevices } from './devices.ts'
-import { parseSettings } from './runner-settings.ts'
+import { parseSettings, withRawWallet } from './runner-settings.ts'
 
 /**
  * The program of `enclave-runner/image`: what is measured fixes its settings, and the host's words are one file that
@@ -24,7 +24,7 @@ const HOST_SETTINGS = 'host-settings'
 async function main(): Promise<void> {
   const config = readRunnerConfig({
     image: parseSettings(readFileSync(IMAGE_SETTINGS, 'utf8')),
-    host: parseSettings(readHostSettings()),
+    host: withRawWallet(parseSettings(readHostSettings())),
   })
   const deps = processDeps()
   deps.log('info', 'memory', { ...stopCoreDumps(config.production) })

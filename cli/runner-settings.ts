@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ParseArgsConfig } from 'node:util'
+import { ContractError, payableAddress } from '#contracts/pure'
 import { ConfigError, type RunnerConfig, readRunnerConfig, SETTINGS } from '#enclave-runner/main.ts'
 import { type CommandIo, UsageError } from './command.ts'
 
@@ -26,13 +27,41 @@ export function readRunnerSettings(io: CommandIo, values: Values): RunnerConfig 
   const known = Object.entries(io.env).filter(([name]) => Object.hasOwn(SETTINGS, name))
   try {
     return readRunnerConfig({
-      image: { ...image, ...flagged(values) },
-      host: Object.fromEntries(known),
+      image: withRawWallet({ ...image, ...flagged(values) }),
+      host: withRawWallet(Object.fromEntries(known)),
     })
   } catch (error) {
-    if (error instanceof ConfigError) throw new UsageError(error.message)
+    if (error instanceof ConfigError) throw new UsageError(withFlags(error.message))
     throw error
   }
+}
+
+/** Settings with the wallet in its raw form, whichever of the forms that wallets show was given. @throws UsageError */
+export function withRawWallet(
+  settings: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const { WALLET: wallet } = settings
+  return wallet ? { ...settings, WALLET: rawWallet(wallet) } : settings
+}
+
+/** @throws UsageError */
+export function rawWallet(text: string): string {
+  try {
+    // A test wallet earns on a test network; which network this is, the gateway knows.
+    return payableAddress(text, 'testnet')
+  } catch (error) {
+    if (!(error instanceof ContractError)) throw error
+    throw new UsageError(`WALLET: ${error.message}`)
+  }
+}
+
+/** What is missing, with the flag that says it. */
+function withFlags(problems: string): string {
+  const described = new Map(Object.entries(SETTINGS).map(([name, row]) => [name, row]))
+  return problems.replaceAll(/\b([A-Z_]+) is missing/g, (said, name: string) => {
+    const row = described.get(name)
+    return row === undefined ? said : `${said} (--${row.flag}: ${row.help})`
+  })
 }
 
 function flagged(values: Values): Readonly<Record<string, string>> {

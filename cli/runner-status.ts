@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { formatTon, parseNano } from '#base/nano.ts'
 import { readOutbox } from '#enclave-runner/main.ts'
 import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { rawWallet } from './runner-settings.ts'
 import { printable } from './verify/printable.ts'
 
 const Hours = z.object({
@@ -60,7 +61,8 @@ export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch)
     },
   })
   const world = worldHere(io)
-  const wallet = values.wallet ?? io.env['WALLET'] ?? world.wallet
+  const given = values.wallet ?? io.env['WALLET'] ?? world.wallet
+  const wallet = given === undefined ? undefined : rawWallet(given)
   const gateways = (values.gateways ?? io.env['GATEWAYS'] ?? world.gateway ?? '')
     .split(',')
     .filter(Boolean)

@@ -57,7 +57,7 @@ export const SETTINGS = {
   }),
   WALLET: setting({
     flag: 'wallet',
-    help: 'raw TON address that earns: 0:<64 hex>',
+    help: 'TON address that earns',
     fallback: undefined,
     host: true,
     parse: required(matching(RAW_ADDRESS, 'must be a raw TON address (0:<64 hex digits>)')),

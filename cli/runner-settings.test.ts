@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { friendlyAddress } from '#contracts/pure'
+import { rawWallet, readRunnerSettings } from './runner-settings.ts'
+
+const RAW = `0:${'ab'.repeat(32)}`
+const IMAGE = { model: 'm', weights: 'model.gguf' }
+
+function read(
+  values: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
+) {
+  const io = {
+    args: [],
+    env,
+    cwd: '/',
+    out: () => {},
+    err: () => {},
+    stopped: new AbortController().signal,
+  }
+  return readRunnerSettings(io, { ...IMAGE, ...values })
+}
+
+test.each([true, false])('a wallet is taken as wallets show it (bounceable: %s)', (bounceable) => {
+  const wallet = friendlyAddress(RAW, { bounceable })
+  const gateways = 'https://gateway.example'
+  expect(read({ wallet, gateways }).payee).toBe(RAW)
+  expect(read({ gateways }, { WALLET: wallet }).payee).toBe(RAW)
+})
+
+test.each([
+  [
+    'one wrong character',
+    friendlyAddress(RAW).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+    /a character of this address is wrong/,
+  ],
+  ['nonsense', 'my wallet', /not a TON address/],
+  ['an address of the masterchain', `-1:${'ab'.repeat(32)}`, /workchain 0/],
+  ['the zero address', `0:${'00'.repeat(32)}`, /nobody has the key/],
+])('%s earns nothing', (_, wallet, message) => {
+  expect(() => rawWallet(wallet)).toThrow(message)
+})
+
+test('what is missing is named with its flag', () => {
+  expect(() => read({ wallet: RAW })).toThrow(
+    /GATEWAYS is missing \(--gateways: origins of the gateways/,
+  )
+})
