@@ -1,13 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from '#dev/world/ports.ts'
@@ -33,10 +25,13 @@ export interface Desk {
   close(): void
 }
 
+/** What a fresh checkout does not have. */
+const MADE = ['.cocoon', '.git', 'dist']
+
 /** A folder that holds everything of this checkout but what it has made. */
 export function openDesk(): Desk {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-documents-'))
-  for (const name of readdirSync(ROOT).filter((entry) => entry !== '.cocoon' && entry !== '.git')) {
+  for (const name of readdirSync(ROOT).filter((entry) => !MADE.includes(entry))) {
     symlinkSync(join(ROOT, name), join(folder, name))
   }
   const programs = mkdtempSync(join(tmpdir(), 'cocoon-programs-'))
@@ -133,9 +128,4 @@ export async function freePortSettings(): Promise<Record<string, string>> {
     RUNNER_ORIGIN_PORT: String(ports.runnerOrigin),
     SECOND_RUNNER_ORIGIN_PORT: String(ports.secondRunnerOrigin),
   }
-}
-
-/** Whether the folder of a world has been written. */
-export function hasWorld(folder: string): boolean {
-  return existsSync(join(folder, '.cocoon', 'dev.json'))
 }
