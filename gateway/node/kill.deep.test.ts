@@ -1,5 +1,5 @@
 import { test } from 'vitest'
-import { seeded } from '../money/testing/crash-walk.ts'
+import { seeded } from '../money/testing/seeded.ts'
 import { killRounds } from './testing/kill-rounds.ts'
 import { payRounds } from './testing/pay-rounds.ts'
 

@@ -32,6 +32,7 @@ import {
   ton,
   type World,
 } from './money-world.ts'
+import { seeded } from './seeded.ts'
 
 const FEE_BPS = 1_000
 /** Calls to the chain or the books between two crashes, at most. */
@@ -45,17 +46,6 @@ const MOST_LAG = 4
 type Provider = Pick<DevChain, 'endpoint' | 'faults'>
 
 class Crash extends Error {}
-
-/** A small seeded generator: the walk of a seed can be repeated. */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 function requireFork(error: unknown): void {
   if (!(error instanceof MoneyError) || error.code !== 'fork') throw error

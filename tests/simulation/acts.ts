@@ -1,0 +1,27 @@
+import { hosts } from './acts/hosts.ts'
+import { money } from './acts/money.ts'
+import { operator } from './acts/operator.ts'
+import { owners } from './acts/owners.ts'
+import { requests } from './acts/requests.ts'
+import { trouble } from './acts/trouble.ts'
+import type { Dice } from './dice.ts'
+import type { Simulation } from './simulation.ts'
+
+/** Something that happens, and how often against the others. */
+export interface Act {
+  readonly name: string
+  readonly weight: number
+  readonly run: (simulation: Simulation) => Promise<void> | void
+}
+
+const ACTS: readonly Act[] = [...requests, ...hosts, ...money, ...owners, ...operator, ...trouble]
+const TOTAL = ACTS.reduce((sum, { weight }) => sum + weight, 0)
+
+export function pickAct(dice: Dice): Act {
+  let left = dice.next() * TOTAL
+  for (const act of ACTS) {
+    left -= act.weight
+    if (left < 0) return act
+  }
+  return dice.pick(ACTS)
+}

@@ -1,0 +1,81 @@
+import { utf8 } from '#base/bytes.ts'
+import type { Act } from '../acts.ts'
+import { ClientModel } from '../network.ts'
+import { MODEL } from '../runner-model.ts'
+import { nameOf } from '../shadow.ts'
+import type { Simulation } from '../simulation.ts'
+
+/** Errors after which nothing may be charged: the gateway's own, told before any answer. */
+const NOT_OUR_WORD = ['engine_failed', 'internal_error']
+const IDEMPOTENCY_KEYS = 30
+
+function ask(simulation: Simulation): void {
+  const { dice, clients, process } = simulation
+  const key = dice.maybe(simulation.keys)
+  if (key === undefined) return
+  const once = dice.chance(0.2) ? `order ${dice.below(IDEMPOTENCY_KEYS)}` : undefined
+  const body = {
+    model: MODEL,
+    stream: dice.chance(0.7),
+    max_tokens: 1 + dice.below(dice.chance(0.8) ? 12 : 64),
+    messages: [{ role: 'user', content: 'a'.repeat(dice.below(20)) }],
+  }
+  const client = new ClientModel(dice, (ended) => onEnd(simulation, ended))
+  clients.add(client)
+  const headers = new Map([
+    ['authorization', `Bearer ${key.text}`],
+    ...(once === undefined ? [] : ([['idempotency-key', once]] as const)),
+  ])
+  if (dice.chance(0.02)) client.leave()
+  process
+    .serve(
+      {
+        method: 'POST',
+        path: '/v1/chat/completions',
+        query: () => new URLSearchParams(),
+        header: (name) => headers.get(name),
+        client,
+        readBody: async () => utf8(JSON.stringify(body)),
+      },
+      undefined,
+    )
+    ?.catch((error: unknown) => simulation.fail(`an exchange rejects: ${String(error)}`))
+}
+
+function onEnd(simulation: Simulation, client: ClientModel): void {
+  const { clients, refused, requests, shadow, crashes } = simulation
+  clients.delete(client)
+  const { id, status, tail } = client
+  if (id === undefined) return
+  requests.set(id, { client, life: crashes })
+  if (client.gone || status < 400 || NOT_OUR_WORD.some((code) => tail.includes(code))) return
+  refused.add(id)
+  const attempts = [1, 2, 3].map((attempt) => shadow.holds.get(nameOf({ request: id, attempt })))
+  if (attempts.some((hold) => hold?.state === 'settled')) {
+    simulation.fail(`${id} was charged and its client got ${status}`)
+  }
+}
+
+export const requests: readonly Act[] = [
+  { name: 'a client asks', weight: 40, run: ask },
+  {
+    name: 'bytes arrive',
+    weight: 100,
+    run: async ({ network, dice }) => {
+      for (let n = 1 + dice.below(8); n > 0; n--) await network.advance()
+    },
+  },
+  {
+    name: 'a client leaves',
+    weight: 2,
+    run: ({ dice, clients }) => dice.maybe([...clients])?.leave(),
+  },
+  {
+    name: 'clients read on',
+    weight: 6,
+    run: ({ clients }) => {
+      for (const client of clients) client.drain()
+    },
+  },
+  { name: 'a recorded request is sent again', weight: 2, run: ({ network }) => network.replay() },
+]

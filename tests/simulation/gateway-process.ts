@@ -1,0 +1,273 @@
+import type { Clock, Random } from '#base/brand.ts'
+import { type Bytes, concat, utf8 } from '#base/bytes.ts'
+import { nano, nanoPerMillion, parseTon } from '#base/nano.ts'
+import { composeFront } from '#gateway/compose/compose-front.ts'
+import type { GatewayConfig } from '#gateway/config.ts'
+import { type TonAddress, tonAddress } from '#gateway/db/ids.ts'
+import type { FrontDeps } from '#gateway/deps.ts'
+import { createServeExchange, type ServeExchange } from '#gateway/inference/serve-exchange.ts'
+import { storedCatalog } from '#gateway/inference/stored-catalog.ts'
+import { createCore, type LedgerCore } from '#gateway/ledger/core.ts'
+import type { Ledger } from '#gateway/ledger/port.ts'
+import type { Log } from '#gateway/log.ts'
+import type { Metrics } from '#gateway/metrics.ts'
+import type { Chain } from '#gateway/money/chain.ts'
+import { openGasWallet } from '#gateway/money/gas-wallet.ts'
+import { openRates } from '#gateway/money/open-rates.ts'
+import { type Cashier, createCashier } from '#gateway/money/run-cashier.ts'
+import { createExits } from '#gateway/money/run-exits.ts'
+import { createWatcher, type Watcher } from '#gateway/money/watch-deposits.ts'
+import type { SqliteStore } from '#gateway/node/open-sqlite.ts'
+import { createKeysetOf, type KeysetOf } from '#gateway/receipts/keyset-of.ts'
+import { createPendingSettlements } from '#gateway/receipts/pending.ts'
+import { createProofs, type Proofs } from '#gateway/receipts/proofs.ts'
+import { createRecentReceipts } from '#gateway/receipts/recent.ts'
+import type { Upstream } from '#gateway/relay/ports.ts'
+import { createWatchdog, type Watchdog } from '#gateway/relay/watchdog.ts'
+import { type AllowlistSource, createAllowlistSource } from '#gateway/runners/allowlist-source.ts'
+import { createDirectory, type Directory } from '#gateway/runners/directory.ts'
+import { createRunnerStore, type RunnerStore } from '#gateway/runners/runner-store.ts'
+import type { Provider, Signer } from '#protocol'
+import type { Life } from './life.ts'
+import type { RegistryModel } from './registry-model.ts'
+import { MODEL } from './runner-model.ts'
+
+export const COMMISSION_BPS = 1_000
+export const TILL = tonAddress(`0:${'77'.repeat(32)}`)
+const NETWORK_ID = -239
+const REGISTRY = tonAddress(`0:${'66'.repeat(32)}`)
+export const PRICES = {
+  input: nanoPerMillion(7_000_000n),
+  cached: nanoPerMillion(3_000_000n),
+  output: nanoPerMillion(1_500_000_000_000n),
+} as const
+
+/** Parts that a negative control may replace by broken ones. */
+export interface Sabotage {
+  /** Below everything that watches it. */
+  readonly core?: (core: LedgerCore, store: SqliteStore) => LedgerCore
+  /** Rewrites the ledger's SQL. */
+  readonly sql?: (sql: string) => string
+  /** What the store that the ledger sees does with a transaction. */
+  readonly store?: (store: SqliteStore) => SqliteStore
+  readonly ledger?: (ledger: Ledger) => Ledger
+  readonly keysetOf?: (keysetOf: KeysetOf, runners: RunnerStore) => KeysetOf
+  readonly verify?: Provider<'sync'>['verify']
+  readonly proofs?: (proofs: Proofs) => Proofs
+  readonly directory?: (directory: Directory) => Directory
+  /** Nobody is asked but the one provider. */
+  readonly believesOne?: boolean
+  /** Where exits read the books. */
+  readonly exitsStore?: (path: string) => SqliteStore
+  /** Statements that run once on the gateway's database. */
+  readonly script?: string
+}
+
+export interface ProcessWorld {
+  readonly store: SqliteStore
+  readonly path: string
+  readonly life: Life
+  readonly provider: Provider<'sync'>
+  readonly chain: Chain
+  /** Always tells the truth. */
+  readonly witness: Chain
+  readonly registry: RegistryModel
+  readonly upstream: Upstream
+  readonly meter: Signer
+  readonly gasKey: Bytes
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly sabotage: Sabotage
+}
+
+/** The gateway's process: its own parts, put together as `gateway/node/build.ts` and `money-jobs.ts` do. */
+export interface GatewayProcess {
+  /** Address of the wallet that pays for its messages. */
+  readonly wallet: string
+  /** The database itself, past everything that a control breaks. */
+  readonly raw: SqliteStore
+  readonly life: Life
+  readonly store: SqliteStore
+  readonly ledger: Ledger
+  readonly front: FrontDeps
+  readonly serve: ServeExchange
+  readonly watchdog: Watchdog
+  readonly directory: Directory
+  readonly runners: RunnerStore
+  readonly allowlist: AllowlistSource
+  readonly catalog: ReturnType<typeof storedCatalog>
+  readonly watcher: Watcher
+  readonly cashier: Cashier
+  readonly exits: ReturnType<typeof createExits>
+}
+
+const NO_METRICS: Metrics = {
+  request: () => {},
+  firstByte: () => {},
+  overhead: () => {},
+  queued: () => {},
+  runnerFailed: () => {},
+  settled: () => {},
+  refusedReceipt: () => {},
+  commit: () => {},
+  job: () => {},
+  spansDropped: () => {},
+  state: () => {},
+  exposition: async () => ({ contentType: '', text: '' }),
+}
+
+export function startProcess(world: ProcessWorld): GatewayProcess {
+  const { life, provider, clock, random, log, sabotage } = world
+  const { sql = (text) => text } = sabotage
+  const watched = life.store(world.store)
+  const patched: SqliteStore = { ...watched, prepare: (text) => watched.prepare(sql(text)) }
+  const store = sabotage.store?.(patched) ?? patched
+  const core = createCore(store, { hosts: 'here' })
+  const told = life.ledger(sabotage.core?.(core, store) ?? core)
+  const ledger = sabotage.ledger?.(told) ?? told
+  const plainDirectory = createDirectory()
+  const directory = sabotage.directory?.(plainDirectory) ?? plainDirectory
+  const runners = createRunnerStore(store)
+  const allowlist = createAllowlistSource({
+    readRegistry: () => life.call(async () => world.registry.snapshot()),
+    clock,
+    log,
+    denials: [],
+    floor: runners.registryFloor,
+  })
+  const keysetOf = createKeysetOf(directory, runners)
+  const watchdog = createWatchdog()
+  const closing = { aborted: false }
+  const catalog = storedCatalog(store.db, CONFIG.models, 0 as never)
+  const platform = {
+    config: CONFIG,
+    publicUrl: 'http://gateway.simulation',
+    provider,
+    verifier: { verify: sabotage.verify ?? provider.verify },
+    ledger,
+    meter: world.meter,
+    metrics: NO_METRICS,
+    closing,
+    clock,
+    timer: clock,
+    random,
+    log,
+  }
+  const composed = composeFront(platform, {
+    isAttested: () => false,
+    directory,
+    catalog,
+    keysetOf: sabotage.keysetOf?.(keysetOf, runners) ?? keysetOf,
+    pending: createPendingSettlements(),
+    upstream: world.upstream,
+    watchdog,
+    rates: openRates(CONFIG.rates, { fetch, clock }),
+  })
+  const front = sabotage.proofs === undefined ? composed : withProofs(composed, sabotage.proofs)
+  const { authenticator } = front
+  const serve = createServeExchange({
+    ...front.inference,
+    authenticator,
+    maxBodyBytes: CONFIG.maxBodyBytes,
+    trace: undefined,
+    closing,
+  })
+  return {
+    raw: world.store,
+    life,
+    store,
+    ledger,
+    front,
+    serve,
+    watchdog,
+    directory,
+    runners,
+    allowlist,
+    catalog,
+    ...startMoney(world, { store, ledger }),
+  }
+}
+
+function withProofs(front: FrontDeps, wrap: (proofs: Proofs) => Proofs): FrontDeps {
+  const proofs = wrap(createProofs())
+  const recent = createRecentReceipts()
+  return {
+    ...front,
+    inference: { ...front.inference, proofs, recent },
+    receipts: { ...front.receipts, proofs, recent },
+  }
+}
+
+function startMoney(
+  world: ProcessWorld,
+  { store, ledger }: { readonly store: SqliteStore; readonly ledger: Ledger },
+): Pick<GatewayProcess, 'wallet' | 'watcher' | 'cashier' | 'exits'> {
+  const { life, clock, meter, sabotage } = world
+  const chain = life.chain(world.chain)
+  const witnesses = sabotage.believesOne === true ? [] : [life.chain(world.witness)]
+  const limits = { total: sabotage.believesOne === true ? parseTon('9000000') : nano(0n) }
+  const shared = {
+    till: TILL,
+    chain,
+    wallet: openGasWallet({ chain, secretKey: world.gasKey, networkId: NETWORK_ID }),
+    ledger,
+    store,
+    sign: (hash: Bytes) => meter.sign(hash),
+    sha256: (bytes: Bytes) => world.provider.hashes.sha256(bytes),
+    feeBps: COMMISSION_BPS,
+    clock,
+  }
+  const policy = { minCharge: nano(1n), urgent: parseTon('1'), minRedeem: nano(1n) }
+  const exitsStore = sabotage.exitsStore?.(world.path) ?? store
+  return {
+    wallet: shared.wallet.address,
+    watcher: createWatcher({ till: TILL, chain, witnesses, limits, ledger, store, clock }),
+    cashier: createCashier({ ...shared, policy, witnesses }),
+    exits: createExits({ ...shared, store: exitsStore }),
+  }
+}
+
+const CONFIG: GatewayConfig = {
+  production: false,
+  listen: { host: '127.0.0.1', port: 0 },
+  publicUrl: undefined,
+  tls: undefined,
+  drainSeconds: 0,
+  runnerDomain: undefined,
+  runnerOriginPorts: [],
+  databasePath: '',
+  collateralPath: '',
+  secret: concat(utf8('a secret of the simulation only!')),
+  chain: {
+    endpoint: '',
+    apiKey: undefined,
+    witnesses: [],
+    webEndpoints: [],
+    registry: REGISTRY,
+    till: TILL as TonAddress,
+    meterSeed: undefined,
+    gasSeed: undefined,
+    network: 'mainnet',
+    minCharge: nano(1n),
+    minRedeem: nano(1n),
+  },
+  models: [{ id: MODEL, name: 'Simulated', ...PRICES, demonstration: true }],
+  commissionBps: COMMISSION_BPS,
+  rates: { ticker: 'TON', usd: undefined, tickers: [] },
+  hostProof: 'off',
+  maxCoefficientBps: 20_000,
+  plaintext: 'allow',
+  tee: false,
+  gpu: 'optional',
+  denials: [],
+  adminKey: undefined,
+  metricsToken: undefined,
+  maxBodyBytes: 65_536,
+  accountConcurrency: 1_000,
+  accountsPerHour: 0,
+  trustedProxies: [],
+  queue: { requests: 50, seconds: 30 },
+  logLevel: 'info',
+  traces: undefined,
+}
