@@ -18,7 +18,7 @@ import type {
 import { windowEnds, windowsOf } from './windows.ts'
 
 const READ = `SELECT most_total, most_day, most_week, most_month, held, spent_total, spent_day, spent_week, spent_month,
-  day_start, week_start, month_start FROM key_budgets WHERE key = ?`
+  day_start, week_start, month_start, account FROM key_budgets WHERE key = ?`
 
 const HOLD = 'UPDATE key_budgets SET held = held + ? WHERE key = ?'
 
@@ -41,14 +41,19 @@ export interface KeyBudgets {
   giveBack(key: Value, held: Nano): void
 }
 
-export function prepareKeyBudgets({ store }: Pick<Books, 'store'>): KeyBudgets {
+export function prepareKeyBudgets(books: Books): KeyBudgets {
+  const { store } = books
   const read = store.prepare(READ)
   const hold = store.prepare(HOLD)
   const spend = store.prepare(SPEND)
 
-  function overspent(key: string, amount: Nano, at: UnixMs): SpentBudget | 'fits' | undefined {
+  function overspent(key: KeyId, amount: Nano, at: UnixMs): SpentBudget | 'fits' | undefined {
     const row = read.get(key)
-    return row === undefined ? undefined : (firstOverspent(row, amount, at) ?? 'fits')
+    if (row === undefined) return undefined
+    const spent = isBehind(row, at)
+      ? spendingOf(books, numberIn(row[12]), key, at)
+      : spentIn(row, at)
+    return firstOverspent(row, { spent, amount, at }) ?? 'fits'
   }
 
   return {
@@ -67,7 +72,8 @@ export function prepareKeyBudgets({ store }: Pick<Books, 'store'>): KeyBudgets {
     },
     fits(key, cost, at) {
       if (typeof key !== 'string') return true
-      const over = overspent(key, cost, at)
+      // Sound: the column holds ids of keys.
+      const over = overspent(key as KeyId, cost, at)
       return over === undefined || over === 'fits'
     },
     giveBack(key, held) {
@@ -78,19 +84,34 @@ export function prepareKeyBudgets({ store }: Pick<Books, 'store'>): KeyBudgets {
 
 const PERIODS = ['total', 'day', 'week', 'month'] as const satisfies readonly BudgetPeriod[]
 
+type Spent = Readonly<Record<BudgetPeriod, Nano>>
+
+/** A clock was ahead and was set back: what the columns counted before they went on with a later window is in the journal only. */
+function isBehind(row: Row, at: UnixMs): boolean {
+  const { day, week, month } = windowsOf(at)
+  return [day, week, month].some((start, i) => numberIn(row[9 + i]) > start)
+}
+
+function spentIn(row: Row, at: UnixMs): Spent {
+  const { day, week, month } = windowsOf(at)
+  const since = (i: number, start: number): Nano =>
+    numberIn(row[8 + i]) >= start ? nanoIn(row[5 + i]) : ZERO_NANO
+  return { total: nanoIn(row[5]), day: since(1, day), week: since(2, week), month: since(3, month) }
+}
+
 /**
  * Holds count in the window in which they end, so that they count in every window now: whatever is spent in a window
  * never exceeds its limit.
  */
-function firstOverspent(row: Row, amount: Nano, at: UnixMs): SpentBudget | undefined {
-  const now = windowsOf(at)
+function firstOverspent(
+  row: Row,
+  { spent, amount, at }: { readonly spent: Spent; readonly amount: Nano; readonly at: UnixMs },
+): SpentBudget | undefined {
   const held = nanoIn(row[4])
   for (const [i, period] of PERIODS.entries()) {
     const most = row[i]
     if (most === null || most === undefined) continue
-    const isCurrent = period === 'total' || numberIn(row[8 + i]) >= now[period]
-    const spent = isCurrent ? nanoIn(row[5 + i]) : ZERO_NANO
-    const used = nano(spent + held)
+    const used = nano(spent[period] + held)
     if (used + amount > nanoIn(most)) {
       const resets = period === 'total' ? null : windowEnds(at)[period]
       return { period, most: nanoIn(most), used, resets }

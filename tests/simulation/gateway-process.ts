@@ -8,6 +8,7 @@ import type { FrontDeps } from '#gateway/deps.ts'
 import { createServeExchange, type ServeExchange } from '#gateway/inference/serve-exchange.ts'
 import { storedCatalog } from '#gateway/inference/stored-catalog.ts'
 import { createCore, type LedgerCore } from '#gateway/ledger/core.ts'
+import { orderedExits } from '#gateway/ledger/exits.ts'
 import type { Ledger } from '#gateway/ledger/port.ts'
 import type { Log } from '#gateway/log.ts'
 import type { Metrics } from '#gateway/metrics.ts'
@@ -57,8 +58,8 @@ export interface Sabotage {
   readonly directory?: (directory: Directory) => Directory
   /** Nobody is asked but the one provider. */
   readonly believesOne?: boolean
-  /** Where exits read the books. */
-  readonly exitsStore?: (path: string) => SqliteStore
+  /** What exits see of the books. */
+  readonly exitsLedger?: (ledger: Ledger) => Ledger
   /** Statements that run once on the gateway's database. */
   readonly script?: string
 }
@@ -219,12 +220,15 @@ function startMoney(
     clock,
   }
   const policy = { minCharge: nano(1n), urgent: parseTon('1'), minRedeem: nano(1n) }
-  const exitsStore = sabotage.exitsStore?.(world.path) ?? store
   return {
     wallet: shared.wallet.address,
     watcher: createWatcher({ till: TILL, chain, witnesses, limits, ledger, store, clock }),
     cashier: createCashier({ ...shared, policy, witnesses }),
-    exits: createExits({ ...shared, store: exitsStore }),
+    exits: createExits({
+      ...shared,
+      ledger: sabotage.exitsLedger?.(ledger) ?? ledger,
+      orders: async () => orderedExits(store, TILL),
+    }),
   }
 }
 

@@ -148,7 +148,8 @@ export class Shadow {
 
   repay(account: ShadowAccount): void {
     const available = this.available(account)
-    account.debt -= available < account.debt ? available : account.debt
+    const repaid = [available, account.debt].toSorted((a, b) => (a < b ? -1 : 1))[0]
+    account.debt -= repaid ?? 0n
     this.dirty.add(account.id)
   }
 

@@ -170,11 +170,16 @@ function refuse(run: Run, reason: keyof typeof TILL_EXIT): void {
 
 function deposit(run: Run, id: AccountId | undefined): void {
   const { value } = run.message
-  if (id === undefined) return refuse(run, 'BadMemo')
-  if (value < MIN_DEPOSIT) return refuse(run, 'TooSmall')
+  if (id === undefined) {
+    refuse(run, 'BadMemo')
+    return
+  }
   const known = run.state.accounts.get(id)
   const fee = known === undefined ? DEPOSIT_FEE + OPENING_FEE : DEPOSIT_FEE
-  if (value <= fee) return refuse(run, 'TooSmall')
+  if (value < MIN_DEPOSIT || value <= fee) {
+    refuse(run, 'TooSmall')
+    return
+  }
   const account = known ?? NO_ACCOUNT
   setAccount(run, id, { ...account, credit: account.credit + value - fee })
   run.state = { ...run.state, owed: run.state.owed + value - fee }

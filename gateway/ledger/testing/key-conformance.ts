@@ -143,6 +143,19 @@ export function describeKeys(runtime: string, open: OpenHarness): void {
       await expectSound(ledger)
     })
 
+    test('a clock that was a day ahead and is set back gives no day a second budget', async () => {
+      const tomorrow = unixMs(TUESDAY + DAY_MS)
+      await ledger.commit([budget({ day: nano(100n) }), by(1, 98n), paid(1, 14)])
+      await ledger.commit([by(2, 7n, tomorrow), paid(2, 1, tomorrow)])
+      const [over] = await ledger.commit([by(3, 1n)])
+      expect(over).toMatchObject({
+        ok: false,
+        code: 'key_budget',
+        budget: { period: 'day', used: 105n },
+      })
+      await expectSound(ledger)
+    })
+
     test('a hold of yesterday counts today, so that no day is overspent when it ends', async () => {
       const midnight = unixMs(Math.ceil(TUESDAY / DAY_MS) * DAY_MS)
       await ledger.commit([budget({ day: nano(100n) }), by(1, 98n, unixMs(midnight - 1))])

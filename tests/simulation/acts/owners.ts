@@ -129,12 +129,12 @@ export const owners: readonly Act[] = [
   { name: 'an owner takes a key', weight: 2, run: takeKey },
   { name: 'an owner changes a key', weight: 1, run: alterKey },
   { name: 'a cheque', weight: 5, run: signCheque },
-  { name: 'an owner orders an exit', weight: 0.25, run: orderExit },
+  { name: 'an owner orders an exit', weight: 0.1, run: orderExit },
   { name: 'an owner cancels an exit', weight: 0.15, run: cancelExit },
-  { name: 'an owner leaves past the gateway', weight: 0.1, run: exitOnChain },
+  { name: 'an owner leaves past the gateway', weight: 0.05, run: exitOnChain },
   {
     name: 'somebody finishes an exit',
-    weight: 0.3,
+    weight: 0.5,
     run: (simulation) => {
       const owner = ownerOf(simulation)
       if (owner === undefined) return
