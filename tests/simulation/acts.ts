@@ -25,3 +25,9 @@ export function pickAct(dice: Dice): Act {
   }
   return dice.pick(ACTS)
 }
+
+export function findAct(name: string): Act {
+  const act = ACTS.find((one) => one.name === name)
+  if (act === undefined) throw new RangeError(`no act is called ${name}`)
+  return act
+}

@@ -83,6 +83,8 @@ export class ChainModel {
   readonly #walked = new Map<string, WalkedTransaction>()
   /** Every message that the Till ever got: anybody may send it again. */
   readonly heard: TillMessage[] = []
+  /** By logical time: whom a deposit credited, and its whole credit after it. */
+  readonly credits = new Map<bigint, { readonly id: AccountId; readonly credit: bigint }>()
   /** Paid out by the Till, by receiver, but for the change that goes back to a sender. */
   readonly paid = new Map<string, bigint>()
 
@@ -169,6 +171,7 @@ export class ChainModel {
     const previous = this.#history.at(-1)
     const stored = writeTransaction({ till: this.#till, message, outcome, out, previous, now })
     this.#history.push(stored)
+    if (outcome.ok) this.#noteCredit(stored.lt, outcome.state)
     const spent = out.reduce((sum, { value }) => sum + value, 0n)
     this.#append({
       till: outcome.ok ? outcome.state : this.till,
@@ -185,6 +188,17 @@ export class ChainModel {
       }
     }
     return outcome.ok
+  }
+
+  #noteCredit(lt: bigint, after: TillState): void {
+    for (const [id, { credit }] of after.accounts) {
+      if (credit > this.account(id).credit) this.credits.set(lt, { id, credit })
+    }
+  }
+
+  /** A provider that shows what never was. */
+  pretend(change: (till: TillState) => TillState): void {
+    this.#append({ till: change(this.till) })
   }
 
   #outcomeOf(message: TillMessage, now: number): TillOutcome {

@@ -55,7 +55,9 @@ export function assertBooks(simulation: Simulation, scope: 'touched' | 'all' = '
 
 function assertAccount({ shadow }: Simulation, { account }: Statements, id: AccountId): void {
   const row = account.get(id)
+  const passed = shadow.passed.get(id) ?? 0n
   const expected = columnsOf(shadow.account(id), shadow.available(shadow.account(id)))
+  need(shadow.account(id).credited >= passed, `${id} misses a deposit that the cursor has passed`)
   expected.forEach((value, i) => {
     need(value >= 0n, `${id}: ${COLUMNS[i]} would be ${value}`)
     need(BigInt(row?.[i] ?? -1) === value, `${id}: ${COLUMNS[i]} is ${row?.[i]}, not ${value}`)

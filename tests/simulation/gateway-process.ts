@@ -28,7 +28,7 @@ import { createWatchdog, type Watchdog } from '#gateway/relay/watchdog.ts'
 import { type AllowlistSource, createAllowlistSource } from '#gateway/runners/allowlist-source.ts'
 import { createDirectory, type Directory } from '#gateway/runners/directory.ts'
 import { createRunnerStore, type RunnerStore } from '#gateway/runners/runner-store.ts'
-import type { Provider, Signer } from '#protocol'
+import type { Provider, SessionTable, Signer } from '#protocol'
 import type { Life } from './life.ts'
 import type { RegistryModel } from './registry-model.ts'
 import { MODEL } from './runner-model.ts'
@@ -40,7 +40,7 @@ const REGISTRY = tonAddress(`0:${'66'.repeat(32)}`)
 export const PRICES = {
   input: nanoPerMillion(7_000_000n),
   cached: nanoPerMillion(3_000_000n),
-  output: nanoPerMillion(1_500_000_000_000n),
+  output: nanoPerMillion(600_000_000_000n),
 } as const
 
 /** Parts that a negative control may replace by broken ones. */
@@ -48,7 +48,7 @@ export interface Sabotage {
   /** Below everything that watches it. */
   readonly core?: (core: LedgerCore, store: SqliteStore) => LedgerCore
   /** Rewrites the ledger's SQL. */
-  readonly sql?: (sql: string) => string
+  readonly sql?: ((sql: string) => string) | undefined
   /** What the store that the ledger sees does with a transaction. */
   readonly store?: (store: SqliteStore) => SqliteStore
   readonly ledger?: (ledger: Ledger) => Ledger
@@ -56,8 +56,10 @@ export interface Sabotage {
   readonly verify?: Provider<'sync'>['verify']
   readonly proofs?: (proofs: Proofs) => Proofs
   readonly directory?: (directory: Directory) => Directory
-  /** Nobody is asked but the one provider. */
-  readonly believesOne?: boolean
+  /** One provider is asked of accounts, or of hosts, and nobody else. */
+  readonly believesOne?: 'of accounts' | 'of hosts'
+  /** What a runner remembers of what it has seen. */
+  readonly sessions?: (table: SessionTable) => SessionTable
   /** What exits see of the books. */
   readonly exitsLedger?: (ledger: Ledger) => Ledger
   /** Statements that run once on the gateway's database. */
@@ -121,10 +123,17 @@ const NO_METRICS: Metrics = {
 export function startProcess(world: ProcessWorld): GatewayProcess {
   const { life, provider, clock, random, log, sabotage } = world
   const { sql = (text) => text } = sabotage
+  let isChanged = sabotage.sql === undefined
+  const rewrite = (text: string): string => {
+    const rewritten = sql(text)
+    isChanged ||= rewritten !== text
+    return rewritten
+  }
   const watched = life.store(world.store)
-  const patched: SqliteStore = { ...watched, prepare: (text) => watched.prepare(sql(text)) }
+  const patched: SqliteStore = { ...watched, prepare: (text) => watched.prepare(rewrite(text)) }
   const store = sabotage.store?.(patched) ?? patched
   const core = createCore(store, { hosts: 'here' })
+  if (!isChanged) throw new RangeError('a control rewrites SQL that is not there')
   const told = life.ledger(sabotage.core?.(core, store) ?? core)
   const ledger = sabotage.ledger?.(told) ?? told
   const plainDirectory = createDirectory()
@@ -206,8 +215,9 @@ function startMoney(
 ): Pick<GatewayProcess, 'wallet' | 'watcher' | 'cashier' | 'exits'> {
   const { life, clock, meter, sabotage } = world
   const chain = life.chain(world.chain)
-  const witnesses = sabotage.believesOne === true ? [] : [life.chain(world.witness)]
-  const limits = { total: sabotage.believesOne === true ? parseTon('9000000') : nano(0n) }
+  const witness = [life.chain(world.witness)]
+  const believes = sabotage.believesOne
+  const limits = { total: believes === 'of accounts' ? parseTon('9000000') : nano(0n) }
   const shared = {
     till: TILL,
     chain,
@@ -222,8 +232,20 @@ function startMoney(
   const policy = { minCharge: nano(1n), urgent: parseTon('1'), minRedeem: nano(1n) }
   return {
     wallet: shared.wallet.address,
-    watcher: createWatcher({ till: TILL, chain, witnesses, limits, ledger, store, clock }),
-    cashier: createCashier({ ...shared, policy, witnesses }),
+    watcher: createWatcher({
+      till: TILL,
+      chain,
+      witnesses: believes === 'of accounts' ? [] : witness,
+      limits,
+      ledger,
+      store,
+      clock,
+    }),
+    cashier: createCashier({
+      ...shared,
+      policy,
+      witnesses: believes === 'of hosts' ? [] : witness,
+    }),
     exits: createExits({
       ...shared,
       ledger: sabotage.exitsLedger?.(ledger) ?? ledger,

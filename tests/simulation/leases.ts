@@ -1,6 +1,6 @@
 import { toSeconds, type UnixMs, unixSeconds } from '#base/brand.ts'
 import { hex, utf8 } from '#base/bytes.ts'
-import { sessionId } from '#gateway/db/ids.ts'
+import { type SessionId, sessionId } from '#gateway/db/ids.ts'
 import { toLiveRunner } from '#gateway/runners/live-from-rows.ts'
 import type { Standing } from '#gateway/runners/live-runner.ts'
 import { newLoad } from '#gateway/runners/load.ts'
@@ -12,9 +12,9 @@ import { MODEL, type RunnerModel } from './runner-model.ts'
 
 /** How long a verdict holds, and a reading of the Registry. */
 export const VERDICT_SECONDS = 600
-const KEYSET_SECONDS = 6 * 3_600
+const KEYSET_SECONDS = 24 * 3_600
 export const CONTEXT_LENGTH = 2_048
-export const MOST_TOKENS = 64
+export const MOST_TOKENS = 256
 
 /**
  * What registration and appraisal do to leases. The verdict alone is made up: an image is good while the Registry as this gateway
@@ -23,15 +23,25 @@ export const MOST_TOKENS = 64
 export async function register(
   process: GatewayProcess,
   runner: RunnerModel,
-  { dice, at }: { readonly dice: Dice; readonly at: UnixMs },
-): Promise<boolean> {
+  {
+    dice,
+    at,
+    onKeys,
+  }: {
+    readonly dice: Dice
+    readonly at: UnixMs
+    /** Told of the keys before anything is stored: a crash may keep the lease and lose the answer. */
+    readonly onKeys: (session: SessionId, until: number) => void
+  },
+): Promise<void> {
   const allowlist = await process.allowlist.current()
-  if (!allowlist.images.has(runner.image)) return false
+  if (!allowlist.images.has(runner.image)) return
   const now = toSeconds(at)
   const notAfter = now + KEYSET_SECONDS
   const session = sessionId(hex(sha256(utf8(`${runner.id} ${runner.sequence} ${at}`))))
   const allowanceKey = dice.bytes(32)
   const { keyset, digest } = runner.rotate(session, allowanceKey, notAfter)
+  onKeys(session, notAfter)
   const rows = {
     runner: {
       id: runner.id,
@@ -78,7 +88,6 @@ export async function register(
   const { hashes } = process.front.inference.provider
   const standing = standingOf(runner.image, allowlist.readAt)
   process.directory.put(toLiveRunner(rows, { keyset, standing, load, hashes }))
-  return true
 }
 
 /** Every lease is judged anew, after a restart and as time goes on. */

@@ -142,6 +142,10 @@ export class Life {
       return done
     })
     this.#death = death
+    if (!this.#isApplying && death !== undefined) {
+      this.#dieAfterCommit()
+      throw new Dead()
+    }
     return result
   }
 
@@ -159,11 +163,6 @@ export class Life {
     if (death === undefined) return true
     this.kill(death === 'torn' ? 'a torn end' : 'everything')
     return death === 'after'
-  }
-
-  /** Work on the disk that is no call of the ledger: it may have been the last. */
-  afterOtherWork(): void {
-    this.#dieAfterCommit()
   }
 
   /** The real group commit over a core whose calls are watched. */

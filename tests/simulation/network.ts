@@ -131,6 +131,7 @@ export class ClientModel implements Client {
   gone = false
   started = false
   status = 0
+  /** What it got of the answer, without the words that end a lost one. */
   bytes = 0
   /** The end of what it got. */
   tail = ''
@@ -159,7 +160,7 @@ export class ClientModel implements Client {
   }
 
   end(bytes?: Uint8Array): void {
-    if (bytes !== undefined) this.#take(bytes)
+    if (bytes !== undefined) this.#see(bytes)
     this.#finish()
   }
 
@@ -187,6 +188,10 @@ export class ClientModel implements Client {
 
   #take(bytes: Uint8Array): void {
     this.bytes += bytes.length
+    this.#see(bytes)
+  }
+
+  #see(bytes: Uint8Array): void {
     this.tail = (this.tail + Buffer.from(bytes).toString()).slice(-TAIL)
   }
 

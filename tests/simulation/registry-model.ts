@@ -19,6 +19,10 @@ export class RegistryModel {
     this.#version++
   }
 
+  revoked(): readonly string[] {
+    return [...this.#images].filter(([, { revokedAt }]) => revokedAt !== 0).map(([image]) => image)
+  }
+
   /** An image that was revoked stays so. */
   isActive(image: string, now: number): boolean {
     const entry = this.#images.get(image)

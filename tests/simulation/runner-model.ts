@@ -34,6 +34,9 @@ import { keyHex, quickKey, quickSealingKey } from './quick-crypto.ts'
 
 export const MODEL = 'simulated-model'
 
+/** Answers stay shorter than they may be, so that many of them end. */
+const MOST_MADE = 24
+
 /** How a host may cheat. `none` is what most do. */
 export const LIES = [
   'more tokens than allowed',
@@ -85,6 +88,8 @@ export interface RunnerWorld {
   readonly dice: Dice
   readonly provider: Provider<'sync'>
   readonly now: () => number
+  /** A runner's memory of what it has seen, or what a negative control makes of it. */
+  readonly sessions: (table: SessionTable) => SessionTable
   /** Everything that was ever signed with an attested key, by its signature. */
   readonly signed: Map<string, SignedReceipt>
   /** A runner works on this attempt now: at most once each. */
@@ -177,7 +182,7 @@ export class RunnerModel {
       keys: {
         sealing: { 'ehbp-x25519': quickSealingKey(provider, sealing.publicKey) },
         guard,
-        sessions: new SessionTable(guard),
+        sessions: this.#world.sessions(new SessionTable(guard)),
       },
       allowances: provider.hashes.macKey(allowanceKey),
     }
@@ -241,7 +246,11 @@ export class RunnerModel {
     const { headers, keys } = opened.respond(dice.bytes(32))
     const sealer = provider.bodies.sealer(keys, transcript)
     const isStream = fromUtf8(plaintext).includes('"stream":true')
-    const parts = { headers, sealer, most: dice.below(allowance.max_completion_tokens + 1) }
+    const parts = {
+      headers,
+      sealer,
+      most: dice.below(Math.min(allowance.max_completion_tokens, MOST_MADE) + 1),
+    }
     return new Answer(this, allowance, {
       parts: (answer) => (isStream ? this.#stream(answer, parts) : this.#whole(answer, parts)),
       sign: (answer, stop, lie) =>
@@ -261,9 +270,10 @@ export class RunnerModel {
       const tokens = Math.min(1 + dice.below(4), most - answer.tokens)
       answer.tokens += tokens
       yield { kind: 'data', bytes: sealer.seal(utf8(`data: {"c":"${'a'.repeat(tokens)}"}\n\n`)) }
-      if (!dice.chance(0.02)) continue
+      if (!dice.chance(this.dishonesty > 0.1 ? 0.1 : 0.02)) continue
       // The machine dies; what it had made is in its outbox when it is back.
-      this.post(answer.sign('aborted', this.lie()), answer.allowance)
+      const lie = dice.chance(this.dishonesty) ? 'more tokens than served' : 'none'
+      this.post(answer.sign('aborted', lie), answer.allowance)
       yield { kind: 'broken' }
       return
     }

@@ -52,6 +52,8 @@ export interface Facts {
   /** The true counters of an account on chain, now: they only grow. */
   chainAccount(id: AccountId): { credit: bigint; debit: bigint; paidOut: bigint }
   payeePaid(payee: string): bigint
+  /** The account that a transaction credited, and its whole credit after it. */
+  creditedBy(lt: bigint): { readonly id: AccountId; readonly credit: bigint } | undefined
   /** Everything that the Till took from accounts for hosts: debits without its fees. */
   hostsPart(): bigint
 }
@@ -79,6 +81,8 @@ export class Shadow {
   readonly openHolds = new Set<string>()
   readonly hosts = new Map<string, ShadowHost>()
   readonly keys = new Map<KeyId, ShadowKey>()
+  /** What each account has got by the transactions that the cursor has passed. */
+  readonly passed = new Map<AccountId, bigint>()
   /** Accounts with an ordered exit. */
   readonly exits = new Set<AccountId>()
   readonly #claims = new Map<string, { request: RequestId; expires: number }>()
@@ -196,6 +200,8 @@ export class Shadow {
     need(hold.state === (result.late ? 'lapsed' : 'open'), `${name} is settled while ${hold.state}`)
     const before = this.charged.get(op.request)
     need(before === undefined, `${op.request} is charged for attempts ${before} and ${op.attempt}`)
+    const { runner, payee } = hold.op.terms
+    need(op.runner === runner && op.payee === payee, `${name} is settled for another runner`)
     this.#facts.isReal(op, hold.op)
     const account = this.account(op.account)
     const cost = costAt(op, hold.op)
@@ -309,6 +315,10 @@ export class Shadow {
     for (const { lt } of events) {
       need(!this.#events.has(String(lt)), `transaction ${lt} is taken over twice`)
       this.#events.add(String(lt))
+      const passed = this.#facts.creditedBy(lt)
+      if (passed === undefined) continue
+      this.passed.set(passed.id, passed.credit)
+      this.dirty.add(passed.id)
     }
   }
 

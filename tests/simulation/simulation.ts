@@ -24,8 +24,8 @@ import { newTill, type TillRules, type TillState } from './till-model.ts'
 
 const START = 1_800_000_000
 const DAY = 86_400
-/** Calls to disk and chain in one life, at most. */
-const LIFE_CALLS = 70
+/** Calls to disk and chain in one life, at most: of a short one, and of a long one. */
+const LIFE_CALLS = [20, 200] as const
 const MAX_TURNS = 20_000
 const RUNNERS = 4
 
@@ -81,6 +81,8 @@ export class Simulation {
   readonly meters = new Map<string, Signer>()
   /** How far the gateway's clock is off. */
   skewMs = 0
+  /** Images that hosts upgraded to. */
+  images = 0
   crashes = 0
   steps = 0
   failure: Error | undefined
@@ -104,6 +106,7 @@ export class Simulation {
       mayWork: (op) => this.#mayWork(op),
       isReal: (op, hold) => this.#isReal(op, hold),
       chainAccount: (id) => this.chain.account(id),
+      creditedBy: (lt) => this.chain.credits.get(lt),
       payeePaid: (payee) => this.chain.till.payees.get(payee) ?? 0n,
       hostsPart: () => this.hostsPart(),
     })
@@ -121,6 +124,7 @@ export class Simulation {
         provider: this.#provider,
         now: () => this.chain.now,
         signed: this.signed,
+        sessions: this.#options.sabotage?.sessions ?? ((table) => table),
         onServed: (
           runner: RunnerModel,
           { request, attempt }: { request: string; attempt: number },
@@ -164,7 +168,7 @@ export class Simulation {
     const { dice } = this
     const store = this.#disk.open()
     if (sabotage.script !== undefined && this.crashes === 0) store.script(sabotage.script)
-    const calls = this.isCalm ? Number.POSITIVE_INFINITY : 1 + dice.below(LIFE_CALLS)
+    const calls = this.isCalm ? Number.POSITIVE_INFINITY : 1 + dice.below(dice.pick(LIFE_CALLS))
     const life = new Life({
       dice,
       disk: this.#disk,
@@ -208,8 +212,13 @@ export class Simulation {
     if (this.dice.chance(0.5)) this.process.life.runPatient()
     await this.run(() => act(this))
     await this.quiesce()
-    while (this.process.life.isDead) await this.revive()
+    while (this.process.life.isDead && this.failure === undefined) await this.revive()
+    this.#throwFailure()
     assertBooks(this)
+    this.#throwFailure()
+  }
+
+  #throwFailure(): void {
     if (this.failure !== undefined) throw this.failure
   }
 
@@ -330,7 +339,7 @@ function tillRules(): TillRules {
     exitDelay: DAY,
     rotationDelay: 4 * DAY,
     holdDays: 0,
-    dailyCap: parseTon('0.4'),
+    dailyCap: parseTon('0.3'),
     maxFeeBps: 1_000,
     salt: new Uint8Array(32).fill(1),
     verify: (hash, signature, key) => quickVerify(Buffer.from(key, 'hex'), hash, signature),

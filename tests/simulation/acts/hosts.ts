@@ -1,6 +1,7 @@
 import { fromHex } from '#base/bytes.ts'
 import { parseNano } from '#base/nano.ts'
 import { redeemBody, TILL_VALUE } from '#contracts'
+import type { SessionId } from '#gateway/db/ids.ts'
 import { settlementPack } from '#gateway/money/settlement-pack.ts'
 import { takeBatch } from '#gateway/receipts/take-batch.ts'
 import type { Act } from '../acts.ts'
@@ -28,14 +29,11 @@ async function deliver(simulation: Simulation, runner: RunnerModel): Promise<voi
   runner.outbox.push(...again, ...waits)
 }
 
-async function newKeys(simulation: Simulation, runner: RunnerModel): Promise<void> {
-  const { dice, process, at } = simulation
+function newKeys(simulation: Simulation, runner: RunnerModel): Promise<void> {
+  const { dice, process, at, sessions } = simulation
   const { image } = runner
-  if (!(await register(process, runner, { dice, at }))) return
-  const { generation } = runner
-  if (generation === undefined) return
-  const until = generation.keyset.not_after
-  simulation.sessions.set(generation.session, { until, image })
+  const onKeys = (session: SessionId, until: number) => sessions.set(session, { until, image })
+  return register(process, runner, { dice, at, onKeys })
 }
 
 export const hosts: readonly Act[] = [

@@ -10,7 +10,7 @@ const WEEK_MS = 7 * 86_400_000
 function deposit({ chain, dice, owners }: Simulation): void {
   const owner = dice.maybe(owners)
   if (owner === undefined) return
-  const value = MIN_DEPOSIT + BigInt(dice.below(1_500)) * MILLI
+  const value = MIN_DEPOSIT + BigInt(dice.below(4_000)) * MILLI
   chain.deliver({ from: USER, value, bounce: true, body: comment(formatMemo(owner.id)) })
 }
 
@@ -20,7 +20,7 @@ export async function payRound({ process }: Simulation): Promise<void> {
 }
 
 export const money: readonly Act[] = [
-  { name: 'a deposit', weight: 4, run: deposit },
+  { name: 'a deposit', weight: 8, run: deposit },
   {
     name: 'money that belongs to nobody',
     weight: 0.5,
@@ -42,7 +42,7 @@ export const money: readonly Act[] = [
   },
   {
     name: 'the watcher looks',
-    weight: 6,
+    weight: 9,
     run: async ({ process }) => {
       await process.watcher.tick()
     },
@@ -66,8 +66,8 @@ export const money: readonly Act[] = [
   {
     name: 'accounts without money are forgotten',
     weight: 0.2,
-    run: async ({ process, at }) => {
-      const before = unixMs(at - WEEK_MS)
+    run: async ({ process, at, dice }) => {
+      const before = unixMs(at - dice.pick([0, WEEK_MS]))
       await process.ledger.commit([{ op: 'expire_accounts', before, limit: 10 }])
     },
   },

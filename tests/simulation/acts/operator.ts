@@ -11,29 +11,18 @@ const command = ({ chain }: Simulation, body: ReturnType<typeof plainBody>): boo
   chain.deliver({ from: ADMIN, value: TILL_VALUE.operator, bounce: true, body })
 
 /** What the registry job does; whatever it read is known from then on. */
-export async function readRegistry({
-  process,
-  registry,
-  runners,
-  chain,
-  knownRevoked,
-  at,
-}: Simulation) {
+export async function readRegistry({ process, registry, knownRevoked, at }: Simulation) {
   await process.allowlist.refresh()
-  const revoked = runners
-    .map(({ image }) => image)
-    .filter((image) => !registry.isActive(image, chain.now))
+  const revoked = registry.revoked()
   await appraise(process, at)
   for (const image of revoked) knownRevoked.add(image)
 }
 
-let images = 0
-
 export const operator: readonly Act[] = [
   { name: 'the Registry is read', weight: 3, run: readRegistry },
   {
-    name: 'an image is revoked, and its hosts get a new one',
-    weight: 0.1,
+    name: 'an image is revoked',
+    weight: 0.2,
     run: ({ registry, runners, dice, chain }) => {
       const runner = dice.pick(runners)
       registry.revoke(runner.image, chain.now)
@@ -42,10 +31,11 @@ export const operator: readonly Act[] = [
   {
     name: 'a host upgrades',
     weight: 0.6,
-    run: ({ registry, runners, chain, dice }) => {
-      const runner = dice.pick(runners)
+    run: (simulation) => {
+      const { registry, chain, dice } = simulation
+      const runner = dice.pick(simulation.runners)
       if (registry.isActive(runner.image, chain.now)) return
-      runner.image = (++images).toString(16).padStart(64, 'f')
+      runner.image = (++simulation.images).toString(16).padStart(64, 'f')
       registry.add(runner.image, chain.now)
     },
   },
@@ -55,7 +45,7 @@ export const operator: readonly Act[] = [
     run: ({ process, dice }) => {
       const offer = process.catalog.find(MODEL)
       if (offer === undefined) return
-      const output = nanoPerMillion(PRICES.output + BigInt(dice.below(100)) * 10_000_000_000n)
+      const output = nanoPerMillion(PRICES.output + BigInt(dice.below(100)) * 4_000_000_000n)
       process.catalog.put({ ...offer, base: { ...PRICES, output } })
     },
   },

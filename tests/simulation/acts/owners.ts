@@ -16,7 +16,7 @@ import { COMMISSION_BPS, TILL } from '../gateway-process.ts'
 import { newOwner, type Owner } from '../owner.ts'
 import { type Simulation, USER } from '../simulation.ts'
 
-const MOST_OWNERS = 14
+const MOST_OWNERS = 20
 const MOST_KEYS = 40
 const MILLI = 1_000_000n
 
@@ -125,11 +125,11 @@ async function exitOnChain(simulation: Simulation): Promise<void> {
 }
 
 export const owners: readonly Act[] = [
-  { name: 'somebody makes an account', weight: 1, run: join },
-  { name: 'an owner takes a key', weight: 2, run: takeKey },
+  { name: 'somebody makes an account', weight: 2, run: join },
+  { name: 'an owner takes a key', weight: 3, run: takeKey },
   { name: 'an owner changes a key', weight: 1, run: alterKey },
   { name: 'a cheque', weight: 5, run: signCheque },
-  { name: 'an owner orders an exit', weight: 0.1, run: orderExit },
+  { name: 'an owner orders an exit', weight: 0.4, run: orderExit },
   { name: 'an owner cancels an exit', weight: 0.15, run: cancelExit },
   { name: 'an owner leaves past the gateway', weight: 0.05, run: exitOnChain },
   {

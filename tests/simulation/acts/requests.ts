@@ -1,5 +1,6 @@
 import { utf8 } from '#base/bytes.ts'
 import type { Act } from '../acts.ts'
+import { MOST_TOKENS } from '../leases.ts'
 import { ClientModel } from '../network.ts'
 import { MODEL } from '../runner-model.ts'
 import { nameOf } from '../shadow.ts'
@@ -17,7 +18,7 @@ function ask(simulation: Simulation): void {
   const body = {
     model: MODEL,
     stream: dice.chance(0.7),
-    max_tokens: 1 + dice.below(dice.chance(0.8) ? 12 : 64),
+    max_tokens: 1 + dice.below(dice.chance(0.7) ? 24 : MOST_TOKENS),
     messages: [{ role: 'user', content: 'a'.repeat(dice.below(20)) }],
   }
   const client = new ClientModel(dice, (ended) => onEnd(simulation, ended))
@@ -57,7 +58,13 @@ function onEnd(simulation: Simulation, client: ClientModel): void {
 }
 
 export const requests: readonly Act[] = [
-  { name: 'a client asks', weight: 40, run: ask },
+  {
+    name: 'clients ask, at once',
+    weight: 25,
+    run: (simulation) => {
+      for (let n = 1 + simulation.dice.below(4); n > 0; n--) ask(simulation)
+    },
+  },
   {
     name: 'bytes arrive',
     weight: 100,

@@ -1,4 +1,5 @@
 import { comment } from '@ton/core'
+import { toSeconds } from '#base/brand.ts'
 import { formatMemo } from '#contracts'
 import type { Act } from '../acts.ts'
 import { MOST_LAG, strike } from '../chain-model.ts'
@@ -17,6 +18,11 @@ function hearLies(simulation: Simulation): void {
     const liar = chain.fork()
     const body = comment(formatMemo(owner.id))
     liar.deliver({ from: USER, value: 1_000_000_000_000n, bounce: true, body })
+    // And hosts that were paid already.
+    liar.pretend((till) => {
+      const payees = [...till.payees].map(([payee, paid]) => [payee, paid * 2n] as const)
+      return { ...till, payees: new Map(payees) }
+    })
     simulation.liar = liar
   }
   process.life.kill()
@@ -36,8 +42,14 @@ export const trouble: readonly Act[] = [
   { name: 'minutes pass', weight: 1.5, run: ({ chain }) => chain.advance(91) },
   {
     name: 'hours pass',
-    weight: 0.12,
-    run: ({ chain, dice }) => chain.advance(dice.pick([3_600, HOLD, HOLD + 1])),
+    weight: 1,
+    run: async (simulation) => {
+      const { chain, dice, process } = simulation
+      chain.advance(dice.pick([3_600, HOLD, HOLD + 1]))
+      // Its timer does this every second.
+      const now = toSeconds(simulation.at)
+      await process.ledger.commit([{ op: 'maintain', now }])
+    },
   },
   { name: 'a day passes', weight: 0.08, run: ({ chain }) => chain.advance(DAY) },
   { name: 'a provider fails', weight: 2, run: ({ faults, dice }) => strike(faults, dice) },
@@ -49,7 +61,7 @@ export const trouble: readonly Act[] = [
     },
   },
   { name: 'what was delayed gets into a block', weight: 1, run: ({ chain }) => chain.mine() },
-  { name: 'a provider begins or ends to lie', weight: 0.15, run: hearLies },
+  { name: 'a provider begins or ends to lie', weight: 0.3, run: hearLies },
   {
     name: 'the disk is full for a moment',
     weight: 0.5,
