@@ -8,6 +8,7 @@ const SLOWEST = [
   'gateway/money/scan.deep.test.ts',
   'gateway/node/kill.deep.test.ts',
   'tests/flows/crowd.deep.test.ts',
+  'tests/simulation/simulation.deep.test.ts',
 ]
 
 const isSample = process.env['DEEP'] === 'sample'
