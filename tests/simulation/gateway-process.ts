@@ -1,4 +1,4 @@
-import type { Clock, Random } from '#base/brand.ts'
+import { type Clock, type Random, unixSeconds } from '#base/brand.ts'
 import { type Bytes, concat, utf8 } from '#base/bytes.ts'
 import { nano, nanoPerMillion, parseTon } from '#base/nano.ts'
 import { composeFront } from '#gateway/compose/compose-front.ts'
@@ -6,7 +6,7 @@ import type { GatewayConfig } from '#gateway/config.ts'
 import { type TonAddress, tonAddress } from '#gateway/db/ids.ts'
 import type { FrontDeps } from '#gateway/deps.ts'
 import { createServeExchange, type ServeExchange } from '#gateway/inference/serve-exchange.ts'
-import { storedCatalog } from '#gateway/inference/stored-catalog.ts'
+import { createModelTable, storedCatalog } from '#gateway/inference/stored-catalog.ts'
 import { createCore, type LedgerCore } from '#gateway/ledger/core.ts'
 import { orderedExits } from '#gateway/ledger/exits.ts'
 import type { Ledger } from '#gateway/ledger/port.ts'
@@ -15,6 +15,7 @@ import type { Metrics } from '#gateway/metrics.ts'
 import type { Chain } from '#gateway/money/chain.ts'
 import { openGasWallet } from '#gateway/money/gas-wallet.ts'
 import { openRates } from '#gateway/money/open-rates.ts'
+import { isCovered, readLiabilities } from '#gateway/money/reserves.ts'
 import { type Cashier, createCashier } from '#gateway/money/run-cashier.ts'
 import { createExits } from '#gateway/money/run-exits.ts'
 import { createWatcher, type Watcher } from '#gateway/money/watch-deposits.ts'
@@ -149,7 +150,11 @@ export function startProcess(world: ProcessWorld): GatewayProcess {
   const keysetOf = createKeysetOf(directory, runners)
   const watchdog = createWatchdog()
   const closing = { aborted: false }
-  const catalog = storedCatalog(store.db, CONFIG.models, 0 as never)
+  const models = createModelTable(store.db)
+  const catalog = storedCatalog(models, models.all(), {
+    seeds: CONFIG.models,
+    created: unixSeconds(0),
+  })
   const platform = {
     config: CONFIG,
     publicUrl: 'http://gateway.simulation',
@@ -239,6 +244,7 @@ function startMoney(
       limits,
       ledger,
       store,
+      covers: async (totals) => isCovered(readLiabilities(store), totals),
       clock,
     }),
     cashier: createCashier({
@@ -263,6 +269,7 @@ const CONFIG: GatewayConfig = {
   runnerDomain: undefined,
   runnerOriginPorts: [],
   databasePath: '',
+  databaseUrl: undefined,
   collateralPath: '',
   secret: concat(utf8('a secret of the simulation only!')),
   chain: {

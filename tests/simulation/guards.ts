@@ -166,8 +166,8 @@ const GUARDS_OF_LEDGER: readonly Guard[] = [
           // Sound: columns of runners and payees.
           return { ...op, runner: row[0] as never, payee: row[1] as never }
         }),
-        keysetOf: (keysetOf, runners) => (runner, digest) =>
-          keysetOf(runner, digest) ?? anyKeyset(runners, digest),
+        keysetOf: (keysetOf, runners) => async (runner, digest) =>
+          (await keysetOf(runner, digest)) ?? anyKeyset(runners, digest),
       },
     },
   },
@@ -322,10 +322,13 @@ const GUARDS_OF_LEDGER: readonly Guard[] = [
   },
 ]
 
-function anyKeyset(runners: Parameters<NonNullable<Sabotage['keysetOf']>>[1], digest: string) {
-  for (const { runner } of ['run_0', 'run_1', 'run_2', 'run_3'].map((runner) => ({ runner }))) {
+async function anyKeyset(
+  runners: Parameters<NonNullable<Sabotage['keysetOf']>>[1],
+  digest: string,
+) {
+  for (const runner of ['run_0', 'run_1', 'run_2', 'run_3']) {
     // Sound: names of the simulation's runners.
-    const document = runners.findKeyset(runner as RunnerId, digest)
+    const document = await runners.findKeyset(runner as RunnerId, digest)
     if (document === undefined) continue
     // Sound: a session document holds its keyset under this name.
     const { workload_keyset } = JSON.parse(document) as { workload_keyset: unknown }

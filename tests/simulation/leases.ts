@@ -81,7 +81,7 @@ export async function register(
       capabilities: null,
     },
   }
-  process.runners.register(rows)
+  await process.runners.register(rows)
   const load = process.directory.find(runner.id)?.load ?? newLoad(at)
   load.seen = at
   load.capacity = rows.lease.capacity
@@ -93,9 +93,9 @@ export async function register(
 /** Every lease is judged anew, after a restart and as time goes on. */
 export async function appraise(process: GatewayProcess, at: UnixMs): Promise<void> {
   const { runners, directory } = process
-  for (const { runner, lease, session } of runners.leased()) {
+  for (const { runner, lease, session } of await runners.leased()) {
     if (lease.expires <= toSeconds(at)) {
-      runners.endLease(runner.id)
+      await runners.endLease(runner.id)
       directory.remove(runner.id)
       continue
     }
@@ -103,8 +103,8 @@ export async function appraise(process: GatewayProcess, at: UnixMs): Promise<voi
     // Sound: written by `register`.
     const { image } = JSON.parse(session.evidence) as { image: string }
     if (!allowlist.images.has(image)) {
-      runners.cutSession(session.id, 'evidence.image')
-      runners.endLease(runner.id)
+      await runners.cutSession(session.id, 'evidence.image')
+      await runners.endLease(runner.id)
       directory.remove(runner.id)
       continue
     }
@@ -114,7 +114,7 @@ export async function appraise(process: GatewayProcess, at: UnixMs): Promise<voi
       continue
     }
     const keyset = parseKeyset(JSON.parse(lease.keyset), 'keyset')
-    const load = newLoad(runner.seen, runners.findScore(runner.id))
+    const load = newLoad(runner.seen, await runners.findScore(runner.id))
     const { hashes } = process.front.inference.provider
     directory.put(toLiveRunner({ runner, lease }, { keyset, standing, load, hashes }))
   }

@@ -69,6 +69,7 @@ const PER_MILLION = 1_000_000n
 const BPS = 10_000n
 const ceil = (a: bigint, b: bigint): bigint => (a + b - 1n) / b
 const sum = (values: readonly bigint[]): bigint => values.reduce((a, b) => a + b, 0n)
+const NO_BUDGET: KeyBudget = { total: null, day: null, week: null, month: null }
 const PERIODS = ['total', 'day', 'week', 'month'] as const
 
 /**
@@ -400,7 +401,9 @@ const JUDGES: Judges = {
   },
   change_key: (shadow, { id, budget }, { ok }) => {
     const key = shadow.keys.get(id)
-    if (ok && key !== undefined && budget !== undefined) key.budget = budget
+    if (!ok || key === undefined || budget === undefined) return
+    // A period that is not named keeps its limit.
+    key.budget = budget === null ? null : { ...NO_BUDGET, ...key.budget, ...budget }
   },
   claim_once: (shadow, op, { ok }) => {
     if (ok) shadow.claim(op)

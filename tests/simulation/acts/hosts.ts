@@ -45,12 +45,12 @@ export const hosts: readonly Act[] = [
   {
     name: 'heartbeats',
     weight: 18,
-    run: ({ process, runners, at }) => {
+    run: async ({ process, runners, at }) => {
       for (const runner of runners) {
         const live = process.directory.find(runner.id)
         if (live === undefined) continue
         runner.sequence++
-        if (process.runners.advance(runner.id, runner.sequence, at)) live.load.seen = at
+        if (await process.runners.advance(runner.id, runner.sequence, at)) live.load.seen = at
       }
     },
   },
