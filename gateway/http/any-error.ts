@@ -1,6 +1,7 @@
 import { ProtocolError, toProblem } from '#protocol'
 import { ApiError, errorAnswer, errorObject } from '../errors.ts'
 import { LedgerError } from '../ledger/errors.ts'
+import { codeOf } from '../log.ts'
 import { fromAccountError } from './authenticate.ts'
 
 export interface PlainErrorAnswer {
@@ -19,11 +20,18 @@ export function anyErrorAnswer(
   bodyOf?: (error: ApiError) => object,
 ): PlainErrorAnswer {
   if (thrown instanceof ProtocolError) return problemAnswer(thrown)
-  if (thrown instanceof LedgerError) {
+  if (thrown instanceof LedgerError || isStoreFailure(thrown)) {
     const cause = { cause: thrown }
     return errorAnswer(new ApiError('overloaded', 'The ledger is not available', cause), bodyOf)
   }
   return errorAnswer(fromAccountError(thrown), bodyOf)
+}
+
+/** What SQLite says when a disk is full, read-only or busy: it passes, unlike a mistake of ours. */
+const PASSING = /^SQLITE_(?:FULL|BUSY|LOCKED|READONLY|IOERR|CANTOPEN)/
+
+function isStoreFailure(thrown: unknown): boolean {
+  return thrown instanceof Error && PASSING.test(codeOf(thrown))
 }
 
 function problemAnswer(error: ProtocolError): PlainErrorAnswer {

@@ -4,6 +4,7 @@ import { createModelTable } from '../inference/stored-catalog.ts'
 import { createCore } from '../ledger/core.ts'
 import { orderedExits } from '../ledger/exits.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
+import type { Log } from '../log.ts'
 import { createMoneyJobs, type MoneyJobsDeps } from '../money/money-jobs.ts'
 import { isCovered, readLiabilities, readOwedBooks } from '../money/reserves.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
@@ -12,6 +13,7 @@ import { createRunnerHours } from '../runners/runner-hours.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import type { Backing } from './backing.ts'
 import { openSqlite } from './open-sqlite.ts'
+import { watchStore } from './watch-store.ts'
 
 /** Settlements wait so long at most for a transaction that others need anyway. */
 const SETTLE_WITHIN_MS = 5
@@ -23,12 +25,12 @@ type MoneyParts = Omit<MoneyJobsDeps, 'ledger' | 'store' | 'covers' | 'orders' |
 export function openSqliteBacking(
   migrations: readonly Migration[],
   money: MoneyParts,
-  timer: () => number,
+  { timer, log }: { readonly timer: () => number; readonly log: Log },
 ): Backing {
   const { databasePath, chain } = money.config
   const store = openSqlite(databasePath)
   migrate(store, migrations)
-  const core = createCore(store, { hosts: 'here' })
+  const core = watchStore(createCore(store, { hosts: 'here' }), log)
   return {
     openLedger(note) {
       const patience = (task: () => void) => void setTimeout(task, SETTLE_WITHIN_MS)

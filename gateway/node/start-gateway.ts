@@ -300,11 +300,11 @@ async function openBacking(
   chain: Chain,
   deps: GatewayDeps,
 ): Promise<Backing> {
-  const { migrations, chance, clock, timer } = deps
+  const { migrations, chance, clock, timer, log } = deps
   if (config.databaseUrl !== undefined) return openCluster(config, config.databaseUrl, migrations)
   const witnesses = config.chain.witnesses.map((one) => openChain({ ...deps, wait }, one))
   const money = { config, chain, witnesses, signerFromSeed, chance, clock }
-  return openSqliteBacking(migrations, money, timer)
+  return openSqliteBacking(migrations, money, { timer, log })
 }
 
 function tracesJob({ flush }: SpanExporter): Job {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { modelHash } from '#attestation'
-import { unixMs } from '#base/brand.ts'
+import { type Clock, unixMs } from '#base/brand.ts'
 import { type Bytes, copyBytes, fromHex } from '#base/bytes.ts'
 import { type Nano, nano, nanoPerMillion } from '#base/nano.ts'
 import { accountIdOf } from '#contracts/pure'
@@ -62,6 +62,8 @@ export async function startTestWorld(
   machines?: SimulatedTee,
   /** The machine that the gateway itself runs in. */
   machineOf?: (tee: SimulatedTee) => Machine,
+  /** The gateway's own; absent: this machine's. */
+  clock?: Clock,
 ): Promise<TestWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-gateway-'))
   const chain = await startDevChain({ port: 0 })
@@ -129,6 +131,7 @@ export async function startTestWorld(
       config: { ...config, listen },
       deps: {
         ...processDeps(),
+        ...(clock === undefined ? {} : { clock }),
         everyTick: (_periodMs, each) => {
           tick = each
           return () => {}

@@ -1,0 +1,38 @@
+import type { LedgerCore, Outcome } from '../ledger/core.ts'
+import { codeOf, type Log } from '../log.ts'
+
+/** What the operator does about each of SQLite's own errors; anything else is told by its code. */
+const ADVICE: Readonly<Record<string, string>> = {
+  SQLITE_FULL: 'the disk is full: free some space, and the gateway goes on by itself',
+  SQLITE_READONLY: 'the database is read-only: give the gateway its file and folder to write',
+  SQLITE_BUSY: 'another process holds the database: one gateway has one file',
+  SQLITE_CORRUPT: 'the database is damaged: stop the gateway and restore a backup',
+}
+const UNKNOWN = 'the database cannot be written: look at its disk'
+
+/** A core that says in the log what keeps it from writing, once until it can write again. */
+export function watchStore(core: LedgerCore, log: Log): LedgerCore {
+  let failing: string | undefined
+  return {
+    apply(calls) {
+      const outcomes = core.apply(calls)
+      const code = outcomes.map(failureOf).find((found) => found !== undefined)
+      if (code !== undefined && code !== failing) log('error', adviceFor(code), { code })
+      if (code === undefined && failing !== undefined && outcomes.length > 0) {
+        log('info', 'the database can be written again')
+      }
+      failing = code
+      return outcomes
+    },
+  }
+}
+
+function failureOf(outcome: Outcome): string | undefined {
+  return outcome.ok ? undefined : codeOf(outcome.error.cause)
+}
+
+/** `SQLITE_IOERR_WRITE` and its like are named after what they are kinds of. */
+function adviceFor(code: string): string {
+  const kind = Object.keys(ADVICE).find((known) => code === known || code.startsWith(`${known}_`))
+  return kind === undefined ? UNKNOWN : (ADVICE[kind] ?? UNKNOWN)
+}
