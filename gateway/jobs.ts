@@ -1,6 +1,7 @@
 import type { CollateralSource } from '#attestation'
 import { type Clock, toSeconds, unixMs } from '#base/brand.ts'
 import { tellWebhooks, type WebhookDeps } from './accounts/tell-webhooks.ts'
+import { UNFUNDED_MS } from './ledger/expire-accounts.ts'
 import type { Ledger } from './ledger/port.ts'
 import { appraiseLeases } from './runners/appraise-leases.ts'
 import type { RunnersDeps } from './runners/deps.ts'
@@ -28,8 +29,6 @@ export interface JobsDeps {
   readonly clock: Clock
 }
 
-/** An account that never had money is forgotten after a week. */
-const UNFUNDED_MS = 7 * 86_400_000
 const MAX_EXPIRED = 10_000
 
 /** Every job of a gateway in one process. */

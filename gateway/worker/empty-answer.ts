@@ -15,6 +15,18 @@ const ANSWERS: Answers = {
   find_settlement: () => ({ ok: false, code: 'unknown_attempt' }),
   list_settlements: () => ({ ok: true, settlements: [] }),
   settle: () => ({ ok: false, code: 'unknown_attempt' }),
+  audit: () => ({
+    ok: true,
+    accounts: 0,
+    available: ZERO_NANO,
+    held: ZERO_NANO,
+    clearing: ZERO_NANO,
+    hosts: ZERO_NANO,
+    fees: ZERO_NANO,
+    sent: ZERO_NANO,
+    next: null,
+    broken: [],
+  }),
   release: () => ({ ok: false, code: 'unknown_attempt' }),
   read_host: ({ payee }) => ({
     ok: true,

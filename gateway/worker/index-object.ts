@@ -18,6 +18,10 @@ export class IndexObject extends DurableObject<Cloudflare.Env> implements IndexR
     this.ctx.storage.kv.put(name, true)
   }
 
+  async remove(name: string): Promise<void> {
+    this.ctx.storage.kv.delete(name)
+  }
+
   async list(after: string, limit: number): Promise<readonly string[]> {
     const { kv } = this.ctx.storage
     const from = after === '' ? {} : { startAfter: after }

@@ -2,11 +2,12 @@ import { DurableObject } from 'cloudflare:workers'
 import { toSeconds } from '#base/brand.ts'
 import { ZERO_NANO } from '#base/nano.ts'
 import type { Store } from '../db/db.ts'
-import type { TonAddress } from '../db/ids.ts'
+import type { AccountId, TonAddress } from '../db/ids.ts'
 import { migrate } from '../db/migrate.ts'
 import { accounts, walletLinks } from '../db/schema.ts'
 import { applyCall } from '../ledger/apply-call.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
+import { findUnused, UNFUNDED_MS } from '../ledger/expire-accounts.ts'
 import type { HostEntry } from '../ledger/host-side.ts'
 import type { Ledger, Op, Result, ResultsOf } from '../ledger/port.ts'
 import { readBalances, readLiabilities, readShares } from '../money/reserves.ts'
@@ -22,6 +23,7 @@ import type { WorkerHost } from './host.ts'
 import { indexOf } from './index-object.ts'
 import { ledgerOf } from './ledger-of.ts'
 import { objectStore } from './object-store.ts'
+import { type ObjectWebhooks, objectWebhooks } from './object-webhooks.ts'
 import { type LedgerOwes, type LedgerRpc, type Objects, objectsOf } from './objects.ts'
 import { storeOf } from './route-ledger.ts'
 
@@ -43,12 +45,14 @@ interface Opened {
   readonly store: Store
   readonly core: LedgerCore
   readonly due: DueReporter
+  readonly webhooks: ObjectWebhooks
 }
 
 /**
  * One account's, or one host's, ledger in its own Durable Object. Its tables are made when something is first written,
  * after its name stands in the index: asking for an account that nobody opened leaves nothing behind (M17). The alarm
- * lapses overdue holds, delivers shares to the hosts' objects until they are acknowledged, and tells the cashier.
+ * lapses overdue holds, delivers shares to the hosts' objects until they are acknowledged, tells the cashier and the
+ * account's webhook, and ends an account that never had money.
  */
 export function ledgerObject(host: WorkerHost) {
   return class LedgerObject extends DurableObject<Cloudflare.Env> implements LedgerRpc {
@@ -121,7 +125,9 @@ export function ledgerObject(host: WorkerHost) {
       const store = objectStore(this.ctx.storage)
       migrate(store, host.migrations)
       const core = createCore(store, { hosts: 'outbox' })
-      return { store, core, due: createDueReporter(store) }
+      const ledger: Ledger = { commit: async (ops) => applyCall(core, ops) }
+      const webhooks = objectWebhooks(host, this.env, { store, ledger })
+      return { store, core, due: createDueReporter(store), webhooks }
     }
 
     #apply<const Ops extends readonly Op[]>(ops: Ops): ResultsOf<Ops> {
@@ -136,10 +142,12 @@ export function ledgerObject(host: WorkerHost) {
     }
 
     override async alarm(): Promise<void> {
+      const opened = this.#opened
+      if (opened === undefined) return
       // Set before anything leaves: a failure leaves it as the retry.
       const retry = host.clock() + RETRY_DELAY_MS
       await this.ctx.storage.setAlarm(retry)
-      const [{ next }, { entries }] = this.#apply([
+      const [{ next: lapses }, { entries }] = this.#apply([
         { op: 'maintain', now: toSeconds(host.clock()) },
         { op: 'read_outbox', limit: DELIVERY_ENTRIES },
       ])
@@ -147,18 +155,39 @@ export function ledgerObject(host: WorkerHost) {
         await deliver(ledgerOf(this.#objects), entries)
         this.#apply([{ op: 'ack_outbox', keys: entries.map(({ key }) => key) }])
       }
-      await this.#opened?.due.report(this.#objects.cashier())
+      await opened.due.report(this.#objects.cashier())
+      const tells = await opened.webhooks.tell()
+      const unused = findUnused(opened.store)
+      const ends = unused === undefined ? null : unused.created + UNFUNDED_MS
+      if (unused !== undefined && ends !== null && ends <= host.clock()) {
+        await this.#end(unused.id)
+        return
+      }
       // What was committed meanwhile has set an earlier one.
       if ((await this.ctx.storage.getAlarm()) !== retry) return
-      if (entries.length === DELIVERY_ENTRIES) await this.ctx.storage.setAlarm(host.clock())
-      else if (next === null) await this.ctx.storage.deleteAlarm()
-      else await this.ctx.storage.setAlarm(next * 1000)
+      const more = entries.length === DELIVERY_ENTRIES ? host.clock() : null
+      const next = earliest([more, lapses === null ? null : lapses * 1000, tells, ends])
+      if (next === undefined) await this.ctx.storage.deleteAlarm()
+      else await this.ctx.storage.setAlarm(next)
+    }
+
+    /** Nothing is left behind but, if it dies here, a name that stands for nothing. */
+    async #end(account: AccountId): Promise<void> {
+      const name = `acct:${account}`
+      await this.ctx.blockConcurrencyWhile(async () => {
+        this.#opened = undefined
+        await this.ctx.storage.deleteAlarm()
+        await this.ctx.storage.deleteAll()
+        await this.#objects.index(indexOf(name)).remove(name)
+      })
     }
   }
 }
 
 /** Operations after which the object has something to do later. */
 const WAKING: ReadonlySet<Op['op']> = new Set([
+  'open_account',
+  'set_webhook',
   'reserve',
   'settle',
   'mirror_account',
@@ -168,6 +197,11 @@ const WAKING: ReadonlySet<Op['op']> = new Set([
   'record_voucher',
   'mirror_host',
 ])
+
+function earliest(times: readonly (number | null)[]): number | undefined {
+  const some = times.filter((time) => time !== null)
+  return some.length === 0 ? undefined : Math.min(...some)
+}
 
 function hasTables({ sql }: DurableObjectStorage): boolean {
   return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").toArray().length > 0

@@ -66,6 +66,8 @@ export type ReservesLeaf = NonNullable<ReturnType<ReservesTree['leafOf']>>
 /** Which ledgers exist: what has no name here was never written. */
 export interface IndexRpc {
   add(name: string): Promise<void>
+  /** What had this name is gone. */
+  remove(name: string): Promise<void>
   /** Names in order, after `after`. */
   list(after: string, limit: number): Promise<readonly string[]>
 }

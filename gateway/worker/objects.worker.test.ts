@@ -8,6 +8,7 @@ import {
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
+import { nano } from '#base/nano.ts'
 import { type AccountId, tonAddress } from '../db/ids.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeParallel, manyAccounts } from '../ledger/testing/parallel.ts'
@@ -118,6 +119,54 @@ test('asking for ledgers that nobody wrote to leaves nothing behind (M17)', asyn
   const { names } = await listLedgers(objects, '', 10_000)
   expect(names).not.toContain(`acct:${account}`)
   expect(names).not.toContain(`host:${payee}`)
+})
+
+test('an account that never had money ends after a week, and its name with it', async () => {
+  const [account = ALICE, funded = BOB] = manyAccounts(3_000).slice(-2)
+  const opened = { op: 'open_account', mode: 'managed', keys: null } as const
+  const week = 7 * 86_400_000
+  const young = unixMs(Date.now() - week + 60_000)
+  for (const id of [account, funded]) await ledger.commit([{ ...opened, account: id, at: young }])
+  await ledger.commit([mirror(funded, 1_000n)])
+  const alarmOf = (id: AccountId) =>
+    runInDurableObject(stubOf(id), (_, { storage }) => storage.getAlarm())
+  for (const id of [account, funded]) await runDurableObjectAlarm(stubOf(id))
+  expect(await alarmOf(account)).toBe(young + week)
+  expect(await alarmOf(funded)).toBeNull()
+  // A week later.
+  await runInDurableObject(stubOf(account), (_, { storage }) => {
+    storage.sql.exec('UPDATE accounts SET created = created - 60000').toArray()
+  })
+  await runDurableObjectAlarm(stubOf(account))
+  const [gone] = await ledger.commit([{ op: 'read_account', account }])
+  expect(gone).toEqual({ ok: false, code: 'unknown_account' })
+  const { names } = await listLedgers(objects, '', 10_000)
+  expect(names).not.toContain(`acct:${account}`)
+  expect(names).toContain(`acct:${funded}`)
+  expect(await alarmOf(account)).toBeNull()
+  // Its owner may come back, and money too.
+  await ledger.commit([mirror(account, 5n)])
+  const [again] = await ledger.commit([{ op: 'read_account', account }])
+  expect(again).toMatchObject({ ok: true, account: { available: 5n } })
+})
+
+test('a webhook that nobody answers is tried again, and holds up nothing else', async () => {
+  const [account = ALICE] = manyAccounts(4_000).slice(-1)
+  await ledger.commit([mirror(account, 1_000n)])
+  const webhook = { url: 'http://127.0.0.1:9/low', secretId: 'one', threshold: nano(5_000n) }
+  await ledger.commit([{ op: 'set_webhook', account, webhook, at: unixMs(Date.now()) }])
+  await ledger.commit([reserve(70_000, 100n, { account }), settle(70_000, 10, { account })])
+  const before = await earned()
+  const began = Date.now()
+  await runDurableObjectAlarm(stubOf(account))
+  expect((await earned()) - before).toBe(63n)
+  const [read] = await ledger.commit([{ op: 'read_webhook', account }])
+  expect(read.webhook).toMatchObject({ state: 'due' })
+  const next = await runInDurableObject(stubOf(account), (_, { storage }) => storage.getAlarm())
+  expect(next).toBeGreaterThanOrEqual(began + 10_000)
+  // Who is told nothing more is left in peace.
+  await ledger.commit([{ op: 'set_webhook', account, webhook: null, at: unixMs(Date.now()) }])
+  await runDurableObjectAlarm(stubOf(account))
 })
 
 test('a gateway that serves is not moved, whoever asks', async () => {

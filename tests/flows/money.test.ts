@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Address, toNano } from '@ton/core'
 import { TonClient } from '@ton/ton'
@@ -181,3 +183,39 @@ describe('the host', () => {
 function lastVoucher(journal: string): string | undefined {
   return journal.split('\n').findLast((line) => line.includes('"voucher"'))
 }
+
+describe('a low balance', () => {
+  test('is told to the account’s webhook once, signed', async () => {
+    const received: { readonly signed: string; readonly tag: string }[] = []
+    const hook = createServer(async (request, response) => {
+      let body = ''
+      for await (const part of request) body += part
+      const header = (name: string) => String(request.headers[`webhook-${name}`])
+      const signed = `${header('id')}.${header('timestamp')}.${body}`
+      received.push({ signed, tag: header('signature') })
+      response.writeHead(204).end()
+    })
+    await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
+    try {
+      const address = hook.address()
+      if (address === null || typeof address === 'string') throw new TypeError('no port')
+      const payer = await newPayer(world)
+      const set = await fetch(`${world.info.webUrl}/v1/account/webhook`, {
+        method: 'PUT',
+        headers: payer.headers,
+        body: JSON.stringify({ url: `http://127.0.0.1:${address.port}/low`, threshold: '5000' }),
+      })
+      const { secret } = await set.json()
+      const shown = async () => (await payer.get('/v1/account/webhook')).json()
+      await until('the delivery', shown, ({ state }) => state === 'told')
+      expect(received).toHaveLength(1)
+      const key = Buffer.from(secret.replace('whsec_', ''), 'base64')
+      for (const { signed, tag } of received) {
+        expect(tag).toBe(`v1,${createHmac('sha256', key).update(signed).digest('base64')}`)
+        expect(signed).toContain(payer.id)
+      }
+    } finally {
+      hook.close()
+    }
+  })
+})
