@@ -15,10 +15,28 @@ const isSample = process.env['DEEP'] === 'sample'
 
 export default defineConfig({
   test: {
-    include: ['**/*.deep.test.ts'],
-    exclude: ['node_modules/**', ...(isSample ? SLOWEST : [])],
-    setupFiles: ['tests/support/openapi/record.setup.ts'],
-    testTimeout: 1_800_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        test: {
+          name: 'deep',
+          include: ['**/*.deep.test.ts'],
+          exclude: ['node_modules/**', ...(isSample ? SLOWEST : [])],
+          setupFiles: ['tests/support/openapi/record.setup.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        // Pages whose flows are quick, with the gateway on workerd.
+        test: {
+          name: 'workerd',
+          include: isSample ? [] : ['tests/flows/page-{account,trust,quality,wallet}.test.ts'],
+          env: { COCOON_PLATFORM: 'workerd' },
+          setupFiles: ['tests/support/openapi/record.setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
   },
 })

@@ -53,10 +53,28 @@ export function createFrontApp(
   deps: FrontDeps,
   more: readonly Hono<AppEnv>[],
   elsewhere: (request: Request) => Promise<Response>,
+  pages: ServePages | undefined,
 ): Hono<AppEnv> {
   const others = new Hono<AppEnv>()
-  others.all('*', (context) => elsewhere(context.req.raw))
-  return open(deps, [refuseWhileClosing(deps), ...more, ...frontRoutes(deps), others], undefined)
+  const read = (request: Request) => app.fetch(request)
+  const { gateway: publicUrl } = deps.accounts
+  others.all('*', async ({ req: { raw } }) => {
+    // A page that exists is drawn here; what nobody knows is a page for people alone.
+    const page = await pageAnswer({ pages, publicUrl }, withoutAccept(raw), read)
+    if (page !== undefined) return page
+    const answer = await elsewhere(raw)
+    if (answer.status !== 404) return answer
+    return (await pageAnswer({ pages, publicUrl }, raw, read)) ?? answer
+  })
+  const routes = [refuseWhileClosing(deps), ...more, ...frontRoutes(deps), others]
+  const app = open(deps, routes, undefined)
+  return app
+}
+
+function withoutAccept(request: Request): Request {
+  const headers = new Headers(request.headers)
+  headers.delete('accept')
+  return new Request(request.url, { method: request.method, headers })
 }
 
 /** While this place is closing, nothing changes by it but by the operator. */

@@ -21,18 +21,29 @@ export interface Asset {
   readonly integrity: string
 }
 
-/** Everything that a browser loads beside the pages themselves. */
-export interface Assets {
-  readonly files: ReadonlyMap<string, Asset>
+/** What pages name of what a browser loads beside them. */
+export interface AssetIndex {
+  readonly files: ReadonlyMap<string, Pick<Asset, 'type' | 'integrity'>>
   /** File names by island: the entry, and what it imports at once. */
   readonly islands: Readonly<
     Record<Island, { readonly entry: string; readonly needs: readonly string[] }>
   >
   readonly style: string
-  /** For wallets and home screens: PNG, 180 pixels wide. */
-  readonly icon: Asset
   /** Hex SHA-256 over every file's name and bytes: names one build of the page. */
   readonly hash: string
+}
+
+/** The same with the files at hand. */
+export interface Assets extends AssetIndex {
+  readonly files: ReadonlyMap<string, Asset>
+  /** For wallets and home screens: PNG, 180 pixels wide. */
+  readonly icon: Asset
+}
+
+/** What is told of files that lie elsewhere. */
+export interface AssetManifest extends Omit<AssetIndex, 'files'> {
+  readonly icon: string
+  readonly files: Readonly<Record<string, Pick<Asset, 'type' | 'integrity'>>>
 }
 
 export const ASSET_PATH = '/assets/'

@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html'
-import { ASSET_PATH, type Assets, type Island } from './assets.ts'
+import { ASSET_PATH, type AssetIndex, type Island } from './assets.ts'
 import type { Html, Page } from './page.ts'
 import { type PageSite, SIMULATION_PATH, type Site } from './site.ts'
 
@@ -65,7 +65,7 @@ function navLink(url: URL, path: string, name: string): Html {
   return html`<a href="${path}" ${isHere ? raw('aria-current="page"') : ''}>${name}</a>`
 }
 
-function scripts(assets: Assets, island: Island, nonce: string): Html {
+function scripts(assets: AssetIndex, island: Island, nonce: string): Html {
   const { entry, needs } = assets.islands[island]
   return html`${needs.map(
     (file) =>
@@ -74,7 +74,7 @@ function scripts(assets: Assets, island: Island, nonce: string): Html {
 <script type="module" src="${ASSET_PATH}${entry}" integrity="${integrity(assets, entry)}" nonce="${nonce}"></script>`
 }
 
-function integrity(assets: Assets, file: string): string {
+function integrity(assets: AssetIndex, file: string): string {
   return assets.files.get(file)?.integrity ?? ''
 }
 

@@ -1,6 +1,6 @@
 import type { Random } from '#base/brand.ts'
 import { base64url } from '#base/bytes.ts'
-import { ASSET_PATH, type Asset } from './assets.ts'
+import { ASSET_PATH, type Asset, type Assets } from './assets.ts'
 import { pageHeaders, SAFE } from './headers.ts'
 import { layout } from './layout.ts'
 import type { DrawPage, Page, View } from './page.ts'
@@ -28,7 +28,7 @@ const PAGES: readonly (readonly [path: RegExp, draw: DrawPage])[] = [
 
 const NONCE_BYTES = 18
 const MANIFEST_PATH = '/tonconnect-manifest.json'
-const ICON_PATH = '/icon.png'
+export const ICON_PATH = '/icon.png'
 const YEAR = 'public, max-age=31536000, immutable'
 const WANTS_PAGE = /(?:^|,)\s*text\/html\b/
 
@@ -38,15 +38,29 @@ export type ServePages = (
   context: { readonly publicUrl: string; readonly read: (path: string) => Promise<unknown> },
 ) => Promise<Response | undefined>
 
+/** Answers for a file by its name, or for the icon; undefined when there is none. */
+export type ServeFile = (name: string, request: Request) => Promise<Response | undefined>
+
+/** Serves the site with its files from memory. */
+export function createPages(
+  site: Omit<Site, 'assets'> & { readonly assets: Assets },
+  random: Random,
+): ServePages {
+  const { files, icon } = site.assets
+  return servePages(site, random, async (name, request) => {
+    const asset = name === ICON_PATH ? icon : files.get(name)
+    return asset && assetAnswer(asset, request)
+  })
+}
+
 /** Serves the site: 1. its files  2. the roots of a simulation  3. its pages  4. to people, a page for what is lost */
-export function createPages(site: Site, random: Random): ServePages {
+export function servePages(site: Site, random: Random, serveFile: ServeFile): ServePages {
   return async (request, { publicUrl, read }) => {
     const url = new URL(request.url)
     if (url.pathname.startsWith(ASSET_PATH)) {
-      const asset = site.assets.files.get(url.pathname.slice(ASSET_PATH.length))
-      return asset === undefined ? undefined : assetAnswer(asset, request)
+      return serveFile(url.pathname.slice(ASSET_PATH.length), request)
     }
-    if (url.pathname === ICON_PATH) return assetAnswer(site.assets.icon, request)
+    if (url.pathname === ICON_PATH) return serveFile(ICON_PATH, request)
     if (url.pathname === SIMULATION_PATH && site.simulation !== undefined) {
       return Response.json(site.simulation, { headers: { ...SAFE, 'cache-control': 'no-store' } })
     }
@@ -81,8 +95,13 @@ async function draw(view: Omit<View, 'part'>, isForPerson: boolean): Promise<Pag
 
 function assetAnswer({ type, body, gzip }: Asset, request: Request): Response {
   const packs = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
-  const headers = { ...SAFE, 'content-type': type, 'cache-control': YEAR, vary: 'accept-encoding' }
+  const headers = { ...assetHeaders(type), vary: 'accept-encoding' }
   return packs
     ? new Response(gzip, { headers: { ...headers, 'content-encoding': 'gzip' } })
     : new Response(body, { headers })
+}
+
+/** A file's name holds its hash: it never changes. */
+export function assetHeaders(type: string): Readonly<Record<string, string>> {
+  return { ...SAFE, 'content-type': type, 'cache-control': YEAR }
 }

@@ -1,9 +1,9 @@
 import type { Json } from '#base/jcs.ts'
-import type { Assets } from './assets.ts'
+import type { AssetIndex } from './assets.ts'
 
 /** What the entry tells the pages about the gateway that serves them. */
 export interface Site {
-  readonly assets: Assets
+  readonly assets: AssetIndex
   /** Name of the coin, for people. */
   readonly ticker: string
   /** Raw address of the Registry that the browser reads by itself. */
@@ -30,3 +30,25 @@ export interface PageSite {
 }
 
 export const SIMULATION_PATH = '/simulation.json'
+
+/** What an entry says to open the pages. */
+export interface PagesOptions {
+  /** Folder of package.json. */
+  readonly root: string
+  readonly registry: string
+  /** TON endpoints that browsers may ask; none: they take the gateway's word, and say so. */
+  readonly endpoints: readonly string[]
+  readonly network: 'mainnet' | 'testnet' | 'local'
+  /** Roots of simulated hardware, given by a development world alone (H17). */
+  readonly simulation?: Json | undefined
+}
+
+const EXPLORERS = {
+  mainnet: 'https://tonviewer.com/',
+  testnet: 'https://testnet.tonviewer.com/',
+  local: undefined,
+} as const
+
+export function explorerOf(network: PagesOptions['network']): string | undefined {
+  return EXPLORERS[network]
+}

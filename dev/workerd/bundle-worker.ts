@@ -17,7 +17,7 @@ export interface WorkerBundle {
 /** Bundles the Worker as wrangler does: one ES module, the runtime's own modules left out. */
 export async function bundleWorker(): Promise<WorkerBundle> {
   const { outputFiles, metafile } = await build({
-    entryPoints: [join(ROOT, 'gateway', 'worker.ts')],
+    entryPoints: [join(ROOT, 'cli', 'worker.ts')],
     absWorkingDir: ROOT,
     bundle: true,
     minify: true,

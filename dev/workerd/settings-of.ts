@@ -22,6 +22,7 @@ export function settingsOf(config: GatewayConfig): Readonly<Record<string, strin
     TON_ENDPOINT: chain.endpoint,
     TON_WITNESSES: chain.witnesses.join(','),
     TON_API_KEY: chain.apiKey,
+    WEB_TON_ENDPOINTS: chain.webEndpoints.join(','),
     REGISTRY_ADDRESS: chain.registry,
     TILL_ADDRESS: chain.till,
     MODELS: modelsText(config),

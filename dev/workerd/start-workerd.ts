@@ -4,6 +4,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { bundleWorker } from './bundle-worker.ts'
+import { writeAssets } from './write-assets.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
 
 export interface WorkerdOptions {
   /** Where the bundle, its configuration and the objects' data are. */
@@ -39,6 +42,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<RunningWork
   const { folder, env, texts } = options
   const data = join(folder, 'objects')
   await mkdir(data, { recursive: true, mode: 0o700 })
+  await writeAssets(ROOT, join(folder, 'assets'))
   const { code } = await bundleWorker()
   await writeFile(join(folder, 'worker.js'), code)
   for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text)
@@ -89,7 +93,7 @@ function binary(): string {
   return path
 }
 
-function configOf({ host, ports, env, texts }: WorkerdOptions, data: string): string {
+function configOf({ folder, host, ports, env, texts }: WorkerdOptions, data: string): string {
   const text = (value: string): string => JSON.stringify(value)
   const sockets = ports.map(
     (port, i) =>
@@ -101,6 +105,7 @@ function configOf({ host, ports, env, texts }: WorkerdOptions, data: string): st
       `(className = ${text(className)}, uniqueKey = ${text(`cocoon-${name.toLowerCase()}`)}, enableSql = true)`,
   )
   const bindings = [
+    '(name = "ASSETS", service = "assets")',
     ...classes.map(
       ([name, className]) => `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`,
     ),
@@ -112,6 +117,7 @@ const config :Workerd.Config = (
   services = [
     (name = "gateway", worker = .gateway),
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = "assets", disk = (path = ${text(join(folder, 'assets'))})),
     (name = "objects", disk = (path = ${text(data)}, writable = true)),
   ],
   sockets = [

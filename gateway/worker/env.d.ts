@@ -8,6 +8,8 @@ declare namespace Cloudflare {
     readonly CHAIN: DurableObjectNamespace
     readonly CASHIER: DurableObjectNamespace
     readonly RESERVES: DurableObjectNamespace
+    /** Files of the web page. */
+    readonly ASSETS?: Fetcher
     /** Development only (H17): roots and collateral of simulated hardware. */
     readonly SIMULATION?: string
     /** `true` while `cocoon export` or `cocoon import` is at work. */

@@ -8,11 +8,12 @@ import { joinNodes, type TreeKeys } from '../money/reserves-tree.ts'
 import { INDEXES, indexOf } from './index-object.ts'
 import type { Objects, ReservesPart } from './objects.ts'
 
-/** A snapshot is this fresh, or so much older as its making took long: ledgers are asked at most a part of the time. */
+/** A snapshot is this fresh. */
 const FRESH_MS = 10_000
-const REST = 5
-/** Who asks for one that takes longer is shown the one before. */
-const PATIENCE_MS = 2_000
+/** Who asks for one that takes longer is shown the one before, */
+const PATIENCE_MS = 5_000
+/** and it is so many times as old as that took, so that ledgers are asked a small part of the time. */
+const REST = 20
 const KEY = 'reserves'
 
 /** A finished snapshot, as it is kept. */
@@ -52,7 +53,7 @@ export function objectReserves(deps: {
   }
 
   function fresh(): Promise<Taken> {
-    if (last !== undefined && clock() - last.at < Math.max(FRESH_MS, last.tookMs * REST)) {
+    if (last !== undefined && clock() - last.at < freshFor(last)) {
       return Promise.resolve(last)
     }
     taking ??= take().finally(() => {
@@ -64,6 +65,10 @@ export function objectReserves(deps: {
   }
 
   return { snapshot: async () => snapshotOf(await fresh(), objects, keys) }
+}
+
+function freshFor({ tookMs }: Taken): number {
+  return tookMs < PATIENCE_MS ? FRESH_MS : tookMs * REST
 }
 
 /** Page by page, since one invocation may ask so many objects only. */

@@ -2,8 +2,10 @@ import { hex } from '#base/bytes.ts'
 import { parseKeyset } from '#protocol'
 import { createFrontApp } from '../app.ts'
 import { composeFront } from '../compose/compose-front.ts'
+import { isLocalUrl } from '../config.ts'
 import type { FrontDeps } from '../deps.ts'
 import { openRates } from '../money/open-rates.ts'
+import type { ServePages } from '../pages.ts'
 import type { KeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
@@ -57,7 +59,12 @@ export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
   const { isPaused } = platform.settings
   const migrations = host.migrations.map(({ name }) => name)
   const moving = movingRoutes({ objects, adminKey, migrations, isPaused })
-  const app = createFrontApp(deps, [moving], (request) => objects.market().fetch(request))
+  const app = createFrontApp(
+    deps,
+    [moving],
+    (request) => objects.market().fetch(request),
+    pagesOf(host, env, platform),
+  )
   return { platform, objects, deps, app, soon }
 }
 
@@ -71,5 +78,28 @@ function keysetOf(replica: Replica, objects: Objects): KeysetOf {
     // Sound: a session document holds its keyset under this name; the parser checks it again.
     const { workload_keyset } = JSON.parse(document) as { workload_keyset: unknown }
     return parseKeyset(workload_keyset, 'keyset')
+  }
+}
+
+/** Opened by the first request that may be for one, since its files are asked for. */
+function pagesOf(
+  { openPages }: WorkerHost,
+  { ASSETS }: Cloudflare.Env,
+  { settings, config }: WorkerPlatform,
+): ServePages | undefined {
+  if (openPages === undefined || ASSETS === undefined) return undefined
+  const { registry, webEndpoints, network, endpoint } = config.chain
+  let opening: Promise<ServePages> | undefined
+  return async (request, context) => {
+    opening ??= openPages(ASSETS, {
+      registry,
+      endpoints: webEndpoints,
+      network: isLocalUrl(endpoint) ? 'local' : network,
+      simulation: settings.simulationJson,
+    }).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    return (await opening)(request, context)
   }
 }

@@ -1,5 +1,6 @@
 import { parseSimulation, type Simulation } from '#attestation'
-import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import type { UnixSeconds } from '#base/brand.ts'
+import type { Json } from '#base/jcs.ts'
 import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
 import { ConfigError, type GatewayConfig, readGatewayConfig } from '../config.ts'
 import { SETTINGS } from '../settings.ts'
@@ -8,6 +9,8 @@ export interface WorkerSettings {
   readonly config: GatewayConfig
   readonly publicUrl: string
   readonly simulation: Simulation | undefined
+  /** The same as it was given: browsers verify by it too. */
+  readonly simulationJson: Json | undefined
   /** Takes nothing new: its stores are being moved. */
   readonly isPaused: boolean
 }
@@ -25,12 +28,14 @@ export function readWorkerSettings(env: Cloudflare.Env, now: UnixSeconds): Worke
   if (publicUrl === undefined) {
     throw new ConfigError('invalid', 'PUBLIC_URL is missing: a Worker cannot know its own address')
   }
-  const simulation = readSimulation(env, now)
+  const simulationJson = readJson(env)
+  const simulation = readSimulation(simulationJson, now)
   refuseStraySimulation(config, simulation)
   return {
     config: { ...config, queue: NO_QUEUE },
     publicUrl,
     simulation,
+    simulationJson,
     isPaused: env.PAUSED === 'true',
   }
 }
@@ -42,11 +47,20 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function readSimulation({ SIMULATION }: Cloudflare.Env, now: UnixSeconds): Simulation | undefined {
+function readJson({ SIMULATION }: Cloudflare.Env): Json | undefined {
   if (SIMULATION === undefined || SIMULATION === '') return undefined
   try {
-    const json: unknown = JSON.parse(SIMULATION)
-    return parseSimulation(json, unixSeconds(now))
+    // Sound: JSON.parse yields nothing else.
+    return JSON.parse(SIMULATION) as Json
+  } catch (cause) {
+    throw new ConfigError('invalid', 'SIMULATION cannot be read', { cause })
+  }
+}
+
+function readSimulation(json: Json | undefined, now: UnixSeconds): Simulation | undefined {
+  if (json === undefined) return undefined
+  try {
+    return parseSimulation(json, now)
   } catch (cause) {
     throw new ConfigError('invalid', 'SIMULATION cannot be read', { cause })
   }
