@@ -21,7 +21,7 @@ import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
 import { noteFailure } from '../runners/score.ts'
 import { countFault } from '../runners/tally.ts'
-import { deriveSecret, type Platform } from './platform.ts'
+import { deriveSecret, type Platform, webhookSecrets } from './platform.ts'
 
 /** What the front needs beside the platform: where runners are known, and how they are reached. */
 export interface FrontParts {
@@ -116,7 +116,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
     webhooks: {
       ledger,
       hashes,
-      secrets: hashes.macKey(deriveSecret(platform, 'webhooks')),
+      secrets: webhookSecrets(platform),
       upstream,
       watchdog,
       clock,

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
 import { utf8 } from '#base/bytes.ts'
-import type { CryptoMode, Provider, Signer } from '#protocol'
+import type { CryptoMode, MacKey, Provider, Signer } from '#protocol'
 import type { GatewayConfig } from '../config.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { Ledger } from '../ledger/port.ts'
@@ -33,6 +33,11 @@ export interface Platform {
 export function treeKeys(platform: Pick<Platform, 'config' | 'provider'>): TreeKeys {
   const { hashes } = platform.provider
   return { hashes, salts: hashes.macKey(deriveSecret(platform, 'reserves')) }
+}
+
+/** Derives each account's secret for what its webhook is told. */
+export function webhookSecrets(platform: Pick<Platform, 'config' | 'provider'>): MacKey {
+  return platform.provider.hashes.macKey(deriveSecret(platform, 'webhooks'))
 }
 
 /** One secret in the configuration, one derived key per purpose (M10). */

@@ -1,6 +1,6 @@
 import { type UnixMs, unixMs } from '#base/brand.ts'
 import { tellWebhooks } from '../accounts/tell-webhooks.ts'
-import { deriveSecret } from '../compose/platform.ts'
+import { webhookSecrets } from '../compose/platform.ts'
 import type { Store } from '../db/db.ts'
 import { numberIn } from '../db/row.ts'
 import type { Ledger } from '../ledger/port.ts'
@@ -33,7 +33,7 @@ export function objectWebhooks(
       await tellWebhooks({
         ledger,
         hashes,
-        secrets: hashes.macKey(deriveSecret(platform, 'webhooks')),
+        secrets: webhookSecrets(platform),
         upstream: fetchUpstream(host.fetch),
         watchdog,
         clock,
