@@ -30,7 +30,9 @@ export default defineConfig({
         // The same flows, with the gateway on workerd.
         test: {
           name: 'workerd',
-          include: ['tests/flows/{main-job,sealed,money,exit,under-load,page-chat}.test.ts'],
+          include: [
+            'tests/flows/{main-job,sealed,money,exit,under-load,operations,page-chat}.test.ts',
+          ],
           env: { COCOON_PLATFORM: 'workerd' },
           setupFiles: ['tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,

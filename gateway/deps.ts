@@ -7,7 +7,7 @@ import type { AccountId } from './db/ids.ts'
 import type { Strangers } from './http/limit-strangers.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
-import type { MoneyWatch } from './money/money-watch.ts'
+import type { MoneyStatus } from './money/money-watch.ts'
 import type { Rates } from './money/open-rates.ts'
 import type { Reserves } from './money/reserves.ts'
 import type { TillViews } from './money/till-views.ts'
@@ -56,7 +56,7 @@ export interface AppDeps extends FrontDeps {
   /** Whether there is a cashier that carries an owner's order to the Till. */
   readonly takesExits: boolean
   /** What the money jobs last saw. */
-  readonly money: MoneyWatch
+  readonly moneyStatus: () => MoneyStatus | Promise<MoneyStatus>
   readonly registryAddress: string
   readonly registry: () =>
     | { readonly readAt: number; readonly registry: RegistrySnapshot }

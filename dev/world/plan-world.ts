@@ -48,6 +48,8 @@ export interface WorldOptions {
   readonly elsewhere?: { readonly inside: readonly string[]; readonly gateway: string }
   /** Charge on chain from this much on, in TON; absent: at once, however little it is. */
   readonly minChargeTon?: string
+  /** Opens the gateway's metrics to whoever has it. */
+  readonly metricsToken?: string
   /** Where the gateway runs; absent: Node. */
   readonly platform?: 'node' | 'workerd'
   /** Told of each step, for people. */
@@ -148,7 +150,7 @@ export async function planWorld(
     gpu: 'required',
     denials: [],
     adminKey,
-    metricsToken: undefined,
+    metricsToken: options.metricsToken,
     maxBodyBytes: 32 * 1024 * 1024,
     accountConcurrency: 10_000,
     accountsPerHour: 0,

@@ -19,7 +19,7 @@ import { type ModelRow, type StoredCatalog, storedCatalog } from '../inference/s
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
 import { hasCashier } from '../money/money-jobs.ts'
-import { createMoneyWatch } from '../money/money-watch.ts'
+import { createMoneyWatch, type MoneyWatch } from '../money/money-watch.ts'
 import { openRates } from '../money/open-rates.ts'
 import { createReserves } from '../money/reserves.ts'
 import { createTillViews } from '../money/till-views.ts'
@@ -67,6 +67,8 @@ export interface Built {
   readonly app: AppDeps
   readonly collateral: CollateralSource
   readonly catalog: StoredCatalog
+  /** Where the money jobs keep what they see. */
+  readonly money: MoneyWatch
 }
 
 /** Puts the parts of a Node gateway together: one process, its tables, one directory of runners in memory. */
@@ -109,6 +111,7 @@ export function build(input: BuildInput): Built {
     takesTunnels: true,
   })
   const self = openSelf(input, runners)
+  const money = createMoneyWatch(input.log)
   const app: AppDeps = {
     ...front,
     self,
@@ -124,7 +127,7 @@ export function build(input: BuildInput): Built {
       keys: treeKeys(platform),
       clock,
     }),
-    money: createMoneyWatch(input.log),
+    moneyStatus: money.status,
     takesExits: hasCashier(config),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
@@ -133,7 +136,7 @@ export function build(input: BuildInput): Built {
     adminKey: config.adminKey,
     metricsToken: config.metricsToken,
   }
-  return { app, collateral, catalog }
+  return { app, collateral, catalog, money }
 }
 
 /** A gateway judges itself as it judges runners, but for the model and its GPU. */

@@ -158,7 +158,7 @@ async function startOn(
   await built.app.self?.appraise()
   takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
   const others = [
-    ...(await backing.openMoney(built.app.runners.ledger, built.app.money)),
+    ...(await backing.openMoney(built.app.runners.ledger, built.money)),
     ...backing.jobs,
     ...followJobs(built, backing),
     ...(spans === undefined ? [] : [tracesJob(spans)]),

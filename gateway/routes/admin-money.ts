@@ -20,7 +20,7 @@ export function addMoneyRoutes(app: Hono<AppEnv>, deps: AppDeps): void {
   app.get('/admin/cashier', async (context) => {
     const { liabilities } = await deps.reserves.snapshot()
     return context.json({
-      ...statusView(deps.money.status()),
+      ...statusView(await deps.moneyStatus()),
       liabilities: {
         accounts: liabilities.accounts.toString(),
         hosts: liabilities.hosts.toString(),

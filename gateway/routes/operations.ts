@@ -30,7 +30,7 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
         : equalBytes(utf8(sent), utf8(`Bearer ${metricsToken}`))
     // Not even its existence is anybody else's business (M17).
     if (!allowed) throw new ApiError('not_found', 'Invalid URL (GET /metrics)')
-    metrics.state(readState(deps))
+    metrics.state(await readState(deps))
     const { text, contentType } = await metrics.exposition()
     return context.body(text, 200, { 'content-type': contentType })
   })

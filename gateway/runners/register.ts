@@ -130,7 +130,10 @@ function checkOffer(
   const { transport } = registration
   const place = transport.kind === 'tunnel' ? TUNNEL : runnerOrigin(transport.url, deps.urlRules)
   if (place === TUNNEL && !deps.takesTunnels) {
-    throw new ApiError('transport_refused', 'This gateway takes no tunnels: register a direct URL')
+    throw new ApiError(
+      'transport_refused',
+      'This gateway runs on Workers and takes no tunnels: set RUNNER_LISTEN and RUNNER_URL, an https address that reaches this runner, or register at a gateway on Node',
+    )
   }
   return { transport: place, sealingKey }
 }

@@ -7,7 +7,7 @@ import { isTrusted, mayWork } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 
 /** How runners, queue and the view of the chain stand at this moment. */
-export function readState({ inference, registry, money }: AppDeps): State {
+export async function readState({ inference, registry, moneyStatus }: AppDeps): Promise<State> {
   const now = inference.clock()
   const runners: Record<RunnerCondition, number> = {
     free: 0,
@@ -23,7 +23,7 @@ export function readState({ inference, registry, money }: AppDeps): State {
     inFlight += runner.load.inFlight
   }
   const readAt = registry()?.readAt
-  const { gas, reconcile } = money.status()
+  const { gas, reconcile } = await moneyStatus()
   return {
     runners,
     inFlight,

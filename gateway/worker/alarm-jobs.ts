@@ -1,6 +1,7 @@
 import type { Clock } from '#base/brand.ts'
 import type { Job } from '../jobs.ts'
 import { codeOf, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 
 /** Jobs of an object, run by its one alarm: never twice at once, and a failure ends nothing. */
 export interface AlarmJobs {
@@ -16,7 +17,11 @@ const KEPT_FROM_MS = 3_600_000
 export function createAlarmJobs(
   storage: Pick<DurableObjectStorage, 'getAlarm' | 'setAlarm' | 'kv'>,
   jobs: readonly Job[],
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  {
+    clock,
+    log,
+    metrics,
+  }: { readonly clock: Clock; readonly log: Log; readonly metrics: Pick<Metrics, 'job'> },
 ): AlarmJobs {
   const memory = new Map<string, number>()
   const keyOf = (name: string) => `job:${name}`
@@ -31,7 +36,9 @@ export function createAlarmJobs(
   async function runOne(job: Job): Promise<void> {
     try {
       await job.run()
+      metrics.job(job.name, 'ok', clock() / 1000)
     } catch (error) {
+      metrics.job(job.name, 'failed', clock() / 1000)
       log('warn', 'job failed', { job: job.name, code: codeOf(error) })
     }
     putDue(job, clock() + job.everyMs)

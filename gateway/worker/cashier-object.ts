@@ -5,7 +5,7 @@ import { migrate } from '../db/migrate.ts'
 import { createCore } from '../ledger/core.ts'
 import type { AccountRow, ExitRow, HostRow } from '../money/due-rows.ts'
 import { createCashierJobs } from '../money/money-jobs.ts'
-import { createMoneyWatch } from '../money/money-watch.ts'
+import { createMoneyWatch, type MoneyStatus, type MoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { readTables } from '../moving/read-units.ts'
 import { GATEWAY_TABLES, type Unit } from '../moving/unit.ts'
@@ -16,7 +16,8 @@ import { cashierLedger, noteAccountRow, noteHostRow } from './cashier-ledger.ts'
 import { cashierOrders, noteExitRow } from './cashier-orders.ts'
 import type { WorkerHost } from './host.ts'
 import { objectStore } from './object-store.ts'
-import type { CashierRpc } from './objects.ts'
+import { type CashierRpc, objectsOf } from './objects.ts'
+import { createPlaceReporter, NOTHING_UNDER_WAY, type PlaceReporter } from './place-reporter.ts'
 import { openWorkerPlatform } from './worker-platform.ts'
 
 /**
@@ -26,11 +27,14 @@ import { openWorkerPlatform } from './worker-platform.ts'
 export function cashierObject(host: WorkerHost) {
   return class CashierObject extends DurableObject<Cloudflare.Env> implements CashierRpc {
     readonly #store: Store
+    readonly #watch: MoneyWatch
+    readonly #reporter: PlaceReporter
     readonly #jobs: AlarmJobs
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env)
-      const { config, ledger, clock, log } = openWorkerPlatform(host, env)
+      const { config, ledger, clock, log, metrics } = openWorkerPlatform(host, env)
+      this.#watch = createMoneyWatch(log)
       const store = objectStore(state.storage)
       migrate(store, host.migrations)
       const { endpoint, apiKey, witnesses } = config.chain
@@ -41,13 +45,20 @@ export function cashierObject(host: WorkerHost) {
         store,
         orders: (till) => cashierOrders(store, ledger, till),
         signerFromSeed,
-        watch: createMoneyWatch(log),
+        watch: this.#watch,
         chance: host.chance,
         witnesses: witnesses.map((witness) => openChain(host, witness)),
         clock,
       })
       this.#store = store
-      this.#jobs = createAlarmJobs(state.storage, jobs, { clock, log })
+      this.#jobs = createAlarmJobs(state.storage, jobs, { clock, log, metrics })
+      this.#reporter = createPlaceReporter({
+        place: 'cashier',
+        metrics,
+        objects: objectsOf(env),
+        now: () => NOTHING_UNDER_WAY,
+        clock,
+      })
     }
 
     async noteAccount(row: AccountRow): Promise<void> {
@@ -62,6 +73,10 @@ export function cashierObject(host: WorkerHost) {
       noteExitRow(this.#store, row)
     }
 
+    async status(): Promise<MoneyStatus> {
+      return this.#watch.status()
+    }
+
     async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {
       return unitPage(readTables(this.#store, GATEWAY_TABLES.cashier), from, limit)
     }
@@ -74,8 +89,9 @@ export function cashierObject(host: WorkerHost) {
       return this.#jobs.wake()
     }
 
-    override alarm(): Promise<void> {
-      return this.#jobs.run()
+    override async alarm(): Promise<void> {
+      await this.#jobs.run()
+      await this.#reporter.tell()
     }
   }
 }

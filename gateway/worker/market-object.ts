@@ -13,7 +13,7 @@ import { createModelTable, storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
 import { MoneyError } from '../money/errors.ts'
 import { hasCashier } from '../money/money-jobs.ts'
-import { createMoneyWatch } from '../money/money-watch.ts'
+import type { MoneyStatus } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { openRates } from '../money/open-rates.ts'
 import { isCovered, type Reserves } from '../money/reserves.ts'
@@ -32,6 +32,8 @@ import { restoreLeases } from '../runners/restore-leases.ts'
 import { createRunnerHours } from '../runners/runner-hours.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import { type AlarmJobs, createAlarmJobs } from './alarm-jobs.ts'
+import { boundedSessions } from './bounded-sessions.ts'
+import type { CountingMetrics, Counts } from './counting-metrics.ts'
 import { fetchUpstream } from './fetch-upstream.ts'
 import type { WorkerHost } from './host.ts'
 import { objectChallenges } from './object-challenges.ts'
@@ -39,9 +41,13 @@ import { objectCollateral } from './object-collateral.ts'
 import { type ObjectOrigins, objectOrigins } from './object-origins.ts'
 import { objectReserves } from './object-reserves.ts'
 import { objectStore } from './object-store.ts'
-import { type MarketRpc, type MarketView, objectsOf } from './objects.ts'
+import { type MarketRpc, type MarketView, type Objects, objectsOf } from './objects.ts'
+import type { PlaceReport } from './place-reporter.ts'
 import { openWorkerPlatform } from './worker-platform.ts'
 
+/** Counters outlive the object by this. */
+const COUNTS_KEY = 'metrics'
+const COUNTS_MS = 15_000
 /** Cloudflare resets an object that blocks for 30 s. */
 const RESTORE_MS = 5_000
 
@@ -56,19 +62,21 @@ export function marketObject(host: WorkerHost) {
     readonly #catalog: Catalog
     readonly #origins: ObjectOrigins
     readonly #reserves: Reserves
+    readonly #metrics: CountingMetrics
     readonly #jobs: AlarmJobs
     readonly #app: ReturnType<typeof createApp>
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env)
       const { storage } = state
-      const platform = openWorkerPlatform(host, env)
-      const { config, clock, random, log, settings } = platform
+      const platform = openWorkerPlatform(host, env, storage.kv.get<Counts>(COUNTS_KEY))
+      const { config, clock, random, settings } = platform
+      this.#metrics = platform.metrics
       const objects = objectsOf(env)
       const db = objectStore(storage)
       migrate(db, host.migrations)
       this.#store = db
-      const store = createRunnerStore(db)
+      const store = boundedSessions(createRunnerStore(db))
       const directory = createDirectory()
       const models = createModelTable(db.db)
       this.#catalog = storedCatalog(models, models.all(), {
@@ -88,8 +96,8 @@ export function marketObject(host: WorkerHost) {
         directory,
         store,
         hours: createRunnerHours(db),
-        // Requests never come here.
-        countsRequests: false,
+        // Requests never come here, but the places that serve them tell.
+        countsRequests: true,
         countsTime: () => true,
         payees: createPayees(db),
         challenges: createChallenges(random, objectChallenges(storage.kv)),
@@ -132,7 +140,7 @@ export function marketObject(host: WorkerHost) {
         tillViews,
         reserves: this.#reserves,
         takesExits: hasCashier(config),
-        money: createMoneyWatch(log),
+        moneyStatus: () => moneyStatus(objects),
         registryAddress: registry,
         registry: () => this.#runners.allowlist.snapshot(),
         pages: undefined,
@@ -140,10 +148,13 @@ export function marketObject(host: WorkerHost) {
         adminKey: config.adminKey,
         metricsToken: config.metricsToken,
       })
-      this.#jobs = createAlarmJobs(storage, createRunnerJobs(this.#runners, collateral), {
-        clock,
-        log,
-      })
+      const keepCounts = {
+        name: 'metrics',
+        everyMs: COUNTS_MS,
+        run: async () => storage.kv.put(COUNTS_KEY, this.#metrics.sums()),
+      }
+      const jobs = [...createRunnerJobs(this.#runners, collateral), keepCounts]
+      this.#jobs = createAlarmJobs(storage, jobs, platform)
       // Answers wait until the leases of before are judged anew, but not for a chain that is down: without, none serves.
       void state.blockConcurrencyWhile(() =>
         Promise.race([restoreLeases(this.#runners), host.wait(RESTORE_MS)]),
@@ -195,6 +206,18 @@ export function marketObject(host: WorkerHost) {
       return writeUnit(this.#store, unit, { digest, hosts: 'outbox' })
     }
 
+    async note({ tallies, ...counts }: PlaceReport): Promise<void> {
+      this.#metrics.merge(counts)
+      for (const { runner, answered, faults } of tallies) {
+        const tally = this.#runners.directory.find(runner)?.load.tally
+        if (tally === undefined) continue
+        tally.answered += answered
+        for (const [code, count] of faults) {
+          tally.faults.set(code, (tally.faults.get(code) ?? 0) + count)
+        }
+      }
+    }
+
     async reload(): Promise<void> {
       this.ctx.abort('starts anew after an import')
     }
@@ -212,4 +235,10 @@ export function marketObject(host: WorkerHost) {
 /** Reserves are shown without the Till while it cannot be read. */
 function unread(error: unknown): undefined {
   if (!(error instanceof MoneyError)) throw error
+}
+
+/** What the jobs of watcher and cashier last saw, each in its own object. */
+async function moneyStatus(objects: Objects): Promise<MoneyStatus> {
+  const [chain, cashier] = await Promise.all([objects.chain().status(), objects.cashier().status()])
+  return { ...cashier, reconcile: chain.reconcile }
 }

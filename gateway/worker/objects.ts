@@ -4,10 +4,12 @@ import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { ModelOffer } from '../inference/catalog.ts'
 import type { Op, Result } from '../ledger/port.ts'
 import type { AccountRow, ExitRow, HostRow } from '../money/due-rows.ts'
+import type { MoneyStatus } from '../money/money-watch.ts'
 import type { Balance, ReservesTree } from '../money/reserves-tree.ts'
 import type { Unit } from '../moving/unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeasedRunner } from '../runners/runner-view.ts'
+import type { PlaceReport } from './place-reporter.ts'
 
 /** What Workers and objects ask of each other. Arguments and answers are structured clones. */
 
@@ -85,6 +87,8 @@ export interface MarketRpc extends MovingRpc {
   runnerAt(port: number): Promise<string | undefined>
   /** Whether the Till held what all ledgers owed, when they were last asked. @throws when it cannot be said */
   covered(): Promise<boolean>
+  /** What a place has seen since it last told. */
+  note(report: PlaceReport): Promise<void>
   /** Starts anew from its tables. */
   reload(): Promise<void>
   wake(): Promise<void>
@@ -119,6 +123,8 @@ export interface RouteView extends MarketView {
 
 /** The watcher of the Till. */
 export interface ChainRpc extends MovingRpc {
+  /** What its jobs last saw. */
+  status(): Promise<MoneyStatus>
   /** A copy of an account that came with an import: the watcher's limits count it. */
   noteAccount(row: AccountRow): Promise<void>
   commit(ops: readonly Op[]): Promise<readonly Result[]>
@@ -127,6 +133,8 @@ export interface ChainRpc extends MovingRpc {
 
 /** The cashier, and its copies of what is due. */
 export interface CashierRpc extends MovingRpc {
+  /** What its jobs last saw. */
+  status(): Promise<MoneyStatus>
   noteAccount(row: AccountRow): Promise<void>
   noteHost(row: HostRow): Promise<void>
   /** An owner has ordered an exit. */

@@ -13,12 +13,16 @@ import { fetchUpstream } from './fetch-upstream.ts'
 import type { WorkerHost } from './host.ts'
 import { movingRoutes } from './moving-routes.ts'
 import { type Objects, objectsOf } from './objects.ts'
+import { createPlaceReporter } from './place-reporter.ts'
+import { createQueue, type Queue } from './queue.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { openWorkerPlatform, type WorkerPlatform } from './worker-platform.ts'
 
 const PLACE_BYTES = 8
 /** A read of an account waits for its settlements at most this long. */
 const PENDING_MS = 2_000
+/** From a request to the report that counts it. */
+const TELL_MS = 5_000
 
 /** What one Worker keeps between requests: nothing that must outlive it. */
 export interface Front {
@@ -28,6 +32,10 @@ export interface Front {
   readonly app: ReturnType<typeof createFrontApp>
   /** Waits for settlements, but not for ever: the request that began one may have been cut off. */
   readonly soon: (work: Promise<unknown>) => Promise<void>
+  /** Requests that wait for a runner here. */
+  readonly queue: Queue
+  /** Tells the market what was counted here, in a few seconds: whoever comes later tells the rest. */
+  readonly tellLater: () => Promise<void>
 }
 
 /** @throws ConfigError that names every bad setting */
@@ -65,7 +73,23 @@ export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
     (request) => objects.market().fetch(request),
     pagesOf(host, env, platform),
   )
-  return { platform, objects, deps, app, soon }
+  const queue = createQueue({ config: platform.config, replica, clock })
+  const reporter = createPlaceReporter({
+    place,
+    metrics: platform.metrics,
+    objects,
+    now: () => ({ ...replica.underWay(), queue: queue.size }),
+    clock,
+  })
+  let telling: Promise<void> | undefined
+  const tellLater = () => {
+    telling ??= host.wait(TELL_MS).then(() => {
+      telling = undefined
+      return reporter.tell()
+    })
+    return telling
+  }
+  return { platform, objects, deps, app, soon, queue, tellLater }
 }
 
 /** Keysets that receipts cite: of a lease at hand, else the market's session documents. */

@@ -5,7 +5,9 @@ import { mayWork, type Runners } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { newLoad } from '../runners/load.ts'
 import { type LeasedRunner, openLeasedRunner } from '../runners/runner-view.ts'
+import { newTally } from '../runners/tally.ts'
 import type { Objects, RouteView } from './objects.ts'
+import type { PlaceReport, RunnerTally } from './place-reporter.ts'
 
 /** How long a model's runners are used without asking again: a revocation bites so much later at most. */
 const FRESH_MS = 2_000
@@ -18,6 +20,8 @@ const MAX_OWNERS = 10_000
 /** A place's copy of the market: runners and offers of the models that it was asked for. */
 export interface Replica extends Runners {
   readonly offers: Offers
+  /** What is under way here, and what became of requests since the last call. */
+  underWay(): Pick<PlaceReport, 'inFlight' | 'tallies'>
 }
 
 interface Model {
@@ -122,6 +126,21 @@ export function createReplica(deps: {
     suspect: ({ model }) => {
       const known = models.get(model)
       if (known !== undefined) known.isSuspect = true
+    },
+    underWay() {
+      let inFlight = 0
+      const tallies: RunnerTally[] = []
+      for (const { runners } of models.values()) {
+        for (const [runner, { live, elsewhere }] of runners) {
+          const { load } = live
+          inFlight += load.inFlight - elsewhere
+          const { answered, faults } = load.tally
+          if (answered === 0 && faults.size === 0) continue
+          tallies.push({ runner, answered, faults: [...faults] })
+          load.tally = newTally()
+        }
+      }
+      return { inFlight, tallies }
     },
     find: (id) => models.get(owners.get(id) ?? '')?.runners.get(id)?.live,
     all: () => [...live()],

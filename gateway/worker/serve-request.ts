@@ -1,6 +1,5 @@
 import { addressByHost } from '../http/runner-address.ts'
 import { type Arrival, createServeExchange } from '../inference/serve-exchange.ts'
-import { createWaitingRoom } from '../inference/waiting-room.ts'
 import { createWatchdog, TICK_MS } from '../relay/watchdog.ts'
 import { FetchClient } from './fetch-client.ts'
 import type { Front } from './open-front.ts'
@@ -35,7 +34,7 @@ async function runnerOfHost(
 
 /** @returns undefined when the request is none of the hot path's */
 function serveExchange(
-  { platform, deps, soon }: Front,
+  { deps, platform, soon, queue, tellLater }: Front,
   request: Request,
   { own, waitUntil }: { own: string | undefined; waitUntil: (work: Promise<unknown>) => void },
 ): Promise<Response> | undefined {
@@ -43,9 +42,7 @@ function serveExchange(
   const { pending } = deps.inference
   // A timer belongs to the request that set it.
   const watchdog = createWatchdog()
-  const { config, clock } = platform
-  // So does a place in a queue: here a request asks again each second, and turns are those of chance.
-  const waiting = createWaitingRoom({ ...config.queue, bytes: config.maxBodyBytes }, clock)
+  const waiting = queue.open()
   const serve = createServeExchange({
     ...deps.inference,
     authenticator: deps.authenticator,
@@ -78,10 +75,10 @@ function serveExchange(
   if (served === undefined) return undefined
   const tick = setInterval(() => {
     watchdog.tick()
-    waiting.tick()
+    waiting.look()
   }, TICK_MS)
   ended = served.finally(() => clearInterval(tick))
   // Goes on when the client has left, so that nothing is held longer than it must.
-  waitUntil(ended.then(() => Promise.all(settling)))
+  waitUntil(ended.then(() => Promise.all(settling)).finally(tellLater))
   return client.response
 }

@@ -32,16 +32,13 @@ export function readWorkerSettings(env: Cloudflare.Env, now: UnixSeconds): Worke
   const simulation = readSimulation(simulationJson, now)
   refuseStraySimulation(config, simulation)
   return {
-    config: { ...config, queue: NO_QUEUE },
+    config,
     publicUrl,
     simulation,
     simulationJson,
     isPaused: env.PAUSED === 'true',
   }
 }
-
-/** A Worker's requests cannot wait for one another: a busy model answers so at once, and clients try again. */
-const NO_QUEUE = { requests: 0, seconds: 0 } as const
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined

@@ -99,6 +99,7 @@ describe('the official openai package', () => {
       '/v1/embeddings',
       '/v1/responses',
       '/v1/messages',
+      '/v1/messages/count_tokens',
     ])
     expect(told.input_modalities).toEqual(['text'])
     expect(told.supported_parameters).toEqual(expect.arrayContaining(['seed', 'logprobs']))
