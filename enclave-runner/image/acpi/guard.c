@@ -161,17 +161,22 @@ static void *seal(Header *header) {
   return header;
 }
 
-/* The TDX module answers this leaf itself; elsewhere nothing depends on it but what is kept in addition. */
-static int is_tdx(void) {
-  u32 a = 0x21, b, c = 0, d;
-  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  return b == SIGNATURE('I', 'n', 't', 'e') && d == SIGNATURE('l', 'T', 'D', 'X') && c == SIGNATURE(' ', ' ', ' ', ' ');
-}
-
 static void *find_root(SystemTable *system, const Guid *guid) {
   for (u64 at = 0; at < system->tables_count; at++)
     if (same(&system->tables[at].guid, guid, sizeof(Guid))) return system->tables[at].table;
   return 0;
+}
+
+/*
+ * The TDX module answers this leaf itself. On SEV-SNP a host might try to: there the firmware, which asks the processor,
+ * has left its own table.
+ */
+static int is_tdx(SystemTable *system) {
+  const Guid sev_snp = {0x067b1f5f, 0xcf26, 0x44c5, {0x85, 0x54, 0x93, 0xd7, 0x77, 0x91, 0x2d, 0x42}};
+  if (find_root(system, &sev_snp)) return 0;
+  u32 a = 0x21, b, c = 0, d;
+  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  return b == SIGNATURE('I', 'n', 't', 'e') && d == SIGNATURE('l', 'T', 'D', 'X') && c == SIGNATURE(' ', ' ', ' ', ' ');
 }
 
 /* The host's table of a name: the first, or the last one where the firmware appends its own. */
@@ -304,7 +309,7 @@ __attribute__((visibility("hidden"))) void EFIAPI replace_acpi_tables(SystemTabl
   if (!given || !given->xsdt) refuse(system, u"the firmware gives no tables");
   const Header *xsdt = (const Header *)given->xsdt;
   if (xsdt->signature != XSDT || xsdt->bytes > MAX_XSDT_BYTES) refuse(system, u"XSDT of a strange size");
-  int tdx = is_tdx();
+  int tdx = is_tdx(system);
   const Header *apic = find(xsdt, APIC, tdx), *mcfg = find(xsdt, MCFG, 0), *ccel = tdx ? find(xsdt, CCEL, 1) : 0;
   if (!apic || !mcfg) refuse(system, u"not the tables of q35");
 
