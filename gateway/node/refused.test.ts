@@ -90,6 +90,31 @@ describe('an account', () => {
     },
   )
 
+  test('is not opened by a signature that is not its owner’s', async () => {
+    const owner_key = hexOf(generateSigner('owner').publicKey)
+    const body = {
+      keys: { owner_key, salt: hexOf(randomBytes(16)) },
+      mode: 'managed',
+      issued_at: Math.floor(Date.now() / 1000),
+      nonce: hexOf(randomBytes(16)),
+      signature: '00'.repeat(64),
+    }
+    const opened = call('POST', '/v1/accounts', { body })
+    expect(await refusal(opened)).toEqual([403, 'signature_invalid'])
+  })
+
+  test('is not in a proof of reserves made before it was there', async () => {
+    const path = '/v1/account/reserves'
+    const newcomer = async (): Promise<unknown> => {
+      expect((await call('GET', path, { key: account.key })).status).toBe(200)
+      const { key } = await world.account(1n)
+      const response = await call('GET', path, { key })
+      // A proof lives ten seconds: on a slow machine the next one may be made meanwhile.
+      return response.status === 200 ? newcomer() : (await response.json()).error.code
+    }
+    expect(await newcomer()).toBe('account_not_found')
+  })
+
   test('of a wallet alone is opened once', async () => {
     const body = {
       keys: { owner: `0:${hexOf(randomBytes(32))}`, salt: hexOf(randomBytes(16)) },
