@@ -7,6 +7,7 @@ import type { AccountId } from './db/ids.ts'
 import type { Strangers } from './http/limit-strangers.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
+import type { ChainHealth } from './money/chain-health.ts'
 import type { MoneyStatus } from './money/money-watch.ts'
 import type { Rates } from './money/open-rates.ts'
 import type { Reserves } from './money/reserves.ts'
@@ -55,6 +56,7 @@ export interface AppDeps extends FrontDeps {
   readonly reserves: Reserves
   /** Whether there is a cashier that carries an owner's order to the Till. */
   readonly takesExits: boolean
+  readonly chainHealth: ChainHealth
   /** What the money jobs last saw. */
   readonly moneyStatus: () => MoneyStatus | Promise<MoneyStatus>
   readonly registryAddress: string

@@ -36,3 +36,8 @@ export function grouped(count: number): string {
 export function percent(share: number | undefined): string {
   return share === undefined ? '–' : `${Math.floor(share * 1_000) / 10} %`
 }
+
+/** "1 account", "12,000 accounts" */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -396,6 +396,24 @@ export const chainEvents = sqliteTable(
   ],
 )
 
+/** Deposits that were seen and wait to be credited: what the watcher said last. */
+export const chainWaiting = sqliteTable(
+  'chain_waiting',
+  {
+    address: text().$type<TonAddress>().notNull(),
+    lt: text().notNull(),
+    hash: text().notNull(),
+    account: text().$type<AccountId>().notNull(),
+    value: nanoColumn().notNull(),
+    time: secondsColumn().notNull(),
+    waits_for: text({ enum: ['agreement', 'final_block', 'provider'] }).notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.address, t.lt] }),
+    index('chain_waiting_account').on(t.account, t.lt),
+  ],
+)
+
 // --- runners
 
 export const runners = sqliteTable(

@@ -30,6 +30,7 @@ import { prepareSettle } from './settle.ts'
 import { prepareFindSettlement, prepareListSettlements } from './settlements.ts'
 import { openTail, type Tail } from './tail.ts'
 import { prepareUsageReport } from './usage-report.ts'
+import { prepareListWaiting, prepareNoteWaiting } from './waiting.ts'
 import {
   prepareFindWallet,
   prepareLinkWallet,
@@ -84,6 +85,8 @@ function prepareHandlers(books: Books): Handlers {
     advance_cursor: prepareAdvanceCursor(books),
     restore_events: prepareRestoreEvents(books),
     list_events: prepareListEvents(books),
+    note_waiting: prepareNoteWaiting(books),
+    list_waiting: prepareListWaiting(books),
     order_exit: prepareOrderExit(books),
     cancel_exit: prepareCancelExit(books),
     read_exit: prepareReadExit(books),

@@ -1,5 +1,5 @@
 import { and, desc, eq, lt, lte } from 'drizzle-orm'
-import { chainCursors, chainEvents, chainStaging } from '../db/schema.ts'
+import { chainCursors, chainEvents, chainStaging, chainWaiting } from '../db/schema.ts'
 import type { Books } from './books.ts'
 import type {
   AdvanceCursor,
@@ -34,6 +34,9 @@ export function prepareAdvanceCursor({
       .run()
     db.delete(chainStaging)
       .where(and(eq(chainStaging.address, address), lte(chainStaging.lt, cursor.lt)))
+      .run()
+    db.delete(chainWaiting)
+      .where(and(eq(chainWaiting.address, address), lte(chainWaiting.lt, cursor.lt)))
       .run()
     for (const event of events) {
       db.insert(chainEvents)

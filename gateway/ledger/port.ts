@@ -14,8 +14,11 @@ import type {
   AdvanceCursorResult,
   ListEvents,
   ListEventsResult,
+  ListWaiting,
+  ListWaitingResult,
   MirrorAccount,
   MirrorAccountResult,
+  NoteWaiting,
   RecordCharge,
   RecordChargeResult,
   RecordVoucher,
@@ -158,6 +161,8 @@ interface Outcomes {
   advance_cursor: [AdvanceCursor, AdvanceCursorResult]
   restore_events: [RestoreEvents, Ok]
   list_events: [ListEvents, ListEventsResult]
+  note_waiting: [NoteWaiting, Ok]
+  list_waiting: [ListWaiting, ListWaitingResult]
   order_exit: [OrderExit, OrderExitResult]
   cancel_exit: [CancelExit, CancelExitResult]
   read_exit: [ReadExit, ReadExitResult]

@@ -8,6 +8,7 @@ import type { Store } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
 import type { Job } from '../jobs.ts'
 import type { Ledger, OrderedExit } from '../ledger/port.ts'
+import { codeOf } from '../log.ts'
 import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import type { MoneyWatch } from './money-watch.ts'
@@ -67,6 +68,7 @@ export function createWatcherJobs(
     ledger,
     store,
     covers: deps.covers,
+    noteAgreement: (agree) => deps.watch.agreed({ agree, at: clock() }),
     clock,
   })
   return [
@@ -75,7 +77,13 @@ export function createWatcherJobs(
       everyMs: isLocalUrl(endpoint) ? WATCH_MS.local : WATCH_MS.remote,
       once: true,
       run: async () => {
-        await watcher.tick()
+        try {
+          const { seqno } = await watcher.tick()
+          deps.watch.watched({ seqno, at: clock() })
+        } catch (error) {
+          deps.watch.watchFailed({ code: codeOf(error), at: clock() })
+          throw error
+        }
       },
     },
     {

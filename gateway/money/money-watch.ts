@@ -25,6 +25,14 @@ export interface MoneyStatus {
   /** A new meter key is announced: hosts are paid at once (H5). */
   readonly rotationAt: number | null
   readonly reconcile: ReconcileReport | null
+  /** Up to which block the Till was read, and when; and why it last could not be. Null before the first look. */
+  readonly watch: {
+    readonly seqno: number | null
+    readonly at: UnixMs | null
+    readonly failed: { readonly code: string; readonly at: UnixMs } | null
+  } | null
+  /** Whether providers showed the same when they were last compared; null when they never were. */
+  readonly agreement: { readonly agree: boolean; readonly at: UnixMs } | null
 }
 
 export interface MoneyWatch {
@@ -33,6 +41,9 @@ export interface MoneyWatch {
   cashier(round: NonNullable<MoneyStatus['cashier']>): void
   rotation(at: number | null): void
   reconciled(report: ReconcileReport): void
+  watched(look: { readonly seqno: number; readonly at: UnixMs }): void
+  watchFailed(failed: { readonly code: string; readonly at: UnixMs }): void
+  agreed(agreement: NonNullable<MoneyStatus['agreement']>): void
 }
 
 /** Whether history, books and Till say the same. */
@@ -42,7 +53,10 @@ export function isSound({ missed, invented, difference, covered }: ReconcileRepo
 
 /** Keeps the latest of each, and says once what turns bad. */
 export function createMoneyWatch(log: Log): MoneyWatch {
-  let status: MoneyStatus = { gas: null, cashier: null, rotationAt: null, reconcile: null }
+  let status: MoneyStatus = {
+    ...{ gas: null, cashier: null, rotationAt: null },
+    ...{ reconcile: null, watch: null, agreement: null },
+  }
   return {
     status: () => status,
     gas(gas) {
@@ -66,6 +80,16 @@ export function createMoneyWatch(log: Log): MoneyWatch {
       const code = sound ? 'reconciled' : 'reserves_differ'
       log(sound ? 'info' : 'error', 'history compared', { code, count: reconcile.transactions })
       status = { ...status, reconcile }
+    },
+    watched(look) {
+      status = { ...status, watch: { ...look, failed: status.watch?.failed ?? null } }
+    },
+    watchFailed(failed) {
+      const { seqno, at } = status.watch ?? { seqno: null, at: null }
+      status = { ...status, watch: { seqno, at, failed } }
+    },
+    agreed(agreement) {
+      status = { ...status, agreement }
     },
   }
 }

@@ -1,5 +1,6 @@
-import { isLocalUrl } from '../config.ts'
+import { type GatewayConfig, isLocalUrl } from '../config.ts'
 import type { Chain } from './chain.ts'
+import type { Provider } from './chain-health.ts'
 import { type JsonRpcOptions, openJsonRpc } from './json-rpc.ts'
 import { toncenter } from './toncenter.ts'
 
@@ -24,4 +25,21 @@ export function openChain(
       callsPerSecond: isLocalUrl(endpoint) ? local : remote,
     }),
   )
+}
+
+/** The configured providers with their names, the one that is believed first. */
+export function openProviders(
+  deps: Pick<JsonRpcOptions, 'fetch' | 'wait' | 'chance'>,
+  { endpoint, apiKey, witnesses }: GatewayConfig['chain'],
+): readonly [Provider, ...Provider[]] {
+  return [
+    { host: hostOf(endpoint), role: 'primary', chain: openChain(deps, endpoint, apiKey) },
+    ...witnesses.map((witness): Provider => {
+      return { host: hostOf(witness), role: 'witness', chain: openChain(deps, witness) }
+    }),
+  ]
+}
+
+function hostOf(endpoint: string): string {
+  return new URL(endpoint).host
 }

@@ -20,5 +20,5 @@ export function openRates(
 ): Rates {
   const source =
     tickers.length > 0 ? tickerRate({ ...deps, tickers }) : staticRate(usd ?? null, deps.clock)
-  return { ticker, read: () => source.read() }
+  return { ticker, read: () => source.read(), sources: () => source.sources() }
 }

@@ -10,15 +10,25 @@ export interface Rate {
   readonly source: string
 }
 
+/** What one ticker said when it was last asked; null when it said nothing usable. */
+export interface SourceState {
+  readonly name: string
+  readonly usd: number | null
+  readonly at: UnixMs
+}
+
 export interface RateSource {
   /** Null while there is none worth showing. */
   read(): Promise<Rate | null>
+  /** Tickers as they last answered; none where nobody is asked. */
+  sources(): readonly SourceState[]
 }
 
 /** A rate that the operator wrote down, or none. */
 export function staticRate(usd: number | null, clock: Clock): RateSource {
   return {
     read: async () => (usd === null ? null : { usd, at: clock(), source: 'configured' }),
+    sources: () => [],
   }
 }
 
@@ -45,12 +55,18 @@ export interface TickerOptions {
 export function tickerRate({ tickers, fetch, clock }: TickerOptions): RateSource {
   let last: Rate | null = null
   let tried = 0
+  let sources: readonly SourceState[] = []
   return {
+    sources: () => sources,
     async read() {
       if (clock() - tried < FRESH_MS) return fresh(last, clock())
       tried = clock()
       const answers = await Promise.allSettled(tickers.map((ticker) => price(ticker, fetch)))
-      const prices = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+      sources = tickers.map(({ name }, i) => {
+        const answer = answers[i]
+        return { name, usd: answer?.status === 'fulfilled' ? answer.value : null, at: clock() }
+      })
+      const prices = sources.flatMap(({ usd }) => (usd === null ? [] : [usd]))
       const usd = median(prices)
       if (usd !== undefined) last = { usd, at: clock(), source: `median of ${prices.length}` }
       return fresh(last, clock())

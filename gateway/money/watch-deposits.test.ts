@@ -208,6 +208,14 @@ describe('providers', () => {
     const lied = openWatcher(world, books, { chain: chainAt(liar.endpoint), witnesses, limits })
     await expect(lied.tick()).rejects.toMatchObject({ code: 'untrusted' })
     expect(await available()).toBeUndefined()
+    // Its owner is told that it was seen, and that the others must agree; nobody else is.
+    const listed = (account: AccountId) =>
+      books.ledger.commit([{ op: 'list_waiting', of: { account } }])
+    const [seen] = await listed(alice)
+    expect(seen.deposits).toMatchObject([{ value: toNano('0.2'), waitsFor: 'agreement' }])
+    // They never do: it was a lie.
+    await openWatcher(world, books, { limits }).tick()
+    expect((await listed(alice))[0].deposits).toEqual([])
   })
 
   test('a debit or a payout needs every provider’s word, however small (M11, H1)', async () => {

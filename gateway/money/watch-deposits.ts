@@ -10,6 +10,7 @@ import type { Chain, Head, WalkedTransaction } from './chain.ts'
 import { type Reading, readDeposit } from './deposit.ts'
 import { MoneyError } from './errors.ts'
 import type { ReconcileReport } from './money-watch.ts'
+import { createWaitingNotes } from './note-waiting.ts'
 import { readTill } from './read-till.ts'
 import { rescan } from './rescan.ts'
 import { readCursor, readStaged, walkToCursor } from './walk.ts'
@@ -30,6 +31,8 @@ export interface WatcherDeps {
   readonly store: Store
   /** Whether the Till, that holds so much, holds what the books owe. */
   readonly covers: (totals: TillTotals) => Promise<boolean>
+  /** Told whether a witness showed the same account. */
+  readonly noteAgreement?: (agree: boolean) => void
   readonly clock: Clock
 }
 
@@ -69,6 +72,7 @@ export interface Watcher {
 export function createWatcher(deps: WatcherDeps): Watcher {
   const present = createPresence(deps)
   const mirror = createMirror(deps)
+  const waiting = createWaitingNotes(deps)
   return {
     async tick() {
       const head = await present()
@@ -81,10 +85,18 @@ export function createWatcher(deps: WatcherDeps): Watcher {
       for (;;) {
         const step = readStaged(deps.store, deps.till, { top: head.last, limit: STEP })
         if (step.length === 0) break
-        const applied = await applyStep(deps, mirror, { step, head, read })
+        const readings = step.map(({ id, transaction }) => readDeposit(id.hash, transaction))
+        const applied = await applyStep(deps, mirror, { step, readings, head, read }).catch(
+          async (error: unknown) => {
+            const seen = readings.map(({ event }) => event)
+            if (error instanceof MoneyError) await waiting.seen(seen, error)
+            throw error
+          },
+        )
         events.push(...applied.events)
         credited = nano(credited + applied.credited)
       }
+      await waiting.none()
       return { events, credited, seqno: head.seqno }
     },
     async reconcile() {
@@ -120,6 +132,7 @@ async function applyStep(
   mirror: Mirror,
   now: {
     readonly step: readonly WalkedTransaction[]
+    readonly readings: readonly Reading[]
     readonly head: Head
     readonly read: Set<AccountId>
   },
@@ -127,15 +140,12 @@ async function applyStep(
   const from = readCursor(store, till)
   const to = now.step.at(-1)?.id
   if (to === undefined) return { events: [], credited: ZERO_NANO }
-  const readings: readonly Reading[] = now.step.map(({ id, transaction }) =>
-    readDeposit(id.hash, transaction),
-  )
-  const touched = new Set(readings.flatMap((reading) => reading.accounts))
+  const touched = new Set(now.readings.flatMap((reading) => reading.accounts))
   const mirrors: MirrorAccount[] = []
   for (const account of touched) {
     if (!now.read.has(account)) mirrors.push(await mirror(account, now.head))
   }
-  const events = readings.map(({ event }) => event)
+  const events = now.readings.map(({ event }) => event)
   const advance = { op: 'advance_cursor', address: till, from, to, events } as const
   const [advanced, ...mirrored] = await ledger.commit([advance, ...mirrors])
   if (!advanced.ok) throw new MoneyError('regressed', 'another watcher moved the cursor')
@@ -163,7 +173,8 @@ function createPresence({ chain, till, clock, store }: WatcherDeps): () => Promi
 }
 
 /** Reads accounts as operations for the ledger, judged by M11's rules. */
-function createMirror({ chain, witnesses, till, limits, store, clock }: WatcherDeps): Mirror {
+function createMirror(deps: WatcherDeps): Mirror {
+  const { chain, witnesses, till, limits, store, clock, noteAgreement } = deps
   const reader = readTill(chain, till)
   const others = witnesses.map((witness) => readTill(witness, till))
   // Fixed at the Till's deployment.
@@ -180,7 +191,9 @@ function createMirror({ chain, witnesses, till, limits, store, clock }: WatcherD
     if (grown <= ZERO_NANO && !debited) return
     for (const other of others) {
       const { value } = await other.account(account)
-      if (!agrees(seen, value)) throw new MoneyError('untrusted', 'providers disagree')
+      const agree = agrees(seen, value)
+      noteAgreement?.(agree)
+      if (!agree) throw new MoneyError('untrusted', 'providers disagree')
     }
   }
 

@@ -18,6 +18,7 @@ import type { Timer } from '../inference/journey.ts'
 import { type ModelRow, type StoredCatalog, storedCatalog } from '../inference/stored-catalog.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
+import { createChainHealth, type Provider } from '../money/chain-health.ts'
 import { hasCashier } from '../money/money-jobs.ts'
 import { createMoneyWatch, type MoneyWatch } from '../money/money-watch.ts'
 import { openRates } from '../money/open-rates.ts'
@@ -46,6 +47,8 @@ export interface BuildInput {
   readonly offers: readonly ModelRow[]
   readonly directory: Directory
   readonly chain: Chain
+  /** That one and its witnesses, for the operator. */
+  readonly providers: readonly Provider[]
   readonly upstream: NodeUpstream
   readonly origins: Origins
   readonly simulation: SimulationTrust | undefined
@@ -128,6 +131,11 @@ export function build(input: BuildInput): Built {
       clock,
     }),
     moneyStatus: money.status,
+    chainHealth: createChainHealth(
+      input.providers,
+      config.chain.till ?? config.chain.registry,
+      clock,
+    ),
     takesExits: hasCashier(config),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),

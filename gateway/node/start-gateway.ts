@@ -16,8 +16,8 @@ import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
 import { createJobs, type Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
-import type { Chain } from '../money/chain.ts'
-import { openChain } from '../money/open-chain.ts'
+import type { Provider } from '../money/chain-health.ts'
+import { openProviders } from '../money/open-chain.ts'
 import type { ServePages } from '../pages.ts'
 import { openCluster } from '../postgres/open-cluster.ts'
 import { TICK_MS } from '../relay/watchdog.ts'
@@ -88,10 +88,10 @@ export async function startGateway({
   readonly deps: GatewayDeps
 }): Promise<RunningGateway> {
   refuseStraySimulation(config, deps.simulation)
-  const chain = openChain({ ...deps, wait }, config.chain.endpoint, config.chain.apiKey)
-  const backing = await openBacking(config, chain, deps)
+  const providers = openProviders({ ...deps, wait }, config.chain)
+  const backing = await openBacking(config, providers, deps)
   try {
-    return await startOn(backing, { config, deps, chain })
+    return await startOn(backing, { config, deps, providers })
   } catch (error) {
     // A shared one has threads and connections, which would keep the process.
     await backing.close()
@@ -104,9 +104,14 @@ async function startOn(
   {
     config,
     deps,
-    chain,
-  }: { readonly config: GatewayConfig; readonly deps: GatewayDeps; readonly chain: Chain },
+    providers,
+  }: {
+    readonly config: GatewayConfig
+    readonly deps: GatewayDeps
+    readonly providers: readonly [Provider, ...Provider[]]
+  },
 ): Promise<RunningGateway> {
+  const [{ chain }] = providers
   let handle: RequestHandler = notReady
   let takeTunnel: Upgrades['take'] = (_request, socket) => socket.destroy()
   const { host, port } = config.listen
@@ -142,6 +147,7 @@ async function startOn(
     upstream,
     origins,
     chain,
+    providers,
     simulation: deps.simulation,
     pages: deps.pages,
     machine: deps.machine,
@@ -297,12 +303,12 @@ const FOLLOW_MS = 2_000
 
 async function openBacking(
   config: GatewayConfig,
-  chain: Chain,
+  [{ chain }, ...others]: readonly [Provider, ...Provider[]],
   deps: GatewayDeps,
 ): Promise<Backing> {
   const { migrations, chance, clock, timer, log } = deps
   if (config.databaseUrl !== undefined) return openCluster(config, config.databaseUrl, migrations)
-  const witnesses = config.chain.witnesses.map((one) => openChain({ ...deps, wait }, one))
+  const witnesses = others.map((other) => other.chain)
   const money = { config, chain, witnesses, signerFromSeed, chance, clock }
   return openSqliteBacking(migrations, money, { timer, log })
 }

@@ -29,6 +29,7 @@ const SCOPES: Partial<Record<OpName, Scope>> = {
   list_settlements: 'read',
   read_host: 'read',
   list_events: 'read',
+  list_waiting: 'read',
   read_exit: 'read',
   list_movements: 'read',
   read_outbox: 'read',

@@ -9,7 +9,7 @@ import { limitStrangers } from '../http/limit-strangers.ts'
 import { callerOf, requireAccount, requireAdmin } from '../http/require-account.ts'
 import type { AccountState } from '../ledger/port.ts'
 import { readDisplay } from './display.ts'
-import { eventView, readLt } from './event-view.ts'
+import { eventView, readLt, waitingView } from './event-view.ts'
 import { readBefore, usageAnswer } from './usage.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
@@ -40,16 +40,18 @@ export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
   )
 
   app.get('/v1/account/deposits', account, async (context) => {
+    const of = { account: callerOf(context).account }
     const op = {
       op: 'list_events',
-      of: { account: callerOf(context).account },
+      of,
       before: readLt(context.req.query('before')),
       limit: MAX_LISTED,
     } as const
-    const [{ events }] = await ledger.commit([op])
+    const [{ events }, { deposits }] = await ledger.commit([op, { op: 'list_waiting', of }])
     return context.json({
       object: 'list',
       data: events.map(eventView),
+      waiting: deposits.map(waitingView),
       next_before: events.length < MAX_LISTED ? null : (events.at(-1)?.lt.toString() ?? null),
     })
   })

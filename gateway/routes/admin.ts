@@ -10,6 +10,7 @@ import type { ModelOffer } from '../inference/catalog.ts'
 import { offerOf } from '../inference/stored-catalog.ts'
 import { modelSeed } from '../model-seed.ts'
 import type { RunnerState } from '../runners/live-runner.ts'
+import { addHealthRoutes } from './admin-health.ts'
 import { addMoneyRoutes } from './admin-money.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
@@ -27,6 +28,7 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
   const { catalog } = deps
   app.use('/admin/*', requireAdmin(deps.adminKey))
   addMoneyRoutes(app, deps)
+  addHealthRoutes(app, deps)
 
   app.post('/admin/runners/:id/:action', async (context) => {
     const { id: text, action } = context.req.param()

@@ -1,5 +1,5 @@
 import { ApiError } from '../errors.ts'
-import type { ChainEvent } from '../ledger/port.ts'
+import type { ChainEvent, ListWaitingResult } from '../ledger/port.ts'
 
 /** A transaction of the Till as the watcher read it: lt and hash find it on the chain. */
 export function eventView(event: ChainEvent) {
@@ -14,6 +14,13 @@ export function eventView(event: ChainEvent) {
     at: event.time,
   }
 }
+
+/** A deposit that was seen on chain and is not credited yet. */
+export function waitingView({ value, lt, hash, time, waitsFor }: Waiting) {
+  return { value: value.toString(), lt: lt.toString(), hash, at: time, waits_for: waitsFor }
+}
+
+type Waiting = ListWaitingResult['deposits'][number]
 
 /** @throws ApiError */
 export function readLt(text: string | undefined): bigint | null {

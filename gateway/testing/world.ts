@@ -58,7 +58,10 @@ export interface TestAccount {
 
 /** @param machines those of another world, when two gateways are to know the same */
 export async function startTestWorld(
-  changes: Partial<GatewayConfig> = {},
+  {
+    chain: chainChanges,
+    ...changes
+  }: Partial<Omit<GatewayConfig, 'chain'>> & { chain?: Partial<GatewayConfig['chain']> } = {},
   machines?: SimulatedTee,
   /** The machine that the gateway itself runs in. */
   machineOf?: (tee: SimulatedTee) => Machine,
@@ -103,6 +106,7 @@ export async function startTestWorld(
       network: 'mainnet',
       minCharge: nano(1n),
       minRedeem: nano(1n),
+      ...chainChanges,
     },
     models: [{ id: MODEL, name: 'Test', ...PRICES, demonstration: true }],
     commissionBps: COMMISSION_BPS,

@@ -11,10 +11,11 @@ import { migrate } from '../db/migrate.ts'
 import type { Catalog } from '../inference/catalog.ts'
 import { createModelTable, storedCatalog } from '../inference/stored-catalog.ts'
 import { createRunnerJobs } from '../jobs.ts'
+import { createChainHealth } from '../money/chain-health.ts'
 import { MoneyError } from '../money/errors.ts'
 import { hasCashier } from '../money/money-jobs.ts'
 import type { MoneyStatus } from '../money/money-watch.ts'
-import { openChain } from '../money/open-chain.ts'
+import { openProviders } from '../money/open-chain.ts'
 import { openRates } from '../money/open-rates.ts'
 import { isCovered, type Reserves } from '../money/reserves.ts'
 import { createTillViews } from '../money/till-views.ts'
@@ -90,8 +91,9 @@ export function marketObject(host: WorkerHost) {
         store: objectCollateral(storage.kv, clock),
         background: (work) => state.waitUntil(work),
       })
-      const { till, endpoint, apiKey, registry } = config.chain
-      const chain = openChain(host, endpoint, apiKey)
+      const { till, registry } = config.chain
+      const [primary, ...witnesses] = openProviders(host, config.chain)
+      const { chain } = primary
       this.#runners = composeMarket(platform, {
         directory,
         store,
@@ -141,6 +143,7 @@ export function marketObject(host: WorkerHost) {
         reserves: this.#reserves,
         takesExits: hasCashier(config),
         moneyStatus: () => moneyStatus(objects),
+        chainHealth: createChainHealth([primary, ...witnesses], till ?? registry, clock),
         registryAddress: registry,
         registry: () => this.#runners.allowlist.snapshot(),
         pages: undefined,
@@ -240,5 +243,6 @@ function unread(error: unknown): undefined {
 /** What the jobs of watcher and cashier last saw, each in its own object. */
 async function moneyStatus(objects: Objects): Promise<MoneyStatus> {
   const [chain, cashier] = await Promise.all([objects.chain().status(), objects.cashier().status()])
-  return { ...cashier, reconcile: chain.reconcile }
+  const { reconcile, watch, agreement } = chain
+  return { ...cashier, reconcile, watch, agreement }
 }

@@ -4,6 +4,7 @@ import keys from '#migrations/0002_keys.sql'
 import money from '#migrations/0003_money.sql'
 import runnerScores from '#migrations/0004_runner_scores.sql'
 import capabilities from '#migrations/0014_capabilities.sql'
+import chainWaiting from '#migrations/0017_chain_waiting.sql'
 import runnerHours from '#migrations/0017_runner_hours.sql'
 import walletLinks from '#migrations/0017_wallet_links.sql'
 import type { Migration } from '../db/migrate.ts'
@@ -16,6 +17,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0003_money', sql: money },
   { name: '0004_runner_scores', sql: runnerScores },
   { name: '0014_capabilities', sql: capabilities },
+  { name: '0017_chain_waiting', sql: chainWaiting },
   { name: '0017_runner_hours', sql: runnerHours },
   { name: '0017_wallet_links', sql: walletLinks },
 ]

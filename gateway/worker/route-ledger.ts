@@ -32,7 +32,7 @@ export function storeOf(op: Op): string {
   if ('account' in op) return `acct:${op.account}`
   if ('wallet' in op) return `wallet:${op.wallet}`
   if ('payee' in op) return `host:${op.payee}`
-  if (op.op === 'list_events') return CHAIN_STORE
+  if (op.op === 'list_events' || op.op === 'list_waiting') return CHAIN_STORE
   const [entry] = op.op === 'apply_outbox' ? op.entries : []
   if (entry !== undefined) return `host:${entry.payee}`
   throw new LedgerError('misrouted', `${op.op} belongs to a whole store`)

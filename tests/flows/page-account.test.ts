@@ -154,6 +154,26 @@ describe('a visitor without an account', () => {
     expect(await page.locator('#live-state').textContent()).toMatch(/^2\.9\d*TON credited/)
   })
 
+  test('is told of a transfer that was seen and of what it waits for', async () => {
+    const { page } = visitor
+    const hash = 'ab'.repeat(32)
+    const waiting = [
+      { value: '3000000000', lt: '7', hash, at: 1_790_000_000, waits_for: 'agreement' },
+    ]
+    await page.route('**/v1/account/deposits', async (route) => {
+      const response = await route.fetch()
+      await route.fulfill({ json: { ...(await response.json()), waiting } })
+    })
+    await open(page, '/top-up')
+    await page.getByText('not credited yet').waitFor()
+    expect(await page.locator('#live-state').textContent()).toMatch(
+      /^3TON seen in transaction ababababab…abab, not credited yet\. It waits until all/,
+    )
+    await screenshot(page, 'top-up-seen')
+    await page.unroute('**/v1/account/deposits')
+    await page.getByText('Waiting for a transfer').waitFor()
+  })
+
   test('the faucet of a local chain pays too', async () => {
     const { page } = visitor
     await open(page, '/top-up')

@@ -65,6 +65,35 @@ const SHORT_OF_GAS = {
   liabilities: { accounts: '0', hosts: '0', losses: '0' },
 }
 
+/** Two providers, one of which is away, and an account that they showed differently. */
+const CHAIN_IN_DOUBT = {
+  providers: [
+    {
+      ...{ host: 'toncenter.com', role: 'primary', at: 1_790_000_000 },
+      ...{ seqno: 51_000_000, lag_seconds: 4, error: null },
+    },
+    {
+      ...{ host: 'other.example', role: 'witness', at: 1_790_000_000 },
+      ...{ seqno: null, lag_seconds: null, error: 'unavailable' },
+    },
+  ],
+  agreement: { agree: false, at: 1_790_000_000 },
+  watcher: {
+    seqno: 50_999_990,
+    at: 1_789_999_000,
+    last_error: { code: 'untrusted', at: 1_790_000_000 },
+  },
+}
+
+const RATES = {
+  ticker: 'TON',
+  rate: { usd: 3.5, source: 'median of 1', at: 1_789_999_960, age_seconds: 40 },
+  sources: [
+    { name: 'one', usd: 3.5, at: 1_789_999_960 },
+    { name: 'two', usd: null, at: 1_789_999_960 },
+  ],
+}
+
 const verdict = (page: Page): Promise<string | null> =>
   page.locator('#session-verdict').textContent()
 
@@ -207,6 +236,11 @@ describe('the operator', () => {
     await page.getByRole('button', { name: 'Enter' }).click()
     await page.getByText(/follows from its postings/).waitFor()
     await page.getByText('Last round of charges and payouts').waitFor()
+    const providers = page.getByLabel('Providers of the chain').getByRole('row').nth(1)
+    const { host } = new URL(world.info.chainUrl)
+    expect(await providers.textContent()).toMatch(new RegExp(`^${host}primaryAnswers[0-9,]+ s$`))
+    expect(await page.locator('#watcher').textContent()).toMatch(/read up to block [0-9,]+/)
+    expect(await page.locator('#rates').textContent()).toMatch(/No dollar rate/)
     await page.getByRole('button', { name: 'Drain' }).click()
     await page.getByRole('cell', { name: 'drained' }).waitFor()
     await page.getByRole('button', { name: 'Admit' }).click()
@@ -267,6 +301,47 @@ describe('the operator', () => {
     await page.getByLabel('Show').selectOption('returned')
     await page.getByText('None.').waitFor()
     expect(faults).toEqual([])
+    await context.close()
+  })
+
+  test('sees the books of many stores page by page, and what any page says is broken', async () => {
+    const page1 = { accounts: 200, available: '1000000000', held: '0', hosts: '0', fees: '0' }
+    const { page, context } = await arrive()
+    const second = Promise.withResolvers<void>()
+    await page.route('**/admin/audit*', async (route) => {
+      const isFirst = !route.request().url().includes('after=')
+      if (!isFirst) await second.promise
+      const page2 = { ...page1, accounts: 1, broken: ['acct:X: holds'], next: null }
+      await route.fulfill({ json: isFirst ? { ...page1, broken: [], next: '0/acct:A' } : page2 })
+    })
+    await open(page, '/operator')
+    await page.getByLabel('Admin key').fill(world.info.adminKey)
+    await page.getByRole('button', { name: 'Enter' }).click()
+    await page.getByText('200 accounts audited so far, none broken.').waitFor()
+    second.resolve()
+    await page.getByText('Broken: acct:X: holds').waitFor()
+    expect(await page.locator('.card', { hasText: 'available' }).textContent()).toMatch(/2TON$/)
+    await context.close()
+  })
+
+  test('sees providers of the chain that disagree or are away, and each source of the rate', async () => {
+    const { page, context } = await arrive()
+    await page.route('**/admin/chain', (route) => route.fulfill({ json: CHAIN_IN_DOUBT }))
+    await page.route('**/admin/rates', (route) => route.fulfill({ json: RATES }))
+    await open(page, '/operator')
+    await page.getByLabel('Admin key').fill(world.info.adminKey)
+    await page.getByRole('button', { name: 'Enter' }).click()
+    await page.locator('#agreement.bad').waitFor()
+    expect(await page.getByLabel('Providers of the chain').textContent()).toMatch(
+      /toncenter\.com.*Answers.*other\.example.*Fails.*does not answer/,
+    )
+    expect(await page.locator('#watcher.bad').textContent()).toMatch(/is not believed alone/)
+    expect(await page.locator('#rates').textContent()).toMatch(
+      /3\.5 US dollars: median of 1, 40 seconds old.*two: nothing usable/,
+    )
+    await page.locator('#health').scrollIntoViewIfNeeded()
+    await screenshot(page, 'operator-health')
+    expect(await seriousFaults(page)).toEqual([])
     await context.close()
   })
 

@@ -1,7 +1,7 @@
 import { html } from 'hono/html'
 import { listMember, member, numberMember, textMember } from '#base/members.ts'
 import { parseAddress } from '#contracts/pure'
-import { grouped, percent, shortId, utcTime } from '../format.ts'
+import { counted, grouped, percent, shortId, utcTime } from '../format.ts'
 import type { Html, Page, View } from '../page.ts'
 import { amountOf } from '../parts/amount.ts'
 import { badge } from '../parts/badge.ts'
@@ -85,7 +85,7 @@ async function hostSection(
   }
   const own = runners.filter(({ payee }) => payee === address)
   const voucher = member(host, 'voucher')
-  return html`<p class="note">${addressLink(address, site.explorer)}, ${own.length} machine${own.length === 1 ? '' : 's'} now.</p>
+  return html`<p class="note">${addressLink(address, site.explorer)}, ${counted(own.length, 'machine')} now.</p>
 <div class="cards">${FIGURES.map(
     ([name, label]) =>
       html`<div class="card"><small>${label}</small><span class="figure">${amountOf(amount(host, name), site.ticker)}</span></div>`,

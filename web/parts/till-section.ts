@@ -1,6 +1,6 @@
 import { html } from 'hono/html'
 import { member, numberMember, textMember } from '#base/members.ts'
-import { shortId, utcTime } from '../format.ts'
+import { counted, shortId, utcTime } from '../format.ts'
 import type { Html } from '../page.ts'
 import { amount } from '../read.ts'
 import type { Site } from '../site.ts'
@@ -42,7 +42,7 @@ function reserves(told: unknown, { ticker }: Site): Html {
   const liabilities = member(told, 'liabilities')
   const covered = member(told, 'covered')
   return html`<div><h3>Proof of reserves, ${utcTime(numberMember(told, 'at') ?? 0)}</h3>
-<dl class="facts"><dt>Owed to ${numberMember(told, 'accounts')} accounts</dt><dd>${amountOf(amount(liabilities, 'accounts'), ticker)}</dd>
+<dl class="facts"><dt>Owed to ${counted(numberMember(told, 'accounts') ?? 0, 'account')}</dt><dd>${amountOf(amount(liabilities, 'accounts'), ticker)}</dd>
 <dt>Owed to hosts</dt><dd>${amountOf(amount(liabilities, 'hosts'), ticker)}</dd>
 <dt>Covered by the Till</dt><dd>${covered === true ? 'yes' : covered === false ? html`<strong>not at this moment</strong>` : 'not known'}</dd>
 <dt>Root</dt><dd><code title="${textMember(told, 'root') ?? ''}">${shortId(textMember(told, 'root') ?? '', 16, 8)}</code></dd></dl>

@@ -115,3 +115,37 @@ export interface ListEvents {
   readonly limit: number
 }
 export type ListEventsResult = { readonly ok: true; readonly events: readonly ChainEvent[] }
+
+/**
+ * What a deposit that was seen waits for: `agreement`, that all providers show the same; `final_block`, that the provider
+ * shows a block which covers it; `provider`, that it answers.
+ */
+export type WaitsFor = 'agreement' | 'final_block' | 'provider'
+
+/** A deposit that stands on chain and is not credited yet. */
+export interface WaitingDeposit {
+  readonly lt: bigint
+  /** Lower-case hex. */
+  readonly hash: string
+  readonly account: AccountId
+  readonly value: Nano
+  readonly time: UnixSeconds
+}
+
+/** Says which deposits the watcher saw and cannot take over now, in place of what it said before. */
+export interface NoteWaiting {
+  readonly op: 'note_waiting'
+  readonly address: TonAddress
+  readonly waitsFor: WaitsFor
+  readonly deposits: readonly WaitingDeposit[]
+}
+
+/** Deposits of an account that wait, oldest first. */
+export interface ListWaiting {
+  readonly op: 'list_waiting'
+  readonly of: { readonly account: AccountId }
+}
+export type ListWaitingResult = {
+  readonly ok: true
+  readonly deposits: readonly (WaitingDeposit & { readonly waitsFor: WaitsFor })[]
+}

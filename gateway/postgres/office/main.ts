@@ -31,11 +31,17 @@ const ledger: Ledger = {
 }
 const tell = (answer: OfficeAnswer): void => parentPort?.postMessage(answer)
 const watch: MoneyWatch = {
-  status: () => ({ gas: null, cashier: null, rotationAt: null, reconcile: null }),
+  status: () => ({
+    ...{ gas: null, cashier: null, rotationAt: null },
+    ...{ reconcile: null, watch: null, agreement: null },
+  }),
   gas: (what) => tell({ saw: 'gas', what }),
   cashier: (what) => tell({ saw: 'cashier', what }),
   rotation: (what) => tell({ saw: 'rotation', what }),
   reconciled: (what) => tell({ saw: 'reconciled', what }),
+  watched: (what) => tell({ saw: 'watched', what }),
+  watchFailed: (what) => tell({ saw: 'watchFailed', what }),
+  agreed: (what) => tell({ saw: 'agreed', what }),
 }
 const provider = { fetch: globalThis.fetch, wait, chance: Math.random }
 const { endpoint, apiKey, witnesses } = config.chain

@@ -96,7 +96,7 @@ export const EVENT_KINDS = [
   ['operation', 'Charge or exit'],
 ] as const
 
-/** What the Till's watcher saw of the account. */
+/** A transaction of the Till, as the watcher read it. */
 export interface ChainEvent {
   readonly kind: string
   readonly value: Nano
@@ -104,16 +104,44 @@ export interface ChainEvent {
   readonly hash: string
   /** Unix seconds. */
   readonly at: number
+  readonly sender: string | undefined
+  readonly account: string | undefined
+  readonly reason: string | undefined
 }
 
-export async function readChainEvents(key: string): Promise<readonly ChainEvent[]> {
-  return listMember(await call('/v1/account/deposits', { key }), 'data').map((entry) => ({
+export function eventsOf(json: unknown): readonly ChainEvent[] {
+  return listMember(json, 'data').map((entry) => ({
     kind: textMember(entry, 'kind') ?? '',
     value: amount(entry, 'value'),
     lt: textMember(entry, 'lt') ?? '',
     hash: textMember(entry, 'hash') ?? '',
     at: numberMember(entry, 'at') ?? 0,
+    sender: textMember(entry, 'sender'),
+    account: textMember(entry, 'account'),
+    reason: textMember(entry, 'reason'),
   }))
+}
+
+/** A deposit that was seen on chain and is not credited yet. */
+export interface WaitingDeposit {
+  readonly value: Nano
+  readonly hash: string
+  readonly waitsFor: string
+}
+
+export interface Deposits {
+  readonly events: readonly ChainEvent[]
+  readonly waiting: readonly WaitingDeposit[]
+}
+
+export async function readDeposits(key: string): Promise<Deposits> {
+  const json = await call('/v1/account/deposits', { key })
+  const waiting = listMember(json, 'waiting').map((entry) => ({
+    value: amount(entry, 'value'),
+    hash: textMember(entry, 'hash') ?? '',
+    waitsFor: textMember(entry, 'waits_for') ?? '',
+  }))
+  return { events: eventsOf(json), waiting }
 }
 
 /** What one model and one key cost on one day. */

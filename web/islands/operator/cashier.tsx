@@ -1,5 +1,5 @@
 import { member, numberMember, textMember } from '#base/members.ts'
-import { utcTime } from '../../format.ts'
+import { counted, utcTime } from '../../format.ts'
 import { amount } from '../../read.ts'
 import { call } from '../lib/gateway.ts'
 import { useLoaded } from '../lib/use-loaded.ts'
@@ -44,7 +44,7 @@ function Told({ told }: { readonly told: unknown }) {
         Last round of charges and payouts:{' '}
         {textMember(round, 'sent') === undefined
           ? 'none yet'
-          : `${utcTime(numberMember(round, 'at') ?? 0)}, ${numberMember(round, 'commands') ?? 0} commands: ${ROUNDS.get(textMember(round, 'sent') ?? '') ?? textMember(round, 'sent')}`}
+          : `${utcTime(numberMember(round, 'at') ?? 0)}, ${counted(numberMember(round, 'commands') ?? 0, 'command')}: ${ROUNDS.get(textMember(round, 'sent') ?? '') ?? textMember(round, 'sent')}`}
         .{rotation !== undefined && ` New keys of the Till take hold at ${utcTime(rotation)}.`}
       </p>
       <Reconciliation seen={member(told, 'reconciliation')} />
@@ -83,9 +83,10 @@ function Reconciliation({ seen }: { readonly seen: unknown }) {
   return (
     <div class={`notice ${isGood ? 'good' : 'bad'}`} id="reconciliation" role="status">
       <p>
-        Compared with the chain at {utcTime(at)}: {numberMember(seen, 'transactions') ?? 0}{' '}
-        transactions, {missed} missed, {invented} that the chain does not have; the Till’s balance
-        less its history: {difference} nano.{' '}
+        Compared with the chain at {utcTime(at)}:{' '}
+        {counted(numberMember(seen, 'transactions') ?? 0, 'transaction')}, {missed} missed,{' '}
+        {invented} that the chain does not have; the Till’s balance less its history: {difference}{' '}
+        nano.{' '}
         {isCovered ? 'The Till covers what is owed.' : 'The Till does not cover what is owed.'}
       </p>
     </div>

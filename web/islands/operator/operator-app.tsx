@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import { call, messageOf } from '../lib/gateway.ts'
-import { useLoaded } from '../lib/use-loaded.ts'
 import { Books } from './books.tsx'
 import { Cashier } from './cashier.tsx'
+import { Health } from './health.tsx'
 import { Machines } from './machines.tsx'
 import { Models } from './models.tsx'
 import { TillEvents } from './till-events.tsx'
@@ -13,7 +13,7 @@ export function OperatorApp() {
   const [problem, setProblem] = useState('')
   if (key !== undefined) return <Desk adminKey={key} onLeave={() => setKey(undefined)} />
   const enter = (asked: string): void => {
-    call('/admin/audit', { key: asked }).then(
+    call('/admin/cashier', { key: asked }).then(
       () => setKey(asked),
       (error: unknown) => setProblem(messageOf(error)),
     )
@@ -47,7 +47,6 @@ export function OperatorApp() {
 }
 
 function Desk({ adminKey, onLeave }: { readonly adminKey: string; readonly onLeave: () => void }) {
-  const { loaded, again } = useLoaded(() => call('/admin/audit', { key: adminKey }), [adminKey])
   return (
     <>
       <header class="title">
@@ -56,12 +55,8 @@ function Desk({ adminKey, onLeave }: { readonly adminKey: string; readonly onLea
           Leave
         </button>
       </header>
-      {loaded.state === 'there' && <Books audit={loaded.value} onAgain={again} />}
-      {loaded.state === 'failed' && (
-        <p class="notice bad" role="alert">
-          {loaded.message}
-        </p>
-      )}
+      <Books adminKey={adminKey} />
+      <Health adminKey={adminKey} />
       <Cashier adminKey={adminKey} />
       <TillEvents adminKey={adminKey} />
       <Machines adminKey={adminKey} />

@@ -1,12 +1,9 @@
 import { useState } from 'preact/hooks'
-import { listMember, numberMember, textMember } from '#base/members.ts'
-import { shortId, utcTime } from '../../format.ts'
-import { amount } from '../../read.ts'
-import { EVENT_KINDS } from '../lib/account.ts'
+import { textMember } from '#base/members.ts'
+import { EVENT_KINDS, eventsOf } from '../lib/account.ts'
 import { call } from '../lib/gateway.ts'
 import { useLoaded } from '../lib/use-loaded.ts'
-import { Amount } from '../parts/amount.tsx'
-import { Id } from '../parts/check-list.tsx'
+import { ChainEvents } from '../parts/chain-events.tsx'
 
 type Kind = (typeof EVENT_KINDS)[number][0]
 
@@ -44,59 +41,21 @@ export function TillEvents({ adminKey }: { readonly adminKey: string }) {
   )
 }
 
+const COLUMNS = ['transaction', 'time', 'from', 'why'] as const
+
 function Events(props: { readonly told: unknown; readonly onOlder: (before: string) => void }) {
   const { told, onOlder } = props
-  const events = listMember(told, 'data')
+  const events = eventsOf(told)
   const next = textMember(told, 'next_before')
   if (events.length === 0) return <p class="empty">None.</p>
   return (
     <>
-      <section class="scroll" tabIndex={0} aria-label="Transactions of the Till">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Transaction</th>
-              <th scope="col">Time</th>
-              <th scope="col">From</th>
-              <th scope="col">Why</th>
-              <th scope="col" class="number">
-                Amount
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {events.map((event) => (
-              <EventRow key={textMember(event, 'lt')} event={event} />
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <ChainEvents events={events} label="Transactions of the Till" columns={COLUMNS} />
       {next !== undefined && (
         <button type="button" class="quiet small" onClick={() => onOlder(next)}>
           Older
         </button>
       )}
     </>
-  )
-}
-
-function EventRow({ event }: { readonly event: unknown }) {
-  const sender = textMember(event, 'sender')
-  const account = textMember(event, 'account')
-  return (
-    <tr>
-      <th scope="row">
-        <Id value={textMember(event, 'hash') ?? ''} />
-      </th>
-      <td>{utcTime(numberMember(event, 'at') ?? 0)}</td>
-      <td>{sender === undefined ? '–' : <code title={sender}>{shortId(sender)}</code>}</td>
-      <td>
-        {textMember(event, 'reason')?.replaceAll('_', ' ') ?? '–'}
-        {account !== undefined && <small>{shortId(account)}</small>}
-      </td>
-      <td class="number">
-        <Amount value={amount(event, 'value')} />
-      </td>
-    </tr>
   )
 }

@@ -1,52 +1,84 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type Nano, nano } from '#base/nano.ts'
-import { type Account, readAccount } from '../lib/account.ts'
+import { type Account, type Deposits, readAccount, readDeposits } from '../lib/account.ts'
 import { Amount } from '../parts/amount.tsx'
+import { Transaction } from '../parts/chain-events.tsx'
 
 const POLL_MS = 1_500
 
-/** Waits for the money, and says when it is there. */
+interface Look extends Deposits {
+  readonly account: Account
+}
+
+/** Waits for the money: says when it is seen on chain, what it waits for, and when it is there. */
 export function LiveState({ apiKey }: { readonly apiKey: string }) {
-  const [first, setFirst] = useState<Account>()
-  const [now, setNow] = useState<Account>()
+  const [first, setFirst] = useState<Look>()
+  const [now, setNow] = useState<Look>()
   useEffect(() => {
     const left = new AbortController()
-    watch(apiKey, left.signal, (account) => {
-      setFirst((before) => before ?? account)
-      setNow(account)
+    watch(apiKey, left.signal, (look) => {
+      setFirst((before) => before ?? look)
+      setNow(look)
     })
     return () => left.abort()
   }, [apiKey])
   if (first === undefined || now === undefined) return <p class="note">Looking at the account…</p>
-  const come: Nano = nano(now.credited - first.credited)
+  const come: Nano = nano(now.account.credited - first.account.credited)
   return (
     <div class={`notice ${come > 0n ? 'good' : ''}`} role="status" id="live-state">
-      {come > 0n ? (
-        <p>
+      {come > 0n && <Credited come={come} first={first} now={now} />}
+      {now.waiting.map((deposit) => (
+        <p key={deposit.hash}>
           <strong>
-            <Amount value={come} /> credited.
+            <Amount value={deposit.value} /> seen
           </strong>{' '}
-          <a href="/chat">Use it</a>
+          in transaction <Transaction hash={deposit.hash} />, not credited yet.{' '}
+          {WAITS.get(deposit.waitsFor) ?? ''}
         </p>
-      ) : (
+      ))}
+      {come <= 0n && now.waiting.length === 0 && (
         <p>Waiting for a transfer. This page notices it by itself.</p>
       )}
       <p>
-        Available: <Amount value={now.available} />
+        Available: <Amount value={now.account.available} />
       </p>
     </div>
   )
 }
 
-async function watch(
-  apiKey: string,
-  gone: AbortSignal,
-  tell: (account: Account) => void,
-): Promise<void> {
+/** @see gateway/ledger/ops/chain.ts, WaitsFor */
+const WAITS: ReadonlyMap<string, string> = new Map([
+  ['agreement', 'It waits until all of the gateway’s providers of the chain show the same.'],
+  ['final_block', 'It waits for a final block that covers it.'],
+  ['provider', 'It waits until the gateway can read the chain again.'],
+])
+
+function Credited(props: { readonly come: Nano; readonly first: Look; readonly now: Look }) {
+  const { come, first, now } = props
+  const known = new Set(first.events.map(({ hash }) => hash))
+  const latest = now.events.find(({ kind, hash }) => kind === 'deposit' && !known.has(hash))
+  return (
+    <p>
+      <strong>
+        <Amount value={come} /> credited.
+      </strong>{' '}
+      {latest !== undefined && (
+        <>
+          Transaction <Transaction hash={latest.hash} />.{' '}
+        </>
+      )}
+      <a href="/chat">Use it</a>
+    </p>
+  )
+}
+
+async function watch(apiKey: string, gone: AbortSignal, tell: (look: Look) => void): Promise<void> {
   while (!gone.aborted) {
     // A failed look is followed by the next one.
-    const account = await readAccount(apiKey).catch(() => undefined)
-    if (account !== undefined && !gone.aborted) tell(account)
+    const look = await Promise.all([readAccount(apiKey), readDeposits(apiKey)]).catch(
+      () => undefined,
+    )
+    if (look !== undefined && !gone.aborted) tell({ account: look[0], ...look[1] })
     await new Promise((next) => setTimeout(next, POLL_MS))
   }
 }
