@@ -112,7 +112,7 @@ function hostRunners(told: readonly unknown[], leased: ReadonlySet<string>): Htm
     return html`<tr><th scope="row"><code title="${id}">${shortId(id)}</code>${leased.has(id) ? '' : html`<small>has no lease now</small>`}</th>
 <td><code>${textMember(runner, 'model') ?? ''}</code></td><td class="number">${percent(record.dayUp)}</td>
 <td class="number">${percent(record.weekUp)}</td><td class="number">${record.answered === undefined ? '–' : grouped(record.answered)}</td>
-<td>${rejections(record)}</td><td>${utcTime(numberMember(runner, 'seen_at') ?? 0)}</td></tr>`
+<td>${rejections(record)}</td><td class="when">${utcTime(numberMember(runner, 'seen_at') ?? 0)}</td></tr>`
   })}</tbody></table></div>`
 }
 

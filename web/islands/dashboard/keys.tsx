@@ -72,7 +72,7 @@ function KeyRow({ apiKey, onRevoke }: { readonly apiKey: ApiKey; readonly onRevo
       <td>
         <code>{masked}</code>
       </td>
-      <td>{utcTime(createdAt)}</td>
+      <td class="when">{utcTime(createdAt)}</td>
       <td>{stateOf(apiKey)}</td>
       <td class="number">
         {revokedAt === null && (

@@ -123,7 +123,7 @@ function Requests(props: {
                   <code>{shortId(request.id)}</code>
                 </a>
               </th>
-              <td>{utcTime(request.at)}</td>
+              <td class="when">{utcTime(request.at)}</td>
               <td>
                 <code>{request.model}</code>
               </td>

@@ -10,7 +10,7 @@ const KINDS: ReadonlyMap<string, string> = new Map(EVENT_KINDS)
 const COLUMNS = {
   what: ['What', ({ kind }) => KINDS.get(kind) ?? kind],
   transaction: ['Transaction', ({ hash }) => <Transaction hash={hash} />],
-  time: ['Time', ({ at }) => utcTime(at)],
+  time: ['Time', ({ at }) => <time>{utcTime(at)}</time>],
   from: ['From', ({ sender }) => (sender === undefined ? '–' : <Id value={sender} />)],
   why: [
     'Why',
