@@ -67,9 +67,14 @@ export function createTillViews(chain: Chain, address: TonAddress, clock: Clock)
   return {
     till: () =>
       fresh('till', async () => {
-        const { seqno } = await chain.head(address)
-        const totals = await reader.totals()
-        return { totals, status: await reader.status(), key: await reader.meterKey(), seqno }
+        // Together: pages wait for it.
+        const [{ seqno }, totals, status, key] = await Promise.all([
+          chain.head(address),
+          reader.totals(),
+          reader.status(),
+          reader.meterKey(),
+        ])
+        return { totals, status, key, seqno }
       }),
     exit: (account) =>
       fresh(account, async () => {
