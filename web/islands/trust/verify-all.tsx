@@ -45,8 +45,7 @@ function Found({ verification }: { readonly verification: Verification }) {
   return (
     <>
       <p>
-        {runners.length} verified, {refused.length} refused. Allowlist: version {allowlist.version},{' '}
-        {allowlist.source}.
+        {summaryOf(verification)}. Allowlist: version {allowlist.version}, {allowlist.source}.
       </p>
       {warnings.map((text) => (
         <p key={text} class="notice warn">
@@ -63,4 +62,15 @@ function Found({ verification }: { readonly verification: Verification }) {
       ))}
     </>
   )
+}
+
+/** Simulated machines are never counted as verified. */
+function summaryOf({ runners, refused }: Verification): string {
+  const of = (status: string): number => runners.filter((one) => one.status === status).length
+  const simulated = of('simulated')
+  return [
+    `${of('verified')} verified`,
+    ...(simulated === 0 ? [] : [`${simulated} simulated`]),
+    `${refused.length} refused`,
+  ].join(', ')
 }
