@@ -1,7 +1,7 @@
 /**
  * usage: npm run bench [-- --quick] [--only relay,ledger,postgres,seal,hiding,bytes,attestation,connect,chain,objects]
  *
- * Prints every table in one run, in under three minutes. Read the ratios: absolute times depend on the machine and on
+ * Prints every table in one run, in a few minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
  */
 import { cpus, loadavg } from 'node:os'

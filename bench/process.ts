@@ -60,6 +60,15 @@ async function waitFor(child: ChildProcess, ready: RegExp): Promise<void> {
   })
 }
 
+const IDLE_MS = 3_000
+
+/** CPU of a process that nobody asks anything, in milliseconds a second. */
+export async function idleMsPerSecond(pid: number): Promise<number> {
+  const before = cpuMs(pid)
+  await new Promise((next) => setTimeout(next, IDLE_MS))
+  return ((cpuMs(pid) - before) * 1_000) / IDLE_MS
+}
+
 export interface Measured extends LoadResult {
   /** CPU of the measured process while the load ran, in microseconds per finished request. */
   readonly cpuUsPerRequest: number
