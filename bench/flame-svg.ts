@@ -16,6 +16,7 @@ export function flameSvg(root: Frame, title: string, per: number): string {
   draw(root, 0, 0)
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="monospace" font-size="10">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="100%" height="100%" fill="#fff"/><text x="4" y="14" font-size="13">${escaped(title)}</text>`,
     ...boxes,
     '</svg>\n',
