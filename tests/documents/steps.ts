@@ -361,6 +361,15 @@ const OTHER_STEPS: readonly Step[] = [
   },
   { line: 'npm run bench', notRun: 'minutes, and it prints figures that no test may judge' },
   {
+    line: 'npm run bench -- --only relay',
+    notRun: 'minutes, and it installs Portkey from the registry beside us',
+  },
+  { line: 'npm run bench -- --only seal', notRun: 'it prints figures that no test may judge' },
+  {
+    line: 'node bench/flame.ts',
+    notRun: 'minutes of load, and pictures that no test may judge',
+  },
+  {
     line: 'npm run bench -- --only objects',
     notRun: 'minutes, and it prints figures that no test may judge',
   },
