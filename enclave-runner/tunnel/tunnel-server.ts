@@ -26,7 +26,10 @@ const MAX_HEADER_BYTES = 32_768
 const MAX_HEADER_PAIRS = 64
 /** Streams for evidence and health beside inference. */
 const SPARE_STREAMS = 64
-/** Streams that the gateway may break: clients that leave, in a burst and each second for ever. */
+/**
+ * Streams that the gateway may break beyond those that a full runner has: clients that leave, in a burst and each second for
+ * ever. All of a full runner's may leave at once, and their successors too.
+ */
 const RESETS = { burst: 2_000, perSecond: 200 }
 const MAX_INVALID_FRAMES = 16
 const MAX_REJECTED_STREAMS = 100
@@ -38,16 +41,17 @@ export function createTunnelServer(
   capacity: number,
 ): TunnelServer {
   const sessions = new Set<ServerHttp2Session>()
+  const most = capacity + SPARE_STREAMS
   const options = {
     maxSessionMemory: MAX_SESSION_MEMORY_MIB,
     maxHeaderListPairs: MAX_HEADER_PAIRS,
     maxSessionInvalidFrames: MAX_INVALID_FRAMES,
     maxSessionRejectedStreams: MAX_REJECTED_STREAMS,
-    streamResetBurst: RESETS.burst,
-    streamResetRate: RESETS.perSecond,
+    streamResetBurst: RESETS.burst + 2 * most,
+    streamResetRate: Math.max(RESETS.perSecond, most),
     settings: {
       enablePush: false,
-      maxConcurrentStreams: capacity + SPARE_STREAMS,
+      maxConcurrentStreams: most,
       initialWindowSize: STREAM_WINDOW_BYTES,
       maxHeaderListSize: MAX_HEADER_BYTES,
     },

@@ -1,0 +1,131 @@
+import { once } from 'node:events'
+import { connect as connectHttp2, constants } from 'node:http2'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Handler } from '#enclave-runner/serve/handler.ts'
+import type { HttpResponse } from '#enclave-runner/serve/http.ts'
+import { createTunnelServer, type TunnelServer } from '#enclave-runner/tunnel/tunnel-server.ts'
+import { openTunnelSession, type TunnelSession } from '#gateway/node/tunnel/tunnel-session.ts'
+import type { Call } from '#gateway/relay/ports.ts'
+
+/** A gateway's end of a tunnel and a runner's, of the real code, over one loopback connection. */
+const CROWD = 4_000
+const FEW = 8
+const TARGET = { kind: 'tunnel', runner: 'run_1' } as const
+
+let listener: Server
+const sockets: Socket[] = []
+/** Answers that the runner has begun, by path. */
+const answers = new Map<string, HttpResponse>()
+
+beforeEach(async () => {
+  listener = createServer()
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  answers.clear()
+})
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  await new Promise((resolve) => listener.close(resolve))
+})
+
+/** A runner of so many places whose every answer begins and waits. */
+function openRunner(capacity: number): TunnelServer {
+  const handler: Pick<Handler, 'handle'> = {
+    handle: (request, response) => {
+      answers.set(request.url ?? '', response)
+      request.resume()
+      response.writeHead(200, {})
+      response.write(new Uint8Array(1))
+    },
+  }
+  return createTunnelServer(handler, capacity)
+}
+
+async function connectPair(): Promise<{ readonly gateway: Socket; readonly runner: Socket }> {
+  // Sound: a listening TCP server has an address with a port.
+  const { port } = listener.address() as { port: number }
+  const runner = connect(port, '127.0.0.1')
+  const [[gateway]] = (await Promise.all([
+    once(listener, 'connection'),
+    once(runner, 'connect'),
+  ])) as [[Socket], unknown]
+  for (const socket of [gateway, runner]) socket.on('error', () => {})
+  sockets.push(gateway, runner)
+  return { gateway, runner }
+}
+
+async function openTunnel(tunnels: TunnelServer): Promise<TunnelSession> {
+  const { gateway, runner } = await connectPair()
+  void tunnels.serve(runner)
+  return openTunnelSession(gateway, { nowMs: () => performance.now(), onEnd: () => {} })
+}
+
+/** Asks, and resolves when the first byte is here. */
+function ask(session: TunnelSession, path: string) {
+  const begun = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<'whole' | 'cut'>()
+  const call: Call | undefined = session.send(
+    'run_1',
+    { target: TARGET, method: 'GET', path, headers: {}, body: null },
+    {
+      head: () => {},
+      data: () => begun.resolve(),
+      end: () => ended.resolve('whole'),
+      broken: () => {
+        begun.resolve()
+        ended.resolve('cut')
+      },
+    },
+  )
+  return { call, begun: begun.promise, ended: ended.promise }
+}
+
+describe('a tunnel', () => {
+  test('outlives thousands of clients that leave at once: who stays has a whole answer', async () => {
+    const session = await openTunnel(openRunner(CROWD))
+    const stays = ask(session, '/stays')
+    const crowd = Array.from({ length: CROWD }, (_, i) => ask(session, `/${i}`))
+    await Promise.all([stays, ...crowd].map(({ begun }) => begun))
+    for (const { call } of crowd) call?.abort()
+    // The runner hears of each.
+    for (let i = 0; i < CROWD; i++) {
+      while (answers.get(`/${i}`)?.destroyed !== true) {
+        if (answers.get('/stays')?.destroyed === true) throw new Error('the tunnel was cut')
+        await new Promise(setImmediate)
+      }
+    }
+    const after = ask(session, '/after')
+    await after.begun
+    for (const path of ['/stays', '/after']) answers.get(path)?.end()
+    expect(await stays.ended).toBe('whole')
+    expect(await after.ended).toBe('whole')
+    session.destroy()
+  })
+})
+
+describe('a gateway that opens streams only to reset them (HTTP/2 rapid reset)', () => {
+  test('is cut off; another gateway’s answers go on', async () => {
+    const tunnels = openRunner(FEW)
+    const honest = await openTunnel(tunnels)
+    const stays = ask(honest, '/stays')
+    await stays.begun
+    const { gateway, runner } = await connectPair()
+    void tunnels.serve(runner)
+    const hostile = connectHttp2('http://runner', { createConnection: () => gateway })
+    hostile.on('error', () => {})
+    let opened = 0
+    while (!hostile.destroyed) {
+      for (let i = 0; i < 500 && !hostile.closed; i++, opened++) {
+        const stream = hostile.request({ ':path': `/hostile/${opened}` })
+        stream.on('error', () => {})
+        stream.close(constants.NGHTTP2_CANCEL)
+      }
+      await new Promise(setImmediate)
+      expect(opened).toBeLessThan(1_000_000)
+    }
+    answers.get('/stays')?.end()
+    expect(await stays.ended).toBe('whole')
+    honest.destroy()
+  })
+})
