@@ -337,8 +337,8 @@ describe('a visitor without an account', () => {
         { timeout: 60_000 },
       )
       .toBe(1)
-    // A cheque that is due is asked for by a 402, which browsers note.
-    expect(visitor.faults.filter((fault) => !fault.includes('402'))).toEqual([])
+    // Browsers note a 402, by which a cheque that is due is asked for, and a 404 while the snapshot of reserves is older.
+    expect(visitor.faults.filter((fault) => !/ 40[24] /.test(fault))).toEqual([])
   })
 })
 
