@@ -7,6 +7,7 @@ const SLOWEST = [
   'gateway/money/crash.deep.test.ts',
   'gateway/money/scan.deep.test.ts',
   'gateway/node/kill.deep.test.ts',
+  'tests/chaos/kills.deep.test.ts',
   'tests/flows/crowd.deep.test.ts',
   'tests/simulation/simulation.deep.test.ts',
 ]

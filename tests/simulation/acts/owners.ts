@@ -75,7 +75,8 @@ async function signCheque(simulation: Simulation): Promise<void> {
   const account = owner && shadow.accounts.get(owner.id)
   if (owner === undefined || account === undefined) return
   const part = BigInt(dice.pick([100, 100, 100, 100, 60, 300]))
-  const cumulative = nano((account.settled * part) / 100n)
+  const isTooMuch = dice.chance(0.05)
+  const cumulative = nano(isTooMuch ? account.credited + 1n : (account.settled * part) / 100n)
   if (cumulative === ZERO_NANO) return
   await payByCheque(simulation, owner, cumulative, at)
 }
