@@ -3,6 +3,7 @@ import { ClientError, connect as connectTo, type Verification } from '#client'
 import { requireLoopback, startProxy } from '#client/proxy'
 import { nodeProvider } from '#protocol/node'
 import { type Command, type CommandIo, EXIT } from '../command.ts'
+import { untilStopped } from '../until-stopped.ts'
 import { parseFlags, readSettings } from './connect-settings.ts'
 
 const USAGE = `cocoon connect: a local OpenAI-compatible address that seals every prompt to hardware it verified itself.
@@ -87,9 +88,4 @@ function tell(
   io.out(`evidence   ${status}: ${runners.length} runner(s), models ${models}`)
   io.out(`allowlist  ${allowlist.source}, version ${allowlist.version}`)
   for (const warning of warnings) io.out(`warning    ${warning}`)
-}
-
-function untilStopped(stopped: AbortSignal): Promise<void> {
-  if (stopped.aborted) return Promise.resolve()
-  return new Promise((done) => stopped.addEventListener('abort', () => done(), { once: true }))
 }

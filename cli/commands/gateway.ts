@@ -20,6 +20,7 @@ import { type Command, EXIT, UsageError } from '../command.ts'
 import { describeSettings } from '../describe-settings.ts'
 import { openDevices } from '../devices.ts'
 import { packageRoot } from '../package-root.ts'
+import { untilStopped } from '../until-stopped.ts'
 
 const USAGE = `cocoon gateway: the OpenAI-compatible door, on Node with one SQLite file, or with a PostgreSQL
 database that several of them share.
@@ -69,9 +70,7 @@ export const gateway: Command = {
     }
     const running = await orUsage(() => startGateway({ config, deps }))
     io.out(`gateway: ${running.origin}`)
-    await new Promise<void>((resolve) => {
-      io.stopped.addEventListener('abort', () => resolve(), { once: true })
-    })
+    await untilStopped(io.stopped)
     await running.close()
     return EXIT.ok
   },

@@ -6,6 +6,7 @@ import { describeSettings } from '../describe-settings.ts'
 import { openDevices } from '../devices.ts'
 import { RUNNER_FLAGS, readRunnerSettings } from '../runner-settings.ts'
 import { runnerStatus } from '../runner-status.ts'
+import { untilStopped } from '../until-stopped.ts'
 
 const USAGE = `cocoon runner: serves a model from inside a confidential VM and earns.
 
@@ -42,9 +43,7 @@ export const runner: Command = {
     io.out(
       running.origin === undefined ? 'runner: dials its gateways' : `runner: ${running.origin}`,
     )
-    await new Promise<void>((resolve) => {
-      io.stopped.addEventListener('abort', () => resolve(), { once: true })
-    })
+    await untilStopped(io.stopped)
     await running.close()
     return EXIT.ok
   },
