@@ -1,4 +1,5 @@
-import { concatAll, fromUtf8 } from '#base/bytes.ts'
+import { fromUtf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { ClientError } from './errors.ts'
 
 export { member, textMember } from '#base/members.ts'
@@ -43,6 +44,9 @@ async function send(deps: HttpDeps, url: string, init: RequestInit): Promise<Res
 
 async function readJson(response: Response): Promise<unknown> {
   const bytes = await readBounded(response, MAX_JSON_BYTES)
+  if (bytes === undefined) {
+    throw new ClientError('gateway_misbehaved', `The answer exceeds ${MAX_JSON_BYTES} bytes`)
+  }
   if (response.status === 404) return undefined
   if (!response.ok) {
     const code = response.status >= 500 ? 'gateway_unreachable' : 'gateway_misbehaved'
@@ -54,25 +58,4 @@ async function readJson(response: Response): Promise<unknown> {
   } catch (cause) {
     throw new ClientError('gateway_misbehaved', 'The answer is not JSON', { cause })
   }
-}
-
-/** Reads a body up to a limit and cancels what would exceed it. */
-export async function readBounded(
-  response: { readonly body: ReadableStream<Uint8Array> | null },
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  const reader = response.body?.getReader()
-  while (reader !== undefined) {
-    const { done, value } = await reader.read()
-    if (done) break
-    length += value.length
-    if (length > maxBytes) {
-      await reader.cancel()
-      throw new ClientError('gateway_misbehaved', `The answer exceeds ${maxBytes} bytes`)
-    }
-    parts.push(value)
-  }
-  return concatAll(parts)
 }

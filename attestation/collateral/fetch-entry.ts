@@ -1,6 +1,6 @@
 import { type Clock, toSeconds } from '#base/brand.ts'
-import { type Bytes, concat } from '#base/bytes.ts'
 import { CodedError } from '#base/coded-error.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import type { CollateralEntry, CollateralRequest } from './entry.ts'
 
 /**
@@ -64,7 +64,10 @@ export async function fetchEntry(
       ...(request.body === undefined ? {} : { body: request.body }),
     })
     await refuseStatus(response, request.name)
-    const body = await readBounded(response, request)
+    const body = await readBounded(response, request.maxBytes)
+    if (body === undefined) {
+      throw new CollateralError('too-large', `${request.name}: over ${request.maxBytes} bytes`)
+    }
     const entry: CollateralEntry = {
       name: request.name,
       body,
@@ -100,23 +103,6 @@ function retryAfter(response: Response): number | undefined {
   const value = response.headers.get('retry-after')
   if (value === null || !/^[0-9]{1,6}$/.test(value)) return undefined
   return Math.min(Number(value), MAX_RETRY_AFTER_SECONDS)
-}
-
-async function readBounded(response: Response, request: CollateralRequest): Promise<Bytes> {
-  const parts: Uint8Array[] = []
-  let total = 0
-  const reader = response.body?.getReader()
-  while (reader !== undefined) {
-    const { done, value } = await reader.read()
-    if (done) break
-    total += value.length
-    if (total > request.maxBytes) {
-      await reader.cancel()
-      throw new CollateralError('too-large', `${request.name}: over ${request.maxBytes} bytes`)
-    }
-    parts.push(value)
-  }
-  return concat(...parts)
 }
 
 function keptHeaders(response: Response, keep: readonly string[]): Record<string, string> {

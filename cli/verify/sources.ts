@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fromUtf8 } from '#base/bytes.ts'
 import { CodedError } from '#base/coded-error.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { UsageError } from '../command.ts'
 
 const MAX_BYTES = 8 * 1_048_576
@@ -67,7 +68,9 @@ export async function getJson(fetcher: typeof fetch, url: URL, key?: string): Pr
     throw new SourceError('refused', `${url.host} answered ${status}`, { status })
   }
   try {
-    const value: unknown = JSON.parse(fromUtf8(await bounded(response)))
+    const bytes = await readBounded(response, MAX_BYTES)
+    if (bytes === undefined) throw new RangeError('too large')
+    const value: unknown = JSON.parse(fromUtf8(bytes))
     return value
   } catch (cause) {
     throw new SourceError('not_json', `${url.host} did not answer JSON of at most 8 MiB`, { cause })
@@ -88,15 +91,4 @@ async function ask(fetcher: typeof fetch, url: URL, key: string | undefined): Pr
   } catch (cause) {
     throw new SourceError('unreachable', `${url.host} does not answer`, { cause })
   }
-}
-
-async function bounded(response: Response): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of response.body ?? []) {
-    length += part.length
-    if (length > MAX_BYTES) throw new RangeError('too large')
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
 }

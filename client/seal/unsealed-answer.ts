@@ -1,7 +1,8 @@
 import { fromUtf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { problemCode } from '#protocol'
 import { ClientError, type ClientErrorCode } from '../errors.ts'
-import { member, readBounded, textMember } from '../http.ts'
+import { member, textMember } from '../http.ts'
 
 /**
  * What an answer outside the seal makes us do. Anybody on the way can have written it: only its status and a code
@@ -65,7 +66,9 @@ export async function readUnsealedAnswer(response: Response): Promise<UnsealedAn
 
 async function readJson(response: Response): Promise<unknown> {
   try {
-    const value: unknown = JSON.parse(fromUtf8(await readBounded(response, MAX_BYTES)))
+    const bytes = await readBounded(response, MAX_BYTES)
+    if (bytes === undefined) return undefined
+    const value: unknown = JSON.parse(fromUtf8(bytes))
     return value
   } catch {
     return undefined

@@ -1,4 +1,6 @@
+import { type Bytes, fromUtf8 } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { LeaseError } from './lease-error.ts'
 
 const TIMEOUT_MS = 30_000
@@ -17,7 +19,7 @@ export async function postJson(
   stop: AbortSignal,
 ): Promise<unknown> {
   let status: number
-  let text: string
+  let bytes: Bytes | undefined
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -27,26 +29,26 @@ export async function postJson(
       signal: AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]),
     })
     status = response.status
-    text = await response.text()
+    bytes = await readBounded(response, MAX_ANSWER_BYTES)
   } catch (cause) {
     throw new LeaseError('unreachable', 'no answer from the gateway', { cause })
   }
   if (status >= 500) throw new LeaseError('unreachable', `the gateway answered ${status}`)
-  if (text.length > MAX_ANSWER_BYTES) throw new LeaseError('malformed', 'the answer is too long')
+  if (bytes === undefined) throw new LeaseError('malformed', 'the answer is too long')
   if (status === UPGRADE_REQUIRED) {
     const fix = 'upgrade the older of this runner and the gateway'
     throw new LeaseError('rejected', `no common protocol version: ${fix}`)
   }
-  const answer = parse(text)
+  const answer = parse(bytes)
   if (status >= 400) {
     throw new LeaseError('rejected', `the gateway answered ${status} (${codeOf(answer)})`)
   }
   return answer
 }
 
-function parse(text: string): unknown {
+function parse(bytes: Bytes): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(fromUtf8(bytes))
   } catch {
     return undefined
   }

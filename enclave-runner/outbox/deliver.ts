@@ -1,4 +1,6 @@
 import type { Random } from '#base/brand.ts'
+import { fromUtf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { parseReceiptBatchAnswer } from '#protocol'
 import { backOffMs } from '../back-off.ts'
 import type { Log, Wait } from '../runtime.ts'
@@ -90,9 +92,10 @@ async function deliverBatch(
     redirect: 'error',
     signal: AbortSignal.any([stop, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
   })
-  const text = await response.text()
-  if (!response.ok || text.length > MAX_ANSWER_BYTES) throw new Error(`status ${response.status}`)
-  const { results } = parseReceiptBatchAnswer(JSON.parse(text), 'answer')
+  const bytes = await readBounded(response, MAX_ANSWER_BYTES)
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  if (bytes === undefined) throw new RangeError('the answer is too long')
+  const { results } = parseReceiptBatchAnswer(JSON.parse(fromUtf8(bytes)), 'answer')
   const waiting = new Set(batch.map((entry) => entry.receiptId))
   let acknowledged = 0
   for (const result of results) {

@@ -1,3 +1,4 @@
+import { gatherBytes } from '#base/gather-bytes.ts'
 import { SEAL_ROOM_BYTES } from '#protocol'
 import type { HttpRequest } from './http.ts'
 import { Refusal } from './refusal.ts'
@@ -6,21 +7,16 @@ import { Refusal } from './refusal.ts'
 export const MAX_WIRE_BYTES = 32 * 1024 * 1024 + SEAL_ROOM_BYTES
 
 /** Reads a request body whole. @throws Refusal `body_too_large`; Error when the peer goes away */
-export function readBody(request: HttpRequest): Promise<Buffer> {
+export function readBody(request: HttpRequest): Promise<Uint8Array> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > MAX_WIRE_BYTES) return Promise.reject(tooLarge())
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(new Error('the peer went away'))
-    const parts: Buffer[] = []
-    let length = 0
+    const gathered = gatherBytes(MAX_WIRE_BYTES)
     request.on('data', (part: Buffer) => {
-      length += part.length
-      if (length > MAX_WIRE_BYTES) {
-        request.pause()
-        reject(tooLarge())
-        return
-      }
-      parts.push(part)
+      if (gathered.add(part)) return
+      request.pause()
+      reject(tooLarge())
     })
     request.on('end', () => {
       request.off('close', leave)
@@ -29,8 +25,7 @@ export function readBody(request: HttpRequest): Promise<Buffer> {
         leave()
         return
       }
-      const [only] = parts
-      resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, length))
+      resolve(gathered.whole())
     })
     request.on('error', reject)
     request.on('close', leave)

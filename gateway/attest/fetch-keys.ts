@@ -1,6 +1,7 @@
 import { type Clock, toSeconds } from '#base/brand.ts'
 import { type Bytes, fromUtf8 } from '#base/bytes.ts'
 import { CodedError } from '#base/coded-error.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import {
   type CryptoMode,
   generateSealingKey,
@@ -36,6 +37,8 @@ export interface FetchKeysDeps {
 }
 
 const TIMEOUT_MS = 60_000
+/** A gateway's keys and settings, sealed. */
+const MAX_ANSWER_BYTES = 1024 * 1024
 const CHALLENGE = /^[0-9a-f]{64}$/
 
 /**
@@ -75,9 +78,19 @@ async function post(deps: FetchKeysDeps, path: string, body: object): Promise<un
   } catch (cause) {
     throw new KeyReleaseError('unreachable', 'the key service does not answer', { cause })
   }
-  const said: unknown = await response.json().catch(() => undefined)
+  const said = await readAnswer(response)
   if (!response.ok) throw new KeyReleaseError('refused', refusalOf(response.status, said))
   return said
+}
+
+/** Undefined for what is no JSON, or more of it than a key service has to say. */
+async function readAnswer(response: Response): Promise<unknown> {
+  try {
+    const bytes = await readBounded(response, MAX_ANSWER_BYTES)
+    return bytes === undefined ? undefined : JSON.parse(fromUtf8(bytes))
+  } catch {
+    return undefined
+  }
 }
 
 /** The check that failed, by its id: anything else that a stranger says stays out of messages. */

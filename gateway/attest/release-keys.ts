@@ -1,5 +1,6 @@
 import { type Clock, type Random, toSeconds } from '#base/brand.ts'
-import { concatAll, fromUtf8, utf8 } from '#base/bytes.ts'
+import { fromUtf8, utf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import {
   type CryptoMode,
   keysetDigest,
@@ -116,12 +117,7 @@ function readRequest(body: Uint8Array): ReleaseRequest {
 
 /** @throws ApiError `request_too_large` */
 async function readLimited(request: Request): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  for await (const part of request.body ?? []) {
-    size += part.length
-    if (size > MAX_BODY_BYTES) throw new ApiError('request_too_large', 'The evidence is too large')
-    parts.push(part)
-  }
-  return concatAll(parts)
+  const bytes = await readBounded(request, MAX_BODY_BYTES)
+  if (bytes === undefined) throw new ApiError('request_too_large', 'The evidence is too large')
+  return bytes
 }

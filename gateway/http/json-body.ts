@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
-import { concatAll, fromUtf8 } from '#base/bytes.ts'
+import { fromUtf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { ApiError } from '../errors.ts'
 
 /**
@@ -19,22 +20,15 @@ export async function readJson(context: Context, maxBytes: number): Promise<unkn
 /** At once where its length was announced, which the platform's HTTP holds it to; else counted as it comes. */
 async function readBytes(context: Context, maxBytes: number): Promise<Uint8Array> {
   const announced = context.req.header('content-length')
-  if (announced === undefined) return readAll(context, maxBytes)
+  if (announced === undefined) {
+    const counted = await readBounded(context.req.raw, maxBytes)
+    if (counted === undefined) throw tooLarge(maxBytes)
+    return counted
+  }
   if (Number(announced) > maxBytes) throw tooLarge(maxBytes)
   const bytes = new Uint8Array(await context.req.raw.arrayBuffer())
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   return bytes
-}
-
-async function readAll(context: Context, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of context.req.raw.body ?? []) {
-    length += part.length
-    if (length > maxBytes) throw tooLarge(maxBytes)
-    parts.push(part)
-  }
-  return concatAll(parts)
 }
 
 function tooLarge(maxBytes: number): ApiError {

@@ -1,8 +1,10 @@
+import { type Bytes, fromUtf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { MoneyError } from './errors.ts'
 
 const TIMEOUT_MS = 15_000
 /** A page of 99 transactions takes far less. */
-const MAX_ANSWER_CHARS = 16 * 1024 * 1024
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 const TRIES = 5
 const FIRST_DELAY_MS = 250
 
@@ -63,7 +65,7 @@ function pace({ callsPerSecond, wait }: JsonRpcOptions): () => Promise<void> {
 async function post(options: JsonRpcOptions, method: string, params: object): Promise<unknown> {
   const { endpoint, apiKey } = options
   let response: Response
-  let text: string
+  let bytes: Bytes | undefined
   try {
     response = await options.fetch(endpoint, {
       method: 'POST',
@@ -74,20 +76,20 @@ async function post(options: JsonRpcOptions, method: string, params: object): Pr
       body: JSON.stringify({ id: '1', jsonrpc: '2.0', method, params }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
-    text = await response.text()
+    bytes = await readBounded(response, MAX_ANSWER_BYTES)
   } catch (cause) {
     throw new MoneyError('unavailable', `${method}: no answer`, { cause })
   }
   if (response.status === 429) throw new MoneyError('rate_limited', `${method}: too many calls`)
   if (!response.ok) throw new MoneyError('unavailable', `${method}: status ${response.status}`)
-  return resultOf(method, text)
+  return resultOf(method, bytes)
 }
 
-function resultOf(method: string, text: string): unknown {
-  if (text.length > MAX_ANSWER_CHARS) throw new MoneyError('bad_answer', `${method}: too long`)
+function resultOf(method: string, bytes: Bytes | undefined): unknown {
+  if (bytes === undefined) throw new MoneyError('bad_answer', `${method}: too long`)
   let answer: unknown
   try {
-    answer = JSON.parse(text)
+    answer = JSON.parse(fromUtf8(bytes))
   } catch (cause) {
     throw new MoneyError('bad_answer', `${method}: not JSON`, { cause })
   }

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import type { Clock, UnixMs } from '#base/brand.ts'
+import { fromUtf8 } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 
 /** Only for display: no amount in the ledger was ever in another currency. */
 export interface Rate {
@@ -36,7 +38,7 @@ const FRESH_MS = 60_000
 /** A rate older than that is worse than none. */
 const OLD_MS = 15 * 60_000
 const TIMEOUT_MS = 5_000
-const MAX_ANSWER_CHARS = 64 * 1024
+const MAX_ANSWER_BYTES = 64 * 1024
 
 export interface Ticker {
   readonly name: string
@@ -83,9 +85,9 @@ const positive = z.coerce.number().positive().finite()
 
 async function price({ url, path }: Ticker, get: typeof fetch): Promise<number> {
   const response = await get(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-  const text = await response.text()
-  if (!response.ok || text.length > MAX_ANSWER_CHARS) throw new RangeError('no price')
-  let value: unknown = JSON.parse(text)
+  const bytes = await readBounded(response, MAX_ANSWER_BYTES)
+  if (!response.ok || bytes === undefined) throw new RangeError('no price')
+  let value: unknown = JSON.parse(fromUtf8(bytes))
   for (const key of path) value = record.parse(Array.isArray(value) ? { ...value } : value)[key]
   return positive.parse(value)
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { gatherBytes } from '#base/gather-bytes.ts'
 import { ApiError } from '../errors.ts'
 
 /**
@@ -9,23 +10,14 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes))
   return new Promise((resolve, reject) => {
-    let first: Buffer | undefined
-    let more: Buffer[] | undefined
-    let length = 0
+    const gathered = gatherBytes(maxBytes)
     let complete = false
     request.on('data', (part: Buffer) => {
-      length += part.length
-      if (length > maxBytes) {
-        reject(tooLarge(maxBytes))
-        return
-      }
-      if (first === undefined) first = part
-      else if (more === undefined) more = [first, part]
-      else more.push(part)
+      if (!gathered.add(part)) reject(tooLarge(maxBytes))
     })
     request.on('end', () => {
       complete = true
-      resolve(more === undefined ? (first ?? EMPTY) : Buffer.concat(more))
+      resolve(gathered.whole())
     })
     // Every request closes: an error with its stack is made only for one that was cut.
     const cutOff = (): void => {
@@ -35,8 +27,6 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
     request.on('close', cutOff)
   })
 }
-
-const EMPTY = new Uint8Array(0)
 
 function tooLarge(maxBytes: number): ApiError {
   return new ApiError('request_too_large', `The request body may have at most ${maxBytes} bytes`, {

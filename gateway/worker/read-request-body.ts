@@ -1,4 +1,4 @@
-import { concatAll } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { ApiError } from '../errors.ts'
 
 /**
@@ -7,19 +7,14 @@ import { ApiError } from '../errors.ts'
  */
 export async function readRequestBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const parts: Uint8Array[] = []
-  let length = 0
+  let bytes: Uint8Array | undefined
   try {
-    for await (const part of request.body ?? []) {
-      length += part.length
-      if (length > maxBytes) break
-      parts.push(part)
-    }
+    bytes = await readBounded(request, maxBytes)
   } catch (cause) {
     throw new ApiError('invalid_request', 'the request was cut off', { cause })
   }
-  if (length > maxBytes) throw tooLarge(maxBytes)
-  return concatAll(parts)
+  if (bytes === undefined) throw tooLarge(maxBytes)
+  return bytes
 }
 
 function tooLarge(maxBytes: number): ApiError {
