@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { receiptEvent } from '#protocol'
 import type { EngineConfig, RunnerConfig } from '../config.ts'
@@ -97,6 +98,26 @@ describe('an engine that', () => {
     expect(usageOf(answer.receipt)).toMatchObject({ cost: 0n })
   })
 })
+
+test.each<[string, (body: Uint8Array) => Buffer]>([
+  ['its own compression', (body) => gzipSync(body)],
+  // By members one after the other (RFC 1952 section 2.2): unpacked, larger than any body may be.
+  ['a gigabyte in a megabyte', () => manyMembers(gzipSync(Buffer.alloc(8 * 1024 * 1024)))],
+])('a sealed body replaced by %s is not unpacked', async (_, replace) => {
+  const { at } = await start(scripted('c3g0'))
+  const answer = await ask(at, chat(), {
+    tamper: ({ headers, body }) => ({
+      headers: { ...headers, 'content-encoding': 'gzip' },
+      body: replace(body),
+    }),
+  })
+  // Unpacked, the first would be what was sealed, and be served.
+  expect([400, 413]).toContain(answer.status)
+  expect(answer.receipt).toBeUndefined()
+  expect((await ask(at, chat())).status).toBe(200)
+})
+
+const manyMembers = (member: Buffer): Buffer => Buffer.concat(new Array<Buffer>(128).fill(member))
 
 test('tokens that come fast share frames, so that frames do not show single tokens', async () => {
   const { at } = await start(scripted('c500g-1'))
