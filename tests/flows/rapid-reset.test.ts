@@ -104,6 +104,39 @@ describe('a tunnel', () => {
   })
 })
 
+describe('clients that ask and leave faster than a runner takes it', () => {
+  /** Twice as often as the runner's budget allows in a burst. */
+  const LEAVE = 5_000
+  test('have their streams broken at its pace: the tunnel and the others’ answers stay', async () => {
+    const session = await openTunnel(openRunner(FEW))
+    const stays = ask(session, '/stays')
+    await stays.begun
+    let taken = 0
+    for (let i = 0; i < LEAVE; i++) {
+      const { call, begun } = ask(session, `/${i}`)
+      if (call === undefined) continue
+      await begun
+      call.abort()
+      taken++
+    }
+    // Once those whom nobody waits for have half of its places, more are refused.
+    expect(taken).toBeGreaterThan(1_000)
+    expect(taken).toBeLessThan(2_000)
+    const abandoned = [...answers].filter(
+      ([path, { destroyed }]) => path !== '/stays' && !destroyed,
+    )
+    expect(abandoned.length).toBeGreaterThan(FEW)
+    session.tick()
+    for (const [, answer] of abandoned) while (!answer.destroyed) await new Promise(setImmediate)
+    const after = ask(session, '/after')
+    await after.begun
+    for (const path of ['/stays', '/after']) answers.get(path)?.end()
+    expect(await stays.ended).toBe('whole')
+    expect(await after.ended).toBe('whole')
+    session.destroy()
+  })
+})
+
 describe('a gateway that opens streams only to reset them (HTTP/2 rapid reset)', () => {
   test('is cut off; another gateway’s answers go on', async () => {
     const tunnels = openRunner(FEW)

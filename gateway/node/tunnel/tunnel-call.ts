@@ -5,6 +5,7 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2'
 import type { Breakage, Call, Incoming } from '../../relay/ports.ts'
+import type { Resets } from './pace-resets.ts'
 
 /** A peer that sends more informational heads than this for one answer is not answering. */
 const MAX_INFORMATIONAL = 8
@@ -13,13 +14,19 @@ const MAX_INFORMATIONAL = 8
 export class TunnelCall implements Call {
   readonly #stream: ClientHttp2Stream
   readonly #incoming: Incoming
+  readonly #resets: Pick<Resets, 'reset'>
   #informational = 0
   #over = false
 
-  /** @param onReset told when the peer, not we, breaks the stream */
-  constructor(stream: ClientHttp2Stream, incoming: Incoming, onReset: () => void) {
+  /** @param given.onReset told when the peer, not we, breaks the stream */
+  constructor(
+    stream: ClientHttp2Stream,
+    incoming: Incoming,
+    given: { readonly resets: Pick<Resets, 'reset'>; readonly onReset: () => void },
+  ) {
     this.#stream = stream
     this.#incoming = incoming
+    this.#resets = given.resets
     stream.on('headers', () => {
       if (++this.#informational > MAX_INFORMATIONAL) this.#break('broken')
     })
@@ -32,7 +39,7 @@ export class TunnelCall implements Call {
     stream.on('close', () => {
       const { rstCode } = stream
       if (this.#over) return
-      if (rstCode !== constants.NGHTTP2_NO_ERROR) onReset()
+      if (rstCode !== constants.NGHTTP2_NO_ERROR) given.onReset()
       this.#break(rstCode === constants.NGHTTP2_REFUSED_STREAM ? 'refused' : 'broken')
     })
   }
@@ -70,7 +77,7 @@ export class TunnelCall implements Call {
   abort(): void {
     if (this.#over) return
     this.#over = true
-    this.#stream.close(constants.NGHTTP2_CANCEL)
+    this.#resets.reset(this.#stream)
     this.#stream.resume()
   }
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
 import { type Budget, createBudget } from './budget.ts'
+import { paceResets } from './pace-resets.ts'
 import { TunnelCall } from './tunnel-call.ts'
 
 /** HTTP/2 with the roles turned round: the runner dialled, we ask. */
@@ -58,6 +59,7 @@ export function openTunnelSession(
     socket.destroy()
   }
   const guarded = guard(session, nowMs, () => destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM))
+  const resets = paceResets(session)
   const traffic = { content: 0, streams: 0, settledBytes: socket.bytesRead }
   let sincePing = 0
   let heardBytes = socket.bytesRead
@@ -78,7 +80,7 @@ export function openTunnelSession(
 
   return {
     send(runner, request, incoming) {
-      if (isRetired || session.closed || session.destroyed) return undefined
+      if (isRetired || session.closed || session.destroyed || resets.isClogged) return undefined
       const { method, path, headers, body } = request
       const length = body === null ? {} : { 'content-length': String(body.length) }
       const stream = session.request(
@@ -89,11 +91,12 @@ export function openTunnelSession(
       stream.on('data', (chunk: Buffer) => {
         traffic.content += chunk.length
       })
-      const call = new TunnelCall(stream, incoming, guarded.reset)
+      const call = new TunnelCall(stream, incoming, { resets, onReset: guarded.reset })
       if (body !== null) stream.end(body)
       return call
     },
     tick() {
+      resets.tick()
       guarded.overhead(overheadOf(socket, traffic))
       if (sincePing >= PING_EVERY_TICKS && socket.bytesRead !== heardBytes) sincePing = 0
       heardBytes = socket.bytesRead
