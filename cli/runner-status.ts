@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { formatTon, parseNano } from '#base/nano.ts'
 import { readOutbox } from '#enclave-runner/main.ts'
 import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { readJson } from './read-json.ts'
 import { rawWallet } from './runner-settings.ts'
 import { printable } from './verify/printable.ts'
 
@@ -105,7 +106,7 @@ async function showGateway(
   const read = async (path: string): Promise<unknown> => {
     const response = await doFetch(`${gateway}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
     if (!response.ok) throw new Error(`status ${response.status}`)
-    return response.json()
+    return readJson(response)
   }
   const host = Host.parse(await read(`/v1/hosts/${encodeURIComponent(wallet)}`))
   const { data } = Runners.parse(await read('/v1/runners'))

@@ -5,6 +5,7 @@ import { formatTon, type Nano, nano, parseNano } from '#base/nano.ts'
 import { AMOUNTS, auditAll } from '../audit-all.ts'
 import { filled, TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { readJson } from '../read-json.ts'
 import { compareBooks } from '../till/compare-books.ts'
 import { openTill } from '../till/context.ts'
 
@@ -92,7 +93,7 @@ async function readStated(gateway: string): Promise<{ address: string | undefine
   const response = await fetch(new URL('/v1/till', gateway))
   if (!response.ok) return { address: undefined, losses: nano(0n) }
   // Sound: openapi.yaml says so; the address is checked where it is used.
-  const told = (await response.json()) as {
+  const told = (await readJson(response)) as {
     address: string
     reserves: { liabilities: { losses: string } } | null
   }

@@ -9,6 +9,7 @@ import { readSecret } from '../chain/secret.ts'
 import { signTonProof } from '../chain/sign-ton-proof.ts'
 import { openTarget, TARGET_HELP, TARGET_OPTIONS, type TargetFlags } from '../chain/target.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { readJson } from '../read-json.ts'
 import { runVerb, verb } from '../verbs.ts'
 
 const USAGE = `cocoon wallet: a wallet (W5) that pays for messages to Till and Registry. Keep little in it.
@@ -101,7 +102,7 @@ async function proveWallet(
 
 async function answerOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
   // Sound: members of unknown JSON, used as text only.
-  const answer = (await response.json()) as Readonly<Record<string, unknown>>
+  const answer = (await readJson(response)) as Readonly<Record<string, unknown>>
   if (response.ok) return answer
   const { message } = (answer['error'] ?? {}) as { message?: string }
   throw new UsageError(`the gateway answered ${response.status}: ${message ?? 'no explanation'}`)

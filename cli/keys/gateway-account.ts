@@ -4,6 +4,7 @@ import { CodedError } from '#base/coded-error.ts'
 import { isLocalUrl } from '#gateway/config.ts'
 import { filled } from '../chain/target.ts'
 import { type CommandIo, UsageError } from '../command.ts'
+import { readJson } from '../read-json.ts'
 import { readSecretFile } from '../read-secret-file.ts'
 import { printable } from '../verify/printable.ts'
 
@@ -133,7 +134,9 @@ async function reach(gateway: string, path: string, init: RequestInit): Promise<
 async function refusal(response: Response): Promise<GatewayRefused> {
   try {
     // Sound: what is not of this shape is caught below.
-    const { error } = (await response.json()) as { error: { code: string | null; message: string } }
+    const { error } = (await readJson(response)) as {
+      error: { code: string | null; message: string }
+    }
     const remedy = REMEDIES[error.code ?? '']
     const said = printable(`${error.message} (${response.status} ${error.code})`)
     return new GatewayRefused('refused', remedy === undefined ? said : `${said}. ${remedy}`)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { formatTon } from '#base/nano.ts'
 import { columns } from '../columns.ts'
 import { type CommandIo, EXIT, UsageError } from '../command.ts'
+import { readJson } from '../read-json.ts'
 import { verb } from '../verbs.ts'
 import { printable } from '../verify/printable.ts'
 import { ACCOUNT_OPTIONS, type AccountFlags, ask, openAccountAt } from './gateway-account.ts'
@@ -43,7 +44,7 @@ export const KEY_VERBS = {
 
 async function list(io: CommandIo, flags: AccountFlags): Promise<number> {
   const account = await openAccountAt(io, flags)
-  const { data } = Keys.parse(await (await ask(account, '/v1/keys')).json())
+  const { data } = Keys.parse(await readJson(await ask(account, '/v1/keys')))
   const now = Date.now() / 1000
   const rows = data.map((key) => [
     key.id,
@@ -65,7 +66,7 @@ async function list(io: CommandIo, flags: AccountFlags): Promise<number> {
 async function create(io: CommandIo, flags: AccountFlags & LimitFlags): Promise<number> {
   const body = keyWish(flags)
   const account = await openAccountAt(io, flags)
-  const key = Issued.parse(await (await ask(account, '/v1/keys', { body })).json())
+  const key = Issued.parse(await readJson(await ask(account, '/v1/keys', { body })))
   io.out(`id      ${printable(key.id)}`)
   io.out(`limits  ${printable(limitsOf(key).join(', ') || 'none')}`)
   io.out(`API key (shown once): ${printable(key.key)}`)
@@ -85,7 +86,7 @@ async function rotate(
   const body = grace === undefined ? {} : { grace_seconds: Number(grace) }
   const account = await openAccountAt(io, flags)
   const answer = await ask(account, `/v1/keys/${encodeURIComponent(id)}/rotate`, { body })
-  const key = Issued.parse(await answer.json())
+  const key = Issued.parse(await readJson(answer))
   const until = key.previous_until
   io.out(`id      ${printable(key.id)}`)
   io.out(`before  ${until === null ? 'no longer works' : `works until ${timeOf(until)}`}`)
@@ -101,7 +102,7 @@ async function revoke(
   const id = oneId(args)
   const account = await openAccountAt(io, flags)
   const path = `/v1/keys/${encodeURIComponent(id)}`
-  const key = Key.parse(await (await ask(account, path, { method: 'DELETE' })).json())
+  const key = Key.parse(await readJson(await ask(account, path, { method: 'DELETE' })))
   io.out(`${printable(key.id)} (${printable(key.masked)}) is revoked for good`)
   return EXIT.ok
 }

@@ -4,6 +4,7 @@ import { newAccountOwner, ownerToJson, signAccountRequest } from '#client'
 import { type AccountMode, formatMemo } from '#contracts/pure'
 import { readOwner } from '../account-file.ts'
 import { type CommandIo, EXIT, UsageError } from '../command.ts'
+import { readJson } from '../read-json.ts'
 import { verb } from '../verbs.ts'
 import { ask, gatewayUrl } from './gateway-account.ts'
 
@@ -58,7 +59,7 @@ async function registerKeys(
   })
   const answer = await ask({ gateway, key: undefined }, '/v1/accounts', { body: request })
   // Sound: a 2xx of this route has this shape (openapi.yaml); a missing key prints as undefined, not as a secret.
-  io.out(`API key (shown once): ${((await answer.json()) as { key?: string }).key}`)
+  io.out(`API key (shown once): ${((await readJson(answer)) as { key?: string }).key}`)
   return EXIT.ok
 }
 

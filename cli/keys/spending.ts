@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { formatTon, type Nano, nano } from '#base/nano.ts'
 import { columns } from '../columns.ts'
 import { type CommandIo, EXIT } from '../command.ts'
+import { readJson, readText } from '../read-json.ts'
 import { verb } from '../verbs.ts'
 import { printable } from '../verify/printable.ts'
 import { ACCOUNT_OPTIONS, type AccountFlags, ask, openAccountAt } from './gateway-account.ts'
@@ -64,11 +65,11 @@ async function usage(io: CommandIo, flags: ReportFlags): Promise<number> {
   const answer = await ask(account, `/v1/account/usage?${query}`)
   if (flags.csv === true) {
     // RFC 4180's line ends: the last one's feed is the terminal's.
-    const lines = (await answer.text()).replace(/\r\n$/, '').split('\r\n')
+    const lines = (await readText(answer)).replace(/\r\n$/, '').split('\r\n')
     io.out(`${lines.map(printable).join('\r\n')}\r`)
     return EXIT.ok
   }
-  for (const line of reportLines(Report.parse(await answer.json()))) io.out(line)
+  for (const line of reportLines(Report.parse(await readJson(answer)))) io.out(line)
   return EXIT.ok
 }
 
@@ -93,7 +94,7 @@ function reportLines({ from, to, data }: z.infer<typeof Report>): readonly strin
 
 async function balance(io: CommandIo, flags: AccountFlags): Promise<number> {
   const opened = await openAccountAt(io, flags)
-  const account = Account.parse(await (await ask(opened, '/v1/account')).json())
+  const account = Account.parse(await readJson(await ask(opened, '/v1/account')))
   const line = (name: string, text: string): void => io.out(`${name.padEnd(10)} ${printable(text)}`)
   const ton = (sum: Nano): string => `${formatTon(sum)} TON`
   line('account', `${account.id} (${account.mode})`)

@@ -1,6 +1,9 @@
 import { equalBytes } from '#base/bytes.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { ASSET_PATH, type Assets } from '#web/assets.ts'
 
+/** Larger than any file of a build. */
+const MAX_FILE_BYTES = 16 * 1_048_576
 /** Every page that runs code. */
 const PAGES = ['/', '/chat', '/dashboard', '/top-up', '/trust', '/hosts', '/operator']
 const SCRIPT = /<script\b([^>]*)>([^<]*)/g
@@ -54,5 +57,5 @@ function isOurs(attributes: string, assets: Assets): boolean {
 
 async function read(fetch_: typeof fetch, url: string): Promise<Uint8Array | undefined> {
   const response = await fetch_(url, { headers: { accept: 'text/html,*/*' }, redirect: 'error' })
-  return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined
+  return response.ok ? readBounded(response, MAX_FILE_BYTES) : undefined
 }

@@ -7,6 +7,7 @@ import {
 } from '#protocol'
 import { filled } from '../chain/target.ts'
 import { EXIT, UsageError } from '../command.ts'
+import { readJson } from '../read-json.ts'
 import type { TillContext } from './context.ts'
 import { tons } from './status.ts'
 
@@ -72,5 +73,5 @@ async function answerOf(url: URL, headers: Readonly<Record<string, string>>) {
   const response = await fetch(url, { headers })
   if (!response.ok) throw new UsageError(`${url.pathname} answered ${response.status}`)
   // Sound: members of unknown JSON, each checked where it is used.
-  return (await response.json()) as Readonly<Record<string, unknown>>
+  return (await readJson(response)) as Readonly<Record<string, unknown>>
 }

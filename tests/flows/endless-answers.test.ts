@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
@@ -195,3 +198,35 @@ test.each(READERS)(
     await left
   },
 )
+
+/** Where a body is read whole without a count, and why it may be. */
+const UNCOUNTED: Readonly<Record<string, string>> = {
+  'cli/audit-all.ts': 'the operator’s own gateway',
+  'cli/moving/gateway-api.ts': 'the operator’s own gateway',
+  'client/sealed-fetch.ts': 'the caller’s own request',
+  'gateway/http/json-body.ts': 'of an announced length, which the server holds it to',
+  'gateway/pages.ts': 'the gateway’s own app',
+  'web/islands/chat/turn.ts': 'the tab’s own gateway, whose code runs in it',
+  'web/islands/dashboard/exit.tsx': 'a file that the owner chose',
+  'web/islands/dashboard/open-recovery.tsx': 'a file that the owner chose',
+  'web/islands/lib/gateway.ts': 'the tab’s own gateway, whose code runs in it',
+  'web/worker.ts': 'files of the deployment',
+}
+
+test('nobody else reads a body whole without counting it', () => {
+  const root = join(import.meta.dirname, '..', '..')
+  const folders = ['attestation', 'base', 'cli', 'client', 'enclave-runner', 'gateway', 'web']
+  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...folders], {
+    cwd: root,
+  })
+  const uncounted = files
+    .toString()
+    .split('\n')
+    .filter((file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$|\/testing\//.test(file))
+    .filter((file) =>
+      /\.(?:text|json|arrayBuffer|bytes|blob|formData)\(\)/.test(
+        readFileSync(join(root, file), 'utf8'),
+      ),
+    )
+  expect(uncounted.sort()).toEqual(Object.keys(UNCOUNTED))
+})

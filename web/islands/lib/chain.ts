@@ -1,4 +1,6 @@
+import { fromUtf8 } from '#base/bytes.ts'
 import { listMember, member, numberMember } from '#base/members.ts'
+import { readBounded } from '#base/read-bounded.ts'
 import { type AccountId, accountNumber } from '#contracts/pure'
 import { site } from './browser.ts'
 
@@ -28,6 +30,8 @@ function readNumber(entry: unknown): bigint {
   return typeof value === 'string' && /^-?0x[0-9a-f]+$/i.test(value) ? BigInt(value) : 0n
 }
 
+const MAX_ANSWER_BYTES = 1024 * 1024
+
 /** One call of the first TON endpoint that this page may ask. */
 export async function askChain(method: string, params: object): Promise<unknown> {
   const [endpoint] = site.endpoints
@@ -37,7 +41,9 @@ export async function askChain(method: string, params: object): Promise<unknown>
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ jsonrpc: '2.0', id: '1', method, params }),
   })
-  const answer: unknown = await response.json()
+  const bytes = await readBounded(response, MAX_ANSWER_BYTES)
+  if (bytes === undefined) throw new Error('The chain says more than was asked.')
+  const answer: unknown = JSON.parse(fromUtf8(bytes))
   if (member(answer, 'ok') !== true) throw new Error('The chain refused the question.')
   return member(answer, 'result')
 }
