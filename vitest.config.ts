@@ -30,9 +30,7 @@ export default defineConfig({
         // The same flows, with the gateway on workerd.
         test: {
           name: 'workerd',
-          include: [
-            'tests/flows/{main-job,sealed,money,exit,under-load,operations,page-chat}.test.ts',
-          ],
+          include: ['tests/flows/{main-job,sealed,money,under-load,operations}.test.ts'],
           env: { COCOON_PLATFORM: 'workerd' },
           setupFiles: ['tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,

@@ -9,6 +9,8 @@ const SLOWEST = [
   'gateway/node/kill.deep.test.ts',
   'tests/chaos/kills.deep.test.ts',
   'tests/flows/crowd.deep.test.ts',
+  'tests/fuzz/fuzz.deep.test.ts',
+  'tests/simulation/guards.deep.test.ts',
   'tests/simulation/simulation.deep.test.ts',
 ]
 
@@ -28,10 +30,12 @@ export default defineConfig({
         },
       },
       {
-        // Pages whose flows are quick, with the gateway on workerd.
+        // Flows that are quick on Node, with the gateway on workerd.
         test: {
           name: 'workerd',
-          include: isSample ? [] : ['tests/flows/page-{account,trust,quality,wallet}.test.ts'],
+          include: isSample
+            ? ['tests/flows/{exit,page-chat}.test.ts']
+            : ['tests/flows/{exit,page-{account,chat,trust,quality,wallet}}.test.ts'],
           env: { COCOON_PLATFORM: 'workerd' },
           setupFiles: ['tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,

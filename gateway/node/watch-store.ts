@@ -1,14 +1,23 @@
 import type { LedgerCore, Outcome } from '../ledger/core.ts'
 import { codeOf, type Log } from '../log.ts'
 
+type Tell = (log: Log, code: string) => void
+
 /** What the operator does about each of SQLite's own errors; anything else is told by its code. */
-const ADVICE: Readonly<Record<string, string>> = {
-  SQLITE_FULL: 'the disk is full: free some space, and the gateway goes on by itself',
-  SQLITE_READONLY: 'the database is read-only: give the gateway its file and folder to write',
-  SQLITE_BUSY: 'another process holds the database: one gateway has one file',
-  SQLITE_CORRUPT: 'the database is damaged: stop the gateway and restore a backup',
+const ADVICE: Readonly<Record<string, Tell>> = {
+  SQLITE_FULL: (log, code) =>
+    log('error', 'the disk is full: free some space, and the gateway goes on by itself', { code }),
+  SQLITE_READONLY: (log, code) =>
+    log('error', 'the database is read-only: give the gateway its file and folder to write', {
+      code,
+    }),
+  SQLITE_BUSY: (log, code) =>
+    log('error', 'another process holds the database: one gateway has one file', { code }),
+  SQLITE_CORRUPT: (log, code) =>
+    log('error', 'the database is damaged: stop the gateway and restore a backup', { code }),
 }
-const UNKNOWN = 'the database cannot be written: look at its disk'
+const UNKNOWN: Tell = (log, code) =>
+  log('error', 'the database cannot be written: look at its disk', { code })
 
 /** A core that says in the log what keeps it from writing, once until it can write again. */
 export function watchStore(core: LedgerCore, log: Log): LedgerCore {
@@ -17,7 +26,7 @@ export function watchStore(core: LedgerCore, log: Log): LedgerCore {
     apply(calls) {
       const outcomes = core.apply(calls)
       const code = outcomes.map(failureOf).find((found) => found !== undefined)
-      if (code !== undefined && code !== failing) log('error', adviceFor(code), { code })
+      if (code !== undefined && code !== failing) adviceFor(code)(log, code)
       if (code === undefined && failing !== undefined && outcomes.length > 0) {
         log('info', 'the database can be written again')
       }
@@ -32,7 +41,7 @@ function failureOf(outcome: Outcome): string | undefined {
 }
 
 /** `SQLITE_IOERR_WRITE` and its like are named after what they are kinds of. */
-function adviceFor(code: string): string {
+function adviceFor(code: string): Tell {
   const kind = Object.keys(ADVICE).find((known) => code === known || code.startsWith(`${known}_`))
   return kind === undefined ? UNKNOWN : (ADVICE[kind] ?? UNKNOWN)
 }
