@@ -132,14 +132,14 @@ const OTHER_STEPS: readonly Step[] = [
     after: 'money for the account',
   },
   {
-    line: 'cocoon till cancel-exit',
-    says: /exit/,
-    also: '--account account.json --wallet wallet.txt',
-  },
-  {
     line: 'npx cocoon till finish-exit --account account.json --till TILL --endpoint mainnet --wallet wallet.txt',
     says: /may be finished from/,
     exit: 2,
+  },
+  {
+    line: 'cocoon till cancel-exit',
+    says: /exit/,
+    also: '--account account.json --wallet wallet.txt',
   },
 
   // Auditors.
