@@ -1,4 +1,5 @@
 import type { Op, Result } from '../ledger/port.ts'
+import type { ThreadAnswer } from './call-thread.ts'
 
 /** One call on its way to the thread that runs the ledger. */
 export interface LaneCall {
@@ -6,11 +7,13 @@ export interface LaneCall {
   readonly ops: readonly Op[]
 }
 
-export type LaneAnswer =
-  | { readonly id: number; readonly ok: true; readonly results: readonly Result[] }
-  | { readonly id: number; readonly ok: false; readonly message: string }
-  /** A transaction ended: how many calls shared it, and how long it took. */
-  | { readonly calls: number; readonly seconds: number }
+/** A transaction ended: how many calls shared it, and how long it took. */
+export interface LaneNote {
+  readonly calls: number
+  readonly seconds: number
+}
+
+export type LaneAnswer = ThreadAnswer<readonly Result[]> | LaneNote
 
 export interface LaneData {
   readonly url: string

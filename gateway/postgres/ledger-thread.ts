@@ -26,7 +26,7 @@ parentPort?.on('message', (call: LaneCall | 'close') => {
   }
   const { id } = call
   ledger.commit(call.ops.map(intern)).then(
-    (results) => tell({ id, ok: true, results }),
+    (results) => tell({ id, ok: true, value: results }),
     (error: unknown) => {
       tell({ id, ok: false, message: error instanceof Error ? error.message : 'failed' })
     },

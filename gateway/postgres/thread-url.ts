@@ -5,7 +5,9 @@ const THREADS = {
   'office/main.ts': 'postgres-office.js',
 } as const
 
-export function threadUrl(source: keyof typeof THREADS): URL {
+export type ThreadSource = keyof typeof THREADS
+
+export function threadUrl(source: ThreadSource): URL {
   const isSource = import.meta.url.endsWith('.ts')
   return new URL(isSource ? `./${source}` : `./${THREADS[source]}`, import.meta.url)
 }

@@ -6,7 +6,6 @@ import type { Job } from '../../jobs.ts'
 import { applyCall } from '../../ledger/apply-call.ts'
 import { orderedExits } from '../../ledger/exits.ts'
 import type { Ledger, Op, ResultsOf } from '../../ledger/port.ts'
-import { codeOf } from '../../log.ts'
 import { createMoneyJobs } from '../../money/money-jobs.ts'
 import type { MoneyWatch } from '../../money/money-watch.ts'
 import { openChain } from '../../money/open-chain.ts'
@@ -83,7 +82,7 @@ parentPort?.on('message', (call: OfficeCall | 'close') => {
     (value) => tell({ id, ok: true, value }),
     (error: unknown) => {
       const message = error instanceof Error ? error.message : 'failed'
-      tell({ id, ok: false, code: codeOf(error), message })
+      tell({ id, ok: false, message })
     },
   )
 })

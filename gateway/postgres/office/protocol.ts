@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../../config.ts'
 import type { Job } from '../../jobs.ts'
 import type { MoneyWatch } from '../../money/money-watch.ts'
+import type { ThreadAnswer } from '../call-thread.ts'
 
 /** What the office's thread is told at its start. */
 export interface OfficeData {
@@ -21,7 +22,9 @@ export type JobListing = Omit<Job, 'run' | 'isDue'>
 /** What the money side sees, for whom the other thread keeps it. */
 export type Sighting = Exclude<keyof MoneyWatch, 'status'>
 
-export type OfficeAnswer =
-  | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string }
-  | { readonly saw: Sighting; readonly what: unknown }
+export interface OfficeNews {
+  readonly saw: Sighting
+  readonly what: unknown
+}
+
+export type OfficeAnswer = ThreadAnswer<unknown> | OfficeNews
