@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
@@ -14,6 +14,9 @@ const FUNDS = 100_000_000n
 /** Both ends of each are of this process, which may have 4,096 files open on a careful machine. */
 const HELD = 1_000
 const ASKED = 20
+const WAIT = { timeout: 20_000 }
+/** The default of the setting. */
+const MAX_BODY_BYTES = 33_554_432
 /** Connections that come and go for each request of the client who behaves. */
 const PASSING = 50
 const SEALED = (): string => `/runners/${runner.id}/v1/chat/completions`
@@ -119,6 +122,24 @@ describe('a compressed body', () => {
     }
     expect((await account.balance()).held).toBe(0n)
   })
+})
+
+test('who sends all of a giant body before reading still reads why it was refused, and may ask again', async () => {
+  const socket = await open('')
+  const broken: unknown[] = []
+  socket.on('error', (error) => broken.push(error))
+  const begun = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${account.key}\r\n`
+  const giant = Buffer.alloc(MAX_BODY_BYTES + 1)
+  socket.write(`${begun}content-length: ${giant.length}\r\n\r\n`)
+  await new Promise((sent) => socket.write(giant, sent))
+  let text = ''
+  socket.on('data', (part) => {
+    text += String(part)
+  })
+  await vi.waitFor(() => expect(text).toMatch(/^HTTP\/1\.1 413 .*request_too_large/s), WAIT)
+  socket.write(`${begun}content-length: ${CHAT.length}\r\n\r\n${CHAT}`)
+  await vi.waitFor(() => expect(text).toContain('chat.completion'), WAIT)
+  expect(broken).toEqual([])
 })
 
 test('a body in chunks of a byte is one body', async () => {

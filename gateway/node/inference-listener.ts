@@ -13,7 +13,10 @@ export type Listener = (
   own: string | undefined,
 ) => boolean
 
-/** How long an unread body is swallowed after a refusal, so that the client reads the refusal. */
+/**
+ * How long an unread body is swallowed after a refusal. A connection closed while bytes of the client are unread is
+ * reset, and the refusal lost with it (RFC 9112 section 9.6): a proxy in front then answers 502 in its stead.
+ */
 const SWALLOW_MS = 10_000
 
 /** The hot path, straight from `node:http`. */

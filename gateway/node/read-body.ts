@@ -29,7 +29,5 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
 }
 
 function tooLarge(maxBytes: number): ApiError {
-  return new ApiError('request_too_large', `The request body may have at most ${maxBytes} bytes`, {
-    headers: { connection: 'close' },
-  })
+  return new ApiError('request_too_large', `The request body may have at most ${maxBytes} bytes`)
 }

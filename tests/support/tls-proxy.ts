@@ -75,7 +75,7 @@ export async function startTlsProxy(target: () => string): Promise<TlsProxy> {
   }
 }
 
-/** A certificate of 127.0.0.1 and its key, PEM. */
+/** A certificate of 127.0.0.1 and its key, PEM. No two have one name: OpenSSL looks a trusted certificate up by its name, and takes one. */
 export async function selfSigned(): Promise<{ cert: string; key: string }> {
   const extension = {
     id: ALTERNATIVE_NAME,
@@ -83,7 +83,7 @@ export async function selfSigned(): Promise<{ cert: string; key: string }> {
   }
   const forged = await certify(
     {
-      subject: [['CN', '127.0.0.1']],
+      subject: [['CN', crypto.randomUUID()]],
       ca: false,
       now: Math.floor(Date.now() / 1000) - 60,
       kind: 'ecdsa-p256-sha256',
