@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -13,6 +14,8 @@ const TEST_SETTINGS = {
 
 export default defineConfig({
   test: {
+    // Many tests wait for timers and other processes: two cores serve two files at once.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
