@@ -227,7 +227,6 @@ export const transfers = sqliteTable('transfers', {
 
 // --- what is used once, and what is told
 
-/** Nonces of signed statements, for as long as the statement would be taken. */
 /** Wallets that may sign in to an account. In a wallet's own store: where it was linked. */
 export const walletLinks = sqliteTable(
   'wallet_links',
@@ -242,6 +241,7 @@ export const walletLinks = sqliteTable(
   ],
 )
 
+/** Nonces of signed statements, for as long as the statement would be taken. */
 export const usedNonces = sqliteTable(
   'used_nonces',
   {
