@@ -10,22 +10,18 @@ import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
 import { type GatewayConfig, isLoopback } from '../config.ts'
 import type { RunnerId } from '../db/ids.ts'
 import type { Migration } from '../db/migrate.ts'
-import type { AppDeps } from '../deps.ts'
 import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
-import { createJobs, type Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import type { Provider } from '../money/chain-health.ts'
 import { openProviders } from '../money/open-chain.ts'
 import type { ServePages } from '../pages.ts'
 import { openCluster } from '../postgres/open-cluster.ts'
-import { TICK_MS } from '../relay/watchdog.ts'
 import { createDirectory } from '../runners/directory.ts'
-import { followMarket } from '../runners/follow-market.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
 import { saveScores } from '../runners/save-scores.ts'
-import { createSpanExporter, type SpanExporter } from '../telemetry/export-spans.ts'
+import { createSpanExporter } from '../telemetry/export-spans.ts'
 import type { Backing } from './backing.ts'
 import { type Built, build } from './build.ts'
 import { readCertificate, renewalJob, tlsKeyOf } from './certificate.ts'
@@ -36,9 +32,10 @@ import {
   type Upgrades,
 } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
-import { type NoteRun, type RunningJobs, runJobs } from './run-jobs.ts'
+import type { RunningJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
 import { openSqliteBacking } from './sqlite-backing.ts'
+import { startJobs } from './start-jobs.ts'
 import { asksForTunnel, createTunnelDoor } from './tunnel/accept-tunnel.ts'
 import { createTunnels, type Tunnels } from './tunnel/tunnels.ts'
 import { createUpstream, type NodeUpstream } from './upstream.ts'
@@ -165,9 +162,6 @@ async function startOn(
   takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
   const others = [
     ...(await backing.openMoney(built.app.runners.ledger, built.money)),
-    ...backing.jobs,
-    ...followJobs(built, backing),
-    ...(spans === undefined ? [] : [tracesJob(spans)]),
     ...(files === undefined || certificate === undefined
       ? []
       : [renewalJob(files, server, certificate)]),
@@ -239,68 +233,6 @@ function mainHandler(
   }
 }
 
-function startJobs(
-  { app, collateral }: Built,
-  {
-    backing,
-    others,
-    spans,
-  }: {
-    readonly backing: Backing
-    readonly others: readonly Job[]
-    readonly spans: SpanExporter | undefined
-  },
-  deps: GatewayDeps,
-): RunningJobs {
-  const { watchdog, waiting } = app.inference
-  const stopTicks = deps.everyTick(TICK_MS, () => {
-    watchdog.tick()
-    waiting.tick()
-  })
-  const jobs = createJobs({
-    ledger: app.runners.ledger,
-    runners: app.runners,
-    collateral,
-    webhooks: app.webhooks,
-    others: [...others, ...selfJobs(app)],
-    clock: deps.clock,
-  })
-  const { metrics } = app.inference
-  const noteRun: NoteRun = (job, result) => metrics.job(job, result, deps.clock() / 1000)
-  const running = runJobs(led(jobs, backing), { log: deps.log, noteRun })
-  return {
-    close: async () => {
-      stopTicks()
-      await running.close()
-      await spans?.flush()
-    },
-  }
-}
-
-/** What one of several gateways must do, others leave alone. */
-function led(jobs: readonly Job[], backing: Backing): readonly Job[] {
-  return jobs.map((job) => {
-    if (job.once !== true) return job
-    return { ...job, isDue: () => backing.leads() }
-  })
-}
-
-/** What other gateways registered, changed or withdrew. */
-function followJobs({ app, catalog }: Built, { others, models }: Backing): readonly Job[] {
-  if (others === undefined) return []
-  const follow = followMarket(app.runners, () => others.look())
-  return [
-    { name: 'follow runners', everyMs: FOLLOW_MS, run: follow },
-    {
-      name: 'follow offers',
-      everyMs: FOLLOW_MS,
-      run: async () => catalog.take(await models.all()),
-    },
-  ]
-}
-
-const FOLLOW_MS = 2_000
-
 async function openBacking(
   config: GatewayConfig,
   [{ chain }, ...others]: readonly [Provider, ...Provider[]],
@@ -311,18 +243,6 @@ async function openBacking(
   const witnesses = others.map((other) => other.chain)
   const money = { config, chain, witnesses, signerFromSeed, chance, clock }
   return openSqliteBacking(migrations, money, { timer, log })
-}
-
-function tracesJob({ flush }: SpanExporter): Job {
-  return { name: 'traces', everyMs: TRACES_MS, run: flush }
-}
-
-const TRACES_MS = 5_000
-
-/** As often as runners are judged anew. */
-function selfJobs({ self }: AppDeps): readonly Job[] {
-  if (self === undefined) return []
-  return [{ name: 'attest', everyMs: 200_000, run: () => self.appraise() }]
 }
 
 interface Parts {
