@@ -35,6 +35,7 @@ export default defineConfig({
           name: 'workerd',
           include: ['tests/flows/{main-job,sealed,money,under-load,operations}.test.ts'],
           env: { COCOON_PLATFORM: 'workerd' },
+          globalSetup: ['tests/support/openapi/report.global.ts'],
           setupFiles: ['tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

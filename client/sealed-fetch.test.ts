@@ -170,6 +170,9 @@ describe('several hosts (H12)', () => {
       [{ aci_session_ids: ['00'.repeat(32)] }, 412, 'session_not_accepted'],
       [{ aci_verified: true }, 503, 'simulated_refused'],
       [{ aci_unknown: true }, 400, 'bad_request_body'],
+      [{ zdr: true }, 503, 'simulated_refused'],
+      [{ data_collection: 'deny' }, 503, 'simulated_refused'],
+      [{ only: ['run_1'] }, 400, 'bad_request_body'],
     ] as const) {
       const response = await send(provider)
       expect(response.status).toBe(status)

@@ -140,13 +140,14 @@ function open(
     const path = context.req.path.replace(/[^\x21-\x7e]/g, '').slice(0, MAX_SHOWN_PATH)
     const isInference = inferencePath(context.req.path) !== undefined
     const allowed = isInference ? ['POST'] : methodsAt(app.routes, context.req.path)
-    if (allowed.length > 0) {
+    if (allowed.length > 0 && !allowed.includes(method)) {
       const headers = { allow: allowed.join(', ') }
       const message = `${path} takes ${allowed.join(', ')} only`
       throw new ApiError('method_not_allowed', message, { headers })
     }
     if (NOT_IMPLEMENTED.test(path)) {
-      throw new ApiError('not_implemented', `This gateway does not offer ${method} ${path}`)
+      const message = `This gateway does not offer ${method} ${path}: see /openapi.yaml for what it does`
+      throw new ApiError('not_implemented', message)
     }
     throw new ApiError('not_found', `Invalid URL (${method} ${path})`)
   })
@@ -154,7 +155,8 @@ function open(
   app.onError((error, context) => {
     const answer = anyErrorAnswer(error)
     const request = context.get('requestId')
-    if (answer.status >= 500) {
+    // What is not offered is the caller's mistake, like every 4xx.
+    if (answer.status >= 500 && answer.status !== 501) {
       const cause = error instanceof ApiError ? (error.cause ?? error) : error
       deps.inference.log('error', 'request failed', { request, code: codeOf(cause) })
     }

@@ -133,7 +133,24 @@ function parseBody(bytes: Bytes): Body {
   throw new ClientError('bad_request_body', 'The body is not a JSON object')
 }
 
+/** Wishes about hosts that are kept here: this client chooses the host, so that no other reaches anybody. */
+const NO_RETENTION: ReadonlySet<string> = new Set(['zdr', 'data_collection'])
+
 function readConstraints({ provider }: Body): ServingConstraints {
+  const wishes = typeof provider === 'object' && provider !== null ? Object.entries(provider) : []
+  const others = wishes.filter(([name]) => !name.startsWith('aci_'))
+  if (others.some(([name]) => !NO_RETENTION.has(name))) {
+    throw new ClientError(
+      'bad_request_body',
+      `A sealed body’s provider takes aci_verified, aci_session_ids, ${[...NO_RETENTION].join(', ')}`,
+    )
+  }
+  const constraints = parseConstraints(provider)
+  const isStrict = others.some(([, wish]) => wish === true || wish === 'deny')
+  return isStrict ? { ...constraints, verified: true } : constraints
+}
+
+function parseConstraints(provider: unknown): ServingConstraints {
   try {
     return parseServingConstraints(provider)
   } catch (cause) {

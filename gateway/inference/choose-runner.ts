@@ -21,13 +21,16 @@ export interface Place extends Candidate {
 type Chosen = { readonly ok: true; readonly place: Place } | Failed
 interface Failed {
   readonly ok: false
-  /** `unknown`: not on sale. `unserved`: not at this endpoint. `unaccepted`: no session that the caller accepts. */
-  readonly reason: PickFailure | 'unknown' | 'unserved' | 'unaccepted'
+  /**
+   * `unknown`: not on sale. `unserved`: not at this endpoint. `unfit`: nobody honours all parameters. `unaccepted`: no
+   * session that the caller accepts.
+   */
+  readonly reason: PickFailure | 'unknown' | 'unserved' | 'unfit' | 'unaccepted'
 }
 
 /**
  * A place at a runner for this request, as soon as there is one.
- * @throws ApiError `model_not_found`, `unsupported_endpoint`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
+ * @throws ApiError `model_not_found`, `unsupported_endpoint`, `unsupported_parameter`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
  * `price_ceiling`, or what the waiting room says
  */
 export async function findPlace(
@@ -118,8 +121,10 @@ function pickFor(
   const eligible = deps.directory.eligible(model, now)
   const serving = eligible.filter((runner) => servesEndpoint(runner, ask.path))
   if (serving.length === 0 && eligible.length > 0) return { ok: false, reason: 'unserved' }
-  const accepted = serving.filter((runner) => isAccepted(ask, runner))
-  if (accepted.length === 0 && serving.length > 0) return { ok: false, reason: 'unaccepted' }
+  const fit = ask.demands.size === 0 ? serving : serving.filter((runner) => isFit(ask, runner))
+  if (fit.length === 0 && serving.length > 0) return { ok: false, reason: 'unfit' }
+  const accepted = fit.filter((runner) => isAccepted(ask, runner))
+  if (accepted.length === 0 && fit.length > 0) return { ok: false, reason: 'unaccepted' }
   const candidates = accepted.map((runner) => ({ runner, terms: deps.quoteTerms(runner, offer) }))
   const affinity =
     ask.cacheKey === undefined
@@ -149,6 +154,12 @@ function failure({ reason }: Failed, { constraints }: Ask): ApiError {
   return new ApiError(code, message, param === undefined ? {} : { param })
 }
 
+/** Whether it says that it honours all that the caller insists on; one that says nothing honours nothing. */
+function isFit({ demands }: Ask, { lease }: LiveRunner): boolean {
+  const honoured: ReadonlySet<string> = new Set(lease.capabilities?.supported_parameters)
+  return [...demands].every((name) => honoured.has(name))
+}
+
 /** Whether the caller accepts its attested session. @see aci/1, "serving constraints" */
 function isAccepted({ constraints }: Ask, { lease, standing }: LiveRunner): boolean {
   const { verified, sessions } = constraints
@@ -157,8 +168,17 @@ function isAccepted({ constraints }: Ask, { lease, standing }: LiveRunner): bool
 }
 
 const FAILURES = {
-  unknown: ['model_not_found', 'The model does not exist or is not offered here', 'model'],
+  unknown: [
+    'model_not_found',
+    'The model does not exist or is not offered here: GET /v1/models lists what is',
+    'model',
+  ],
   unserved: ['unsupported_endpoint', 'No runner serves this model at this endpoint', 'model'],
+  unfit: [
+    'unsupported_parameter',
+    'No runner of this model says that it honours every parameter of this request: GET /v1/models lists them as supported_parameters',
+    'provider.require_parameters',
+  ],
   none: ['no_runner', 'No attested runner serves this model at the moment', undefined],
   unproven: [
     'no_runner',
@@ -168,6 +188,6 @@ const FAILURES = {
   price: ['price_ceiling', 'Every runner of this model is above your price ceiling', undefined],
   busy: ['overloaded', 'Every runner of this model is busy', undefined],
 } as const satisfies Record<
-  PickFailure | 'unknown' | 'unserved',
+  PickFailure | 'unknown' | 'unserved' | 'unfit',
   readonly [ApiErrorCode, string, string | undefined]
 >

@@ -1,3 +1,5 @@
+import { singleSlashes } from '../http/api-path.ts'
+
 /** The paths that cost tokens, and how each names the length of an answer. */
 export const ENDPOINTS = {
   '/v1/chat/completions': { limits: ['max_completion_tokens', 'max_tokens'], fallback: undefined },
@@ -23,11 +25,11 @@ export type InferencePath = keyof typeof ENDPOINTS
 export const MAX_COUNTED_BYTES = 4 * 1024 * 1024
 
 /**
- * The inference path that a request's path means: with or without `/v1`, with or without a trailing slash, since
+ * The inference path that a request's path means: with or without `/v1`, with or without a slash too many, since
  * users configure both.
  */
 export function inferencePath(path: string): InferencePath | undefined {
-  const bare = path.endsWith('/') ? path.slice(0, -1) : path
+  const bare = singleSlashes(path)
   const full = bare.startsWith('/v1/') ? bare : `/v1${bare}`
   // Sound: hasOwn says that the text is a key of the table.
   return Object.hasOwn(ENDPOINTS, full) ? (full as InferencePath) : undefined

@@ -14,6 +14,8 @@ export interface Preferences {
   readonly sort: Sort | undefined
   /** `zdr` or `data_collection: "deny"`: only machines whose hardware was verified, which cannot keep what they serve. */
   readonly noRetention: boolean
+  /** Only runners that say that they honour every parameter of the request. */
+  readonly requireParameters: boolean
   /** Most that the caller pays, nanoTON per million tokens. */
   readonly maxPrice: {
     readonly input: NanoPerMillion | undefined
@@ -33,49 +35,101 @@ export const NO_PREFERENCES: Preferences = {
   allowFallbacks: true,
   sort: undefined,
   noRetention: false,
+  requireParameters: false,
   maxPrice: { input: undefined, output: undefined },
 }
 
 const MAX_IDS = 100
 const TON_DECIMALS = 9
 
-/** @param value the body's `provider`; members without a meaning here are ignored. @throws ApiError */
+/** What is read here. */
+const WISHES = [
+  'only',
+  'ignore',
+  'order',
+  'allow_fallbacks',
+  'sort',
+  'zdr',
+  'data_collection',
+  'require_parameters',
+  'max_price',
+] as const
+/** Wishes that exclude nobody: they are taken, and weigh nothing here. */
+const WEIGHTLESS = ['preferred_min_throughput', 'preferred_max_latency'] as const
+/** Filters that cannot be kept here: taken only where they ask for nothing. */
+const UNKNOWABLE = {
+  quantizations: 'a model is one set of weights, named by its digest',
+  enforce_distillable_text: 'no runner tells the licence of its model’s answers',
+} as const
+const KNOWN: ReadonlySet<string> = new Set([...WISHES, ...WEIGHTLESS, ...Object.keys(UNKNOWABLE)])
+/** Those are judged by the protocol's own rules. @see aci/1, "serving constraints" */
+const CONSTRAINT = 'aci_'
+
+/**
+ * Reads the body's `provider`. What it does not know it refuses: a wish that is ignored in silence is worse than none.
+ * @throws ApiError
+ */
 export function readPreferences(value: unknown): Preferences {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return NO_PREFERENCES
-  // Sound: neither null nor an array, so an object with string keys.
-  const provider = value as Readonly<Record<string, unknown>>
-  refuseUnknownFilters(provider)
+  if ((value ?? undefined) === undefined) return NO_PREFERENCES
+  const provider = recordOf('provider', value)
+  refuseUnknown(provider)
   const only = ids(provider, 'only')
-  const maxPrice = provider['max_price']
   return {
     only: only === undefined ? undefined : new Set(only),
     ignore: new Set(ids(provider, 'ignore')),
     order: ids(provider, 'order') ?? [],
     allowFallbacks: booleanOf(provider, 'allow_fallbacks') ?? true,
-    sort: oneOf(provider, 'sort', SORTS),
+    sort: readSort(provider),
     noRetention:
       booleanOf(provider, 'zdr') === true ||
       oneOf(provider, 'data_collection', ['allow', 'deny']) === 'deny',
-    maxPrice:
-      typeof maxPrice === 'object' && maxPrice !== null
-        ? // Sound: a non-null object is read by own string keys only.
-          readMaxPrice(maxPrice as Readonly<Record<string, unknown>>)
-        : NO_PREFERENCES.maxPrice,
+    requireParameters: booleanOf(provider, 'require_parameters') === true,
+    maxPrice: readMaxPrice(provider['max_price']),
   }
 }
 
-/** A filter that would be ignored in silence is worse than none. */
-function refuseUnknownFilters(provider: Readonly<Record<string, unknown>>): void {
-  const { quantizations } = provider
-  if (!Array.isArray(quantizations) || quantizations.length === 0) return
-  throw new ApiError(
-    'unsupported_parameter',
-    'provider.quantizations is not known here: a model is one set of weights, named by its digest',
-    { param: 'provider.quantizations' },
-  )
+type Members = Readonly<Record<string, unknown>>
+
+function recordOf(param: string, value: unknown): Members {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    // Sound: neither null nor an array, so an object with string keys.
+    return value as Members
+  }
+  throw new ApiError('invalid_request', `${param} must be an object`, { param })
 }
 
-function booleanOf(provider: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+function refuseUnknown(provider: Members): void {
+  const isKnown = (name: string) => KNOWN.has(name) || name.startsWith(CONSTRAINT)
+  if (!Object.keys(provider).every(isKnown)) {
+    const message = `provider has a member that is not known here; it takes ${[...KNOWN].join(', ')}`
+    throw new ApiError('unsupported_parameter', message, { param: 'provider' })
+  }
+  for (const [name, why] of Object.entries(UNKNOWABLE)) {
+    const value = provider[name] ?? false
+    if (value === false || (Array.isArray(value) && value.length === 0)) continue
+    throw new ApiError('unsupported_parameter', `provider.${name} is not known here: ${why}`, {
+      param: `provider.${name}`,
+    })
+  }
+}
+
+/** A word, or OpenRouter's object of it, whose `partition` has no other meaning here than its default. */
+function readSort(provider: Members): Sort | undefined {
+  const { sort } = provider
+  if (typeof sort !== 'object' || sort === null) return oneOf(provider, 'sort', SORTS)
+  const object = recordOf('provider.sort', sort)
+  const { by, partition = 'model', ...more } = object
+  if (partition !== 'model' || Object.keys(more).length > 0) {
+    throw new ApiError(
+      'unsupported_parameter',
+      'provider.sort takes one of its words, or {by, partition: "model"}',
+      { param: 'provider.sort' },
+    )
+  }
+  return oneOf({ sort: by }, 'sort', SORTS)
+}
+
+function booleanOf(provider: Members, name: string): boolean | undefined {
   const value = provider[name] ?? undefined
   if (value === undefined || typeof value === 'boolean') return value
   throw new ApiError('invalid_request', `provider.${name} must be a boolean`, {
@@ -84,7 +138,7 @@ function booleanOf(provider: Readonly<Record<string, unknown>>, name: string): b
 }
 
 function oneOf<const T extends string>(
-  provider: Readonly<Record<string, unknown>>,
+  provider: Members,
   name: string,
   words: readonly T[],
 ): T | undefined {
@@ -97,10 +151,7 @@ function oneOf<const T extends string>(
   })
 }
 
-function ids(
-  provider: Readonly<Record<string, unknown>>,
-  name: string,
-): readonly string[] | undefined {
+function ids(provider: Members, name: string): readonly string[] | undefined {
   const value = provider[name] ?? undefined
   if (value === undefined) return undefined
   const valid =
@@ -117,20 +168,35 @@ function ids(
   return value
 }
 
-/** Like OpenRouter's, in TON per million tokens: a decimal string, or a number. */
-function readMaxPrice(price: Readonly<Record<string, unknown>>): Preferences['maxPrice'] {
-  const read = (name: string): NanoPerMillion | undefined => {
-    const value = price[name] ?? undefined
-    if (value === undefined) return undefined
-    try {
-      // A small number's own text may be 1e-7.
-      const text = typeof value === 'number' ? value.toFixed(TON_DECIMALS) : String(value)
-      return nanoPerMillion(parseTon(text))
-    } catch {
-      throw new ApiError('invalid_request', `provider.max_price.${name} must be an amount of TON`, {
-        param: `provider.max_price.${name}`,
-      })
-    }
+/** By its names at OpenRouter. Nothing else than tokens has a price here, so that every other ceiling holds. */
+const PRICES = ['prompt', 'completion', 'request', 'image', 'audio'] as const
+
+/** In TON per million tokens: a decimal string, or a number. */
+function readMaxPrice(value: unknown): Preferences['maxPrice'] {
+  if ((value ?? undefined) === undefined) return NO_PREFERENCES.maxPrice
+  const price = recordOf('provider.max_price', value)
+  const known: ReadonlySet<string> = new Set(PRICES)
+  if (!Object.keys(price).every((name) => known.has(name))) {
+    throw new ApiError(
+      'unsupported_parameter',
+      `provider.max_price has a member that is not known here; it takes ${PRICES.join(', ')}`,
+      { param: 'provider.max_price' },
+    )
   }
-  return { input: read('prompt'), output: read('completion') }
+  const [input, output] = PRICES.map((name) => readPrice(price, name))
+  return { input, output }
+}
+
+function readPrice(price: Members, name: string): NanoPerMillion | undefined {
+  const value = price[name] ?? undefined
+  if (value === undefined) return undefined
+  try {
+    // A small number's own text may be 1e-7.
+    const text = typeof value === 'number' ? value.toFixed(TON_DECIMALS) : String(value)
+    return nanoPerMillion(parseTon(text))
+  } catch {
+    throw new ApiError('invalid_request', `provider.max_price.${name} must be an amount of TON`, {
+      param: `provider.max_price.${name}`,
+    })
+  }
 }

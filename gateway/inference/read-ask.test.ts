@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inferencePath } from './endpoints.ts'
+import { NO_PREFERENCES } from './preferences.ts'
 import { readAsk } from './read-ask.ts'
 
 const CHAT = '/v1/chat/completions'
@@ -43,7 +44,7 @@ describe('what moves the price of a plain request', () => {
   })
 
   test('unknown members are nobody’s business', () => {
-    expect(() => ask({ top_k: 3, chat_template_kwargs: {}, provider: 'x' })).not.toThrow()
+    expect(() => ask({ top_k: 3, chat_template_kwargs: {}, provider: null })).not.toThrow()
   })
 
   test('nesting without end is counted without end of stack', () => {
@@ -59,9 +60,71 @@ test('a price ceiling is in TON per million tokens, exactly', () => {
   expect(maxPrice).toEqual({ input: 100n, output: 2_000_000_000n })
 })
 
+describe('a wish about runners', () => {
+  test.each([
+    ['no object', 'x', 'provider'],
+    ['a list', [], 'provider'],
+    ['a member that nobody knows', { onyl: ['run_1'] }, 'provider'],
+    ['weights of some kind', { quantizations: ['fp8'] }, 'provider.quantizations'],
+    [
+      'answers to train on',
+      { enforce_distillable_text: true },
+      'provider.enforce_distillable_text',
+    ],
+    ['a ceiling of words', { max_price: 'low' }, 'provider.max_price'],
+    ['a ceiling on something else', { max_price: { tokens: 1 } }, 'provider.max_price'],
+    ['a ceiling below nothing', { max_price: { image: -1 } }, 'provider.max_price.image'],
+    ['another order', { sort: 'age' }, 'provider.sort'],
+    ['an order across models', { sort: { by: 'price', partition: 'none' } }, 'provider.sort'],
+    ['a word for yes', { require_parameters: 'yes' }, 'provider.require_parameters'],
+    ['a word for yes', { zdr: 1 }, 'provider.zdr'],
+    ['a list of numbers', { only: [1] }, 'provider.only'],
+  ])('is refused where it cannot be kept: %s', (_, provider, param) => {
+    expect(() => ask({ provider })).toThrow(expect.objectContaining({ status: 400, param }))
+  })
+
+  test('is taken where it asks for nothing, or excludes nobody', () => {
+    const provider = {
+      quantizations: [],
+      enforce_distillable_text: false,
+      preferred_min_throughput: 50,
+      preferred_max_latency: { p90: 3 },
+      sort: { by: 'latency' },
+      max_price: { request: 0, audio: '1' },
+      only: null,
+      zdr: null,
+    }
+    expect(ask({ provider }).preferences).toEqual({ ...NO_PREFERENCES, sort: 'latency' })
+  })
+
+  test.each([
+    ['what every model does', { temperature: null, n: 1, tools: [], stream: true, user: 'a' }, []],
+    ['parameters', { temperature: 0, top_k: 4, seed: 0 }, ['temperature', 'top_k', 'seed']],
+    ['other names', { reasoning_effort: 'low', functions: [{}] }, ['reasoning', 'tools']],
+    ['plain text', { response_format: { type: 'text' } }, []],
+    [
+      'a schema',
+      { response_format: { type: 'json_schema' } },
+      ['response_format', 'structured_outputs'],
+    ],
+    ['JSON from Responses', { text: { format: { type: 'json_object' } } }, ['response_format']],
+    [
+      'what no list knows',
+      { text: { verbosity: 'low' }, typical_p: 1 },
+      ['verbosity', 'typical_p'],
+    ],
+  ])('for all parameters counts %s', (_, body, demands) => {
+    const provider = { require_parameters: true }
+    expect([...ask({ ...body, provider }).demands]).toEqual(demands)
+    expect([...ask(body).demands]).toEqual([])
+  })
+})
+
 test.each([
   ['/v1/chat/completions', CHAT],
   ['/chat/completions/', CHAT],
+  ['/v1//chat/completions', CHAT],
+  ['//chat//completions//', CHAT],
   ['/v1/v1/chat/completions', undefined],
   ['/constructor', undefined],
   ['/v1/models', undefined],

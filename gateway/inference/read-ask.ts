@@ -1,5 +1,6 @@
 import { ProtocolError, parseServingConstraints, type ServingConstraints } from '#protocol'
 import { ApiError } from '../errors.ts'
+import { demandsOf, NO_DEMANDS } from './demands.ts'
 import { ENDPOINTS, type InferencePath } from './endpoints.ts'
 import { type Preferences, readPreferences } from './preferences.ts'
 
@@ -21,6 +22,8 @@ export interface Ask {
   readonly cacheKey: string | undefined
   readonly preferences: Preferences
   readonly constraints: ServingConstraints
+  /** Parameters that a runner must say that it honours. */
+  readonly demands: ReadonlySet<string>
 }
 
 /** Chat templates add a preamble of their own. */
@@ -43,6 +46,7 @@ type Body = Readonly<Record<string, unknown>>
  */
 export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
   const body = parseObject(text)
+  const preferences = readPreferences(body['provider'])
   const cacheKey = body['prompt_cache_key']
   return {
     path,
@@ -57,8 +61,9 @@ export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
     // Each text of a batch has the context to itself.
     inWindows: path === '/v1/embeddings',
     cacheKey: typeof cacheKey === 'string' && cacheKey !== '' ? cacheKey : undefined,
-    preferences: readPreferences(body['provider']),
+    preferences,
     constraints: readConstraints(body['provider']),
+    demands: preferences.requireParameters ? demandsOf(body) : NO_DEMANDS,
   }
 }
 
@@ -100,7 +105,11 @@ export function readModels(body: Body): readonly [string, ...string[]] {
   const named: readonly unknown[] = model === undefined ? models : [model, ...models]
   const [first, ...others] = new Set(named.filter(isModelId))
   if (first === undefined || !named.every(isModelId)) {
-    throw new ApiError('invalid_request', 'you must provide a model parameter', { param: 'model' })
+    throw new ApiError(
+      'invalid_request',
+      `you must provide a model parameter: an id of GET /v1/models, of at most ${MAX_MODEL_CHARACTERS} characters`,
+      { param: 'model' },
+    )
   }
   return [first, ...others]
 }

@@ -1,6 +1,7 @@
 import { type Bytes, utf8 } from '#base/bytes.ts'
 import { ProtocolError, parseForm, parseTranscription, type Transcription } from '#protocol'
 import { ApiError } from '../errors.ts'
+import { NO_DEMANDS } from './demands.ts'
 import { readPreferences } from './preferences.ts'
 import { type Ask, readConstraints, readModels } from './read-ask.ts'
 
@@ -11,6 +12,13 @@ import { type Ask, readConstraints, readModels } from './read-ask.ts'
 export function readRecordingAsk(path: Ask['path'], body: Uint8Array): Ask {
   const { model, stream, fields, bound } = parse(body)
   const provider = readProvider(fields)
+  const preferences = readPreferences(provider)
+  if (preferences.requireParameters) {
+    // Runners tell what they honour in chats alone.
+    throw new ApiError('unsupported_parameter', 'A recording takes no require_parameters', {
+      param: 'provider.require_parameters',
+    })
+  }
   return {
     path,
     models: readModels({ model }),
@@ -20,8 +28,9 @@ export function readRecordingAsk(path: Ask['path'], body: Uint8Array): Ask {
     promptBound: bound.promptTokens,
     inWindows: true,
     cacheKey: undefined,
-    preferences: readPreferences(provider),
+    preferences,
     constraints: readConstraints(provider),
+    demands: NO_DEMANDS,
   }
 }
 

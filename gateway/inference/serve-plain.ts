@@ -67,7 +67,10 @@ function textOf(body: Uint8Array): string {
   try {
     return fromUtf8(body)
   } catch {
-    throw new ApiError('invalid_json', 'the request body is not UTF-8')
+    throw new ApiError(
+      'invalid_json',
+      'the request body is not UTF-8: send plain JSON, not compressed',
+    )
   }
 }
 

@@ -78,6 +78,8 @@ describe('what does not exist says so as OpenAI does', () => {
     ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],
     ['DELETE', '/v1/models', 405, 'method_not_allowed'],
     ['PUT', '/v1/keys/x', 405, 'method_not_allowed'],
+    ['POST', '/v1/chat/completions%2F', 404, null],
+    ['GET', '//admin/audit', 404, null],
   ])('%s %s', async (method, path, status, code) => {
     const response = await call(method, path)
     expect(response.status).toBe(status)
@@ -266,21 +268,45 @@ describe('the connection', () => {
     expect(response.status).toBe(200)
   })
 
-  test('what is not HTTP is answered and closed', async () => {
-    const url = new URL(world.gateway.origin)
-    const text = await new Promise<string>((resolve) => {
-      const socket = connect(Number(url.port), url.hostname)
-      socket.setEncoding('utf8')
-      let seen = ''
-      socket.on('data', (part: string) => {
-        seen += part
-      })
-      socket.on('close', () => resolve(seen))
-      socket.write('hello\r\n\r\n')
+  test.each([
+    ['what is not HTTP', 'hello\r\n\r\n', 400],
+    ['a request for no host', 'GET /health HTTP/1.1\r\n\r\n', 400],
+    ['a request for a tunnel', 'CONNECT example.com:443 HTTP/1.1\r\nhost: x\r\n\r\n', 405],
+  ])('%s is refused in JSON, and closed', async (_, text, status) => {
+    const answer = await talk(text)
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))).error).toMatchObject({
+      message: expect.any(String),
+      type: 'invalid_request_error',
     })
-    expect(text).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  test.each([
+    ['over HTTP/1.0, for no host', 'GET /health HTTP/1.0\r\n\r\n'],
+    [
+      'that expects what nobody knows',
+      'GET /health HTTP/1.1\r\nhost: x\r\nexpect: more\r\nconnection: close\r\n\r\n',
+    ],
+  ])('a balancer’s check %s is answered', async (_, text) => {
+    expect(await talk(text)).toMatch(/^HTTP\/1\.1 200 /)
   })
 })
+
+/** Writes `text`, and reads until the gateway closes. */
+function talk(text: string): Promise<string> {
+  const url = new URL(world.gateway.origin)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(url.port), url.hostname)
+    socket.setEncoding('utf8')
+    let seen = ''
+    socket.on('data', (part: string) => {
+      seen += part
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(seen))
+    socket.write(text)
+  })
+}
 
 describe('a restart', () => {
   test('keeps leases, allowance keys and the runner’s address: nobody registers anew', async () => {

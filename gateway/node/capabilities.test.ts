@@ -44,13 +44,13 @@ async function listed(): Promise<Capabilities> {
   return { endpoints, supported_parameters, input_modalities }
 }
 
-const BODY = JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hi' }] })
+const BODY = { model: MODEL, messages: [{ role: 'user', content: 'hi' }] }
 
-function chat({ gateway }: TestWorld, { key }: TestAccount): Promise<Response> {
-  return fetch(`${gateway.origin}/v1/chat/completions`, {
+function chat(at: TestWorld, { key }: TestAccount, more: object = {}): Promise<Response> {
+  return fetch(`${at.gateway.origin}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}` },
-    body: BODY,
+    body: JSON.stringify({ ...BODY, ...more }),
   })
 }
 
@@ -88,7 +88,7 @@ describe('a model does what every runner of it says', () => {
     const sealed = await sealRequest(nodeProvider, {
       suite: 'ehbp-x25519',
       publicKey,
-      body: utf8(BODY),
+      body: utf8(JSON.stringify(BODY)),
     })
     const response = await fetch(
       `${world.gateway.origin}/runners/${texts.id}/v1/chat/completions`,
@@ -122,6 +122,37 @@ describe('a model does what every runner of it says', () => {
   })
 })
 
+test('who insists on all parameters gets a runner that honours them, or a refusal that costs nothing', async () => {
+  const apart = await startTestWorld()
+  const says = (...supported_parameters: Capabilities['supported_parameters']) => ({
+    capabilities: { ...CHATS, supported_parameters },
+  })
+  const tools = await startTestRunner(apart, { machine: 0, ...says('seed', 'tools') })
+  const top = await startTestRunner(apart, { machine: 1, ...says('seed', 'top_k') })
+  try {
+    const caller = await apart.account(FUNDS)
+    const insist = (more: object) =>
+      chat(apart, caller, { provider: { require_parameters: true }, seed: 1, ...more })
+    for (let i = 0; i < 8; i++) {
+      expect((await insist({ tools: [{}] })).status).toBe(200)
+      expect((await insist({ top_k: 3 })).status).toBe(200)
+    }
+    expect([tools.seen.length, top.seen.length]).toEqual([8, 8])
+    const refused = await insist({ tools: [{}], top_k: 3 })
+    expect(refused.status).toBe(400)
+    expect((await refused.json()).error).toMatchObject({
+      code: 'unsupported_parameter',
+      param: 'provider.require_parameters',
+    })
+    expect([tools.seen.length, top.seen.length]).toEqual([8, 8])
+    // Who does not insist is answered by whoever has room.
+    expect((await chat(apart, caller, { tools: [{}], top_k: 3 })).status).toBe(200)
+  } finally {
+    for (const runner of [tools, top]) await runner.close()
+    await apart.close()
+  }
+})
+
 test('a runner that says nothing promises nothing, and is asked everything', async () => {
   const silent = await startTestWorld()
   const runner = await startTestRunner(silent)
@@ -131,6 +162,8 @@ test('a runner that says nothing promises nothing, and is asked everything', asy
     const response = await chat(silent, await silent.account(FUNDS))
     expect(response.status).toBe(200)
     expect(runner.seen).toHaveLength(1)
+    const insisting = { seed: 1, provider: { require_parameters: true } }
+    expect((await chat(silent, await silent.account(FUNDS), insisting)).status).toBe(400)
   } finally {
     await runner.close()
     await silent.close()

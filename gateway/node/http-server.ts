@@ -7,7 +7,7 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { refuseBadHttp } from './refuse-bad-http.ts'
+import { refuseBadHttp, refuseWithoutHost } from './refuse-bad-http.ts'
 
 /** OpenAI's reference allows 64 KiB of headers; Node's default is 16. */
 const MAX_HEADER_BYTES = 65_536
@@ -80,7 +80,7 @@ export async function openHttpServer(options: {
   const drain = createDrain(server)
   server.on('request', (request, response) => {
     drain.note(response)
-    handler(request, response)
+    if (!refuseWithoutHost(request, response)) handler(request, response)
   })
   if (upgrades !== undefined) server.on('upgrade', upgrades.take)
   await listen(server, options)
@@ -96,6 +96,7 @@ function limitsOf({ keepAliveMs, headersMs, requestMs, checkMs }: HttpTimes): Se
     requestTimeout: requestMs,
     connectionsCheckingInterval: checkMs,
     maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
   }
 }
 

@@ -86,6 +86,21 @@ describe('an inference key', () => {
   })
 })
 
+test.each([
+  [{ budgets: { day: '1' } }, null, 'unknown'],
+  [{ budget: { day: 1 } }, 'budget.day', 'expected string'],
+  [{ budget: { day: '1.5' } }, 'budget.day', 'whole nanoTON'],
+  [{ allowed_origins: ['page.example/x'] }, 'allowed_origins.0', 'https://page.example'],
+  [{ requests_per_minute: 0 }, 'requests_per_minute', '>=1'],
+])('what is wrong with %j is told, and nothing of what was sent', async (body, param, word) => {
+  const { key } = await world.account(1n)
+  const response = await call('POST', '/v1/keys', { key, body })
+  expect(response.status).toBe(400)
+  const { error } = await response.json()
+  expect(error).toMatchObject({ param, message: expect.stringContaining(word) })
+  expect(error.message).not.toMatch(/budgets|page.example\/x/)
+})
+
 describe('a key', () => {
   test('is changed by many at once, and no change undoes another', async () => {
     const { id, account } = await withKey({ budget: { total: '9' }, max_price: { input: '7' } })

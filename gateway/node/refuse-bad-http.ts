@@ -1,4 +1,4 @@
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ApiError, type ApiErrorCode, errorAnswer } from '../errors.ts'
 import { httpAnswerText } from './http-answer.ts'
@@ -8,6 +8,8 @@ const CODES: Readonly<Record<string, readonly [code: ApiErrorCode, message: stri
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request has too many bytes of headers'],
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive whole in time'],
 }
+const NO_HOST = ['invalid_request', 'HTTP/1.1 needs a Host header'] as const
+const NO_PROXY = ['method_not_allowed', 'This is no proxy: it takes no CONNECT'] as const
 const MALFORMED = ['invalid_request', 'The request is not valid HTTP'] as const
 
 /**
@@ -19,6 +21,11 @@ export function refuseBadHttp(server: Server): void {
   server.on('request', (request, response) => {
     answering.set(request.socket, response)
   })
+  // What else may be expected than 100-continue is nobody's standard: served as if it were not asked for.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  server.on('connect', (_, socket) => {
+    socket.end(refusal(NO_PROXY), () => socket.destroy())
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const current = answering.get(socket)
     const isMidAnswer = current?.headersSent === true && !current.writableFinished
@@ -26,7 +33,17 @@ export function refuseBadHttp(server: Server): void {
       socket.destroy()
       return
     }
-    const [code, message] = CODES[error.code ?? ''] ?? MALFORMED
-    socket.end(httpAnswerText(errorAnswer(new ApiError(code, message))), () => socket.destroy())
+    socket.end(refusal(CODES[error.code ?? ''] ?? MALFORMED), () => socket.destroy())
   })
+}
+
+function refusal([code, message]: readonly [code: ApiErrorCode, message: string]): string {
+  return httpAnswerText(errorAnswer(new ApiError(code, message)))
+}
+
+/** Node refuses these by itself, unless told not to, without a body. @returns whether it was refused */
+export function refuseWithoutHost(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.headers.host !== undefined || request.httpVersion !== '1.1') return false
+  response.socket?.end(refusal(NO_HOST))
+  return true
 }

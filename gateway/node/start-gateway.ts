@@ -224,7 +224,8 @@ function mainHandler(
         isLocal: isLoopback(incoming.socket.remoteAddress ?? ''),
         remote: incoming.socket.remoteAddress,
       }),
-    { overrideGlobalObjects: false },
+    // Checks of balancers over HTTP/1.0 name no host.
+    { overrideGlobalObjects: false, hostname: 'localhost' },
   )
   return (request, response) => {
     const own =

@@ -24,15 +24,18 @@ const DAY_SECONDS = 86_400
 
 const amount = z
   .string()
-  .regex(/^(?:0|[1-9][0-9]{0,15})$/)
+  .regex(/^(?:0|[1-9][0-9]{0,15})$/, 'takes whole nanoTON in a text, like "1500000000"')
   .transform(parseNano)
-  .refine((nano) => nano <= MAX_COLUMN_NANO)
+  .refine((nano) => nano <= MAX_COLUMN_NANO, 'is more TON than there is')
   .nullable()
 const count = z.number().int().min(1).max(MAX_COUNT).nullable()
 const origin = z
   .string()
   .max(200)
-  .refine((text) => URL.canParse(text) && new URL(text).origin === text)
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'takes an origin, like https://page.example',
+  )
 
 /** Members that set a key's limits; null takes a limit away. */
 const LIMITS = {

@@ -28,9 +28,13 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
   app.get('/v1/models/:id{.+}', async (context) => {
     const offer = catalog.find(context.req.param('id'))
     if (offer === undefined) {
-      throw new ApiError('model_not_found', 'The model does not exist or is not offered here', {
-        param: 'model',
-      })
+      throw new ApiError(
+        'model_not_found',
+        'The model does not exist or is not offered here: GET /v1/models lists what is',
+        {
+          param: 'model',
+        },
+      )
     }
     return context.json(describe(deps, offer, await readDisplay(deps.rates)))
   })

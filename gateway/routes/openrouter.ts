@@ -39,7 +39,11 @@ export function openRouterRoutes(deps: FrontDeps): Hono<AppEnv> {
   })
 
   app.get('/v1/generation', account, async (context) => {
-    const asked = readSettlementId(callerOf(context).account, context.req.query('id') ?? '')
+    const id = context.req.query('id') ?? ''
+    if (id === '') {
+      throw new ApiError('invalid_request', 'Name the generation: ?id=…', { param: 'id' })
+    }
+    const asked = readSettlementId(callerOf(context).account, id)
     if (asked === undefined) throw new ApiError('not_found', 'No such generation')
     const [found] = await ledger.commit([asked])
     if (!found.ok) throw new ApiError('not_found', 'No such generation')

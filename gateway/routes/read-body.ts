@@ -9,8 +9,15 @@ const MAX_BODY_BYTES = 16 * 1024
 export async function readBody<T>(context: Context, schema: z.ZodType<T>): Promise<T> {
   const result = schema.safeParse(await readJson(context, MAX_BODY_BYTES))
   if (result.success) return result.data
-  const param = result.error.issues[0]?.path.join('.')
-  throw new ApiError('invalid_request', 'A member of the request body is not valid', {
-    ...(param === undefined || param === '' ? {} : { param }),
-  })
+  const [issue] = result.error.issues
+  const param = issue?.path.join('.') ?? ''
+  throw new ApiError('invalid_request', reasonOf(issue), param === '' ? {} : { param })
+}
+
+/** What is wrong, in words of the schema alone: the names of unknown members are the caller's. */
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue === undefined || issue.code === 'unrecognized_keys') {
+    return 'The request body has a member that is unknown here: see /openapi.yaml'
+  }
+  return `A member of the request body is not valid: ${issue.message}`
 }

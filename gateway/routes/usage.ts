@@ -19,9 +19,12 @@ const COLUMNS: ReadonlySet<string> = new Set(['day', 'model', 'key'] satisfies U
 /** `GET /v1/account/usage`: settled requests one by one, or summed up with `group_by`; both also as CSV. */
 export async function usageAnswer(deps: KeyDeps, context: Context<AppEnv>): Promise<Response> {
   const { account } = callerOf(context)
-  const { group_by: groups, before, format } = context.req.query()
+  const { group_by: groups, before, format, from, to } = context.req.query()
   if (format !== undefined && format !== 'csv' && format !== 'json') {
     throw invalid('format', 'format must be json or csv')
+  }
+  if (groups === undefined && (from ?? to) !== undefined) {
+    throw invalid('group_by', 'days are of a report: name its group_by')
   }
   const answer =
     groups === undefined
