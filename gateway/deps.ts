@@ -57,6 +57,8 @@ export interface AppDeps extends FrontDeps {
   /** Whether there is a cashier that carries an owner's order to the Till. */
   readonly takesExits: boolean
   readonly chainHealth: ChainHealth
+  /** False: nothing can be sold, since nothing can be booked. */
+  readonly isWritable: () => boolean
   /** What the money jobs last saw. */
   readonly moneyStatus: () => MoneyStatus | Promise<MoneyStatus>
   readonly registryAddress: string

@@ -21,6 +21,8 @@ export interface Metrics {
   /** A job ran. @param name one of `jobs.ts` */
   job(name: string, result: 'ok' | 'failed', atSeconds: number): void
   spansDropped(count: number): void
+  /** For a moment this process could open nothing. */
+  outOfDescriptors(): void
   /** How things stand, read when the metrics are. */
   state(now: State): void
   /** Everything counted, as a scraper reads it. */
@@ -40,6 +42,7 @@ export interface State {
   readonly queue: number
   /** Seconds since the Registry was read; undefined: never. */
   readonly registryAge: number | undefined
+  readonly isWritable: boolean
   /** NanoTON in the wallet that pays for charges and payouts; undefined: not looked yet, or none. */
   readonly gas: number | undefined
   /** What the last comparison of history, books and Till found; undefined: none yet. */

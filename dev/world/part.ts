@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 
 /** How long a part may take to say that it serves. Cold starts on a busy two-core machine take seconds. */
 const READY_MS_MAX = 120_000
@@ -38,16 +39,20 @@ export async function startPart<Settings, Ready>(options: {
   readonly settings: Settings
   /** A command that runs another one somewhere else, in a network namespace say; absent: here. */
   readonly inside?: readonly string[]
+  /** A file that its output is appended to; absent: that of this process. */
+  readonly output?: string
 }): Promise<Part<Ready>> {
   const [execPath = process.execPath, ...execArgv] = options.inside ?? []
+  const output = options.output === undefined ? 'inherit' : openSync(options.output, 'a')
   const child = fork(options.module, [], {
     execPath,
     execArgv: execArgv.length === 0 ? [] : [...execArgv, process.execPath],
     serialization: 'advanced',
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', output, 'inherit', 'ipc'],
     // Ctrl-C reaches the whole process group; the supervisor alone decides the order of stopping.
     detached: true,
   })
+  if (typeof output === 'number') closeSync(output)
   const ended = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : 1))
   const { pid } = child
   if (pid === undefined) throw new PartError(`${options.name} could not be started`)

@@ -36,6 +36,10 @@ export interface WorldOptions {
   readonly ports: Ports
   /** Scratch folder of this world: databases and outboxes. Emptied at start. */
   readonly folder: string
+  /** Where the gateway's database is; absent: in that folder. */
+  readonly databasePath?: string
+  /** A file for what the gateway logs; absent: with the output of this process. */
+  readonly gatewayLog?: string
   readonly engine?: WorldEngine
   /** What the ready-made account is topped up with, in TON. */
   readonly depositTon?: string
@@ -123,7 +127,7 @@ export async function planWorld(
     drainSeconds: 10,
     runnerDomain: undefined,
     runnerOriginPorts: [options.ports.runnerOrigin, options.ports.secondRunnerOrigin],
-    databasePath: join(options.folder, 'gateway.db'),
+    databasePath: options.databasePath ?? join(options.folder, 'gateway.db'),
     databaseUrl: undefined,
     collateralPath: join(options.folder, 'collateral'),
     secret: secret(),

@@ -62,7 +62,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const begin = async <Settings, Ready>(
     name: string,
     settings: Settings,
-    { file = name, inside }: { file?: string; inside?: readonly string[] | undefined } = {},
+    {
+      file = name,
+      inside,
+      output,
+    }: { file?: string; inside?: readonly string[] | undefined; output?: string | undefined } = {},
   ): Promise<Part<Ready>> => {
     progress(`starting the ${name}`)
     const module = join(import.meta.dirname, `${file}-process.ts`)
@@ -71,6 +75,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       module,
       settings,
       ...(inside === undefined ? {} : { inside }),
+      ...(output === undefined ? {} : { output }),
     })
     parts.push(part)
     return part
@@ -93,7 +98,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
             { ...plan.gateway, folder: join(options.folder, 'workerd') },
             { file: 'worker' },
           )
-        : begin<GatewaySettings, GatewayReady>('gateway', plan.gateway)
+        : begin<GatewaySettings, GatewayReady>('gateway', plan.gateway, {
+            output: options.gatewayLog,
+          })
     let gateway = await beginGateway()
     const [first, second] = plan.runners
     let runner = await begin<RunnerSettings | undefined, RunnerReady>('runner', first)

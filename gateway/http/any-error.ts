@@ -20,9 +20,9 @@ export function anyErrorAnswer(
   bodyOf?: (error: ApiError) => object,
 ): PlainErrorAnswer {
   if (thrown instanceof ProtocolError) return problemAnswer(thrown)
-  if (thrown instanceof LedgerError || isStoreFailure(thrown)) {
-    const cause = { cause: thrown }
-    return errorAnswer(new ApiError('overloaded', 'The ledger is not available', cause), bodyOf)
+  if (isStoreFailure(thrown)) return errorAnswer(overloaded(CANNOT_WRITE, thrown), bodyOf)
+  if (thrown instanceof LedgerError) {
+    return errorAnswer(overloaded('The ledger is not available', thrown), bodyOf)
   }
   return errorAnswer(fromAccountError(thrown), bodyOf)
 }
@@ -30,8 +30,16 @@ export function anyErrorAnswer(
 /** What SQLite says when a disk is full, read-only or busy: it passes, unlike a mistake of ours. */
 const PASSING = /^SQLITE_(?:FULL|BUSY|LOCKED|READONLY|IOERR|CANTOPEN)/
 
+const CANNOT_WRITE =
+  'This gateway cannot write its books, so it sells nothing; its log tells its operator what to do. Try again later'
+
 function isStoreFailure(thrown: unknown): boolean {
-  return thrown instanceof Error && PASSING.test(codeOf(thrown))
+  const cause = thrown instanceof LedgerError ? thrown.cause : thrown
+  return cause instanceof Error && PASSING.test(codeOf(cause))
+}
+
+function overloaded(message: string, cause: unknown): ApiError {
+  return new ApiError('overloaded', message, { cause })
 }
 
 function problemAnswer(error: ProtocolError): PlainErrorAnswer {

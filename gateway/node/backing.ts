@@ -28,6 +28,8 @@ export interface Backing {
   openMoney(ledger: Ledger, watch: MoneyWatch): Promise<readonly Job[]>
   /** What the store itself needs done. */
   readonly jobs: readonly Job[]
+  /** Whether the last write succeeded, as far as this process can know by itself. */
+  isWritable(): boolean
   /** Whether this process does what one of several must. */
   leads(): boolean
   /** What others wrote; undefined: nobody else writes here. */

@@ -136,6 +136,7 @@ export function build(input: BuildInput): Built {
       config.chain.till ?? config.chain.registry,
       clock,
     ),
+    isWritable: () => backing.isWritable(),
     takesExits: hasCashier(config),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),

@@ -143,6 +143,12 @@ function operations(registry: Registry) {
     'cocoon_reserves_differ',
     '1 when the last comparison of chain history, books and Till found a difference',
   )
+  const writable = gauge('cocoon_database_writable', '0 after a write of the ledger that failed')
+  const exhausted = new Counter({
+    name: 'cocoon_descriptors_exhausted_total',
+    help: 'Looks, one a second, at which this process could open nothing',
+    registers,
+  })
   const age = gauge('cocoon_registry_age_seconds', 'Age of the Registry as it was last read')
   return {
     job: (name: string, result: 'ok' | 'failed', atSeconds: number) => {
@@ -150,10 +156,12 @@ function operations(registry: Registry) {
       if (result === 'ok') lastOk.labels(name).set(atSeconds)
     },
     spansDropped: (count: number) => dropped.inc(count),
+    outOfDescriptors: () => exhausted.inc(),
     state: (now: State) => {
       for (const [state, count] of Object.entries(now.runners)) runners.labels(state).set(count)
       inFlight.set(now.inFlight)
       queue.set(now.queue)
+      writable.set(now.isWritable ? 1 : 0)
       if (now.registryAge !== undefined) age.set(now.registryAge)
       if (now.gas !== undefined) gas.set(now.gas)
       if (now.reserves !== undefined) differ.set(now.reserves === 'differ' ? 1 : 0)

@@ -1,10 +1,10 @@
-import type { Migration } from '../db/migrate.ts'
-import { migrate } from '../db/migrate.ts'
+import { ConfigError } from '../config.ts'
+import { MigrateError, type Migration, migrate } from '../db/migrate.ts'
 import { createModelTable } from '../inference/stored-catalog.ts'
 import { createCore } from '../ledger/core.ts'
 import { orderedExits } from '../ledger/exits.ts'
 import { groupCommit } from '../ledger/group-commit.ts'
-import type { Log } from '../log.ts'
+import { codeOf, type Log } from '../log.ts'
 import { createMoneyJobs, type MoneyJobsDeps } from '../money/money-jobs.ts'
 import { isCovered, readLiabilities, readOwedBooks } from '../money/reserves.ts'
 import { createLatestVoucher } from '../runners/latest-voucher.ts'
@@ -12,8 +12,21 @@ import { createPayees } from '../runners/payees.ts'
 import { createRunnerHours } from '../runners/runner-hours.ts'
 import { createRunnerStore } from '../runners/runner-store.ts'
 import type { Backing } from './backing.ts'
-import { openSqlite } from './open-sqlite.ts'
+import { openSqlite, type SqliteStore } from './open-sqlite.ts'
 import { watchStore } from './watch-store.ts'
+
+function openMigrated(path: string, migrations: readonly Migration[]): SqliteStore {
+  try {
+    const store = openSqlite(path)
+    migrate(store, migrations)
+    return store
+  } catch (error) {
+    if (error instanceof MigrateError) throw error
+    const why = `${path} cannot be opened for writing (${codeOf(error)})`
+    const remedy = 'give the gateway a file that it can write, in a folder that it can write'
+    throw new ConfigError('invalid', `DATABASE_PATH: ${why}: ${remedy}`, { cause: error })
+  }
+}
 
 /** Settlements wait so long at most for a transaction that others need anyway. */
 const SETTLE_WITHIN_MS = 5
@@ -21,16 +34,15 @@ const CHECKPOINT_MS = 5_000
 
 type MoneyParts = Omit<MoneyJobsDeps, 'ledger' | 'store' | 'covers' | 'orders' | 'watch'>
 
-/** One SQLite file, of this process alone. @throws MigrateError */
+/** One SQLite file, of this process alone. @throws MigrateError, or ConfigError when the file cannot be used */
 export function openSqliteBacking(
   migrations: readonly Migration[],
   money: MoneyParts,
   { timer, log }: { readonly timer: () => number; readonly log: Log },
 ): Backing {
   const { databasePath, chain } = money.config
-  const store = openSqlite(databasePath)
-  migrate(store, migrations)
-  const core = watchStore(createCore(store, { hosts: 'here' }), log)
+  const store = openMigrated(databasePath, migrations)
+  const { core, isWritable } = watchStore(createCore(store, { hosts: 'here' }), store, log)
   return {
     openLedger(note) {
       const patience = (task: () => void) => void setTimeout(task, SETTLE_WITHIN_MS)
@@ -60,6 +72,7 @@ export function openSqliteBacking(
       // Moves the write-ahead log into the file.
       { name: 'checkpoint', everyMs: CHECKPOINT_MS, run: async () => store.checkpoint() },
     ],
+    isWritable,
     leads: () => true,
     others: undefined,
     async close() {

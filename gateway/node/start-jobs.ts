@@ -8,6 +8,7 @@ import type { SpanExporter } from '../telemetry/export-spans.ts'
 import type { Backing } from './backing.ts'
 import type { Built } from './build.ts'
 import { type NoteRun, type RunningJobs, runJobs } from './run-jobs.ts'
+import { descriptorsJob, lookAtDescriptors } from './watch-descriptors.ts'
 
 interface Given {
   readonly backing: Backing
@@ -46,6 +47,7 @@ export function startJobs(
       ...followJobs(built, backing),
       ...(spans === undefined ? [] : [tracesJob(spans)]),
       ...selfJobs(app),
+      descriptorsJob({ ...deps, look: lookAtDescriptors, metrics: app.inference.metrics }),
     ],
     clock: deps.clock,
   })

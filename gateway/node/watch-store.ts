@@ -1,3 +1,4 @@
+import type { Store } from '../db/db.ts'
 import type { LedgerCore, Outcome } from '../ledger/core.ts'
 import { codeOf, type Log } from '../log.ts'
 
@@ -11,6 +12,12 @@ const ADVICE: Readonly<Record<string, Tell>> = {
     log('error', 'the database is read-only: give the gateway its file and folder to write', {
       code,
     }),
+  SQLITE_IOERR: (log, code) =>
+    log(
+      'error',
+      'the disk takes no writes: it is read-only or broken (see dmesg); mend it, then start the gateway again if it has not gone on by itself',
+      { code },
+    ),
   SQLITE_BUSY: (log, code) =>
     log('error', 'another process holds the database: one gateway has one file', { code }),
   SQLITE_CORRUPT: (log, code) =>
@@ -19,20 +26,39 @@ const ADVICE: Readonly<Record<string, Tell>> = {
 const UNKNOWN: Tell = (log, code) =>
   log('error', 'the database cannot be written: look at its disk', { code })
 
+export interface WatchedStore {
+  readonly core: LedgerCore
+  /** False from a write that failed until one succeeds. */
+  isWritable(): boolean
+}
+
 /** A core that says in the log what keeps it from writing, once until it can write again. */
-export function watchStore(core: LedgerCore, log: Log): LedgerCore {
+export function watchStore(core: LedgerCore, store: Store, log: Log): WatchedStore {
   let failing: string | undefined
   return {
-    apply(calls) {
-      const outcomes = core.apply(calls)
-      const code = outcomes.map(failureOf).find((found) => found !== undefined)
-      if (code !== undefined && code !== failing) adviceFor(code)(log, code)
-      if (code === undefined && failing !== undefined && outcomes.length > 0) {
-        log('info', 'the database can be written again')
-      }
-      failing = code
-      return outcomes
+    core: {
+      apply(calls) {
+        const outcomes = core.apply(calls)
+        const code = outcomes.map(failureOf).find((found) => found !== undefined)
+        if (code !== undefined && code !== failing) adviceFor(code)(log, code)
+        // What only reads succeeds on a disk that takes nothing.
+        if (code === undefined && (failing === undefined || !canWrite(store))) return outcomes
+        if (code === undefined) log('info', 'the database can be written again')
+        failing = code
+        return outcomes
+      },
     },
+    isWritable: () => failing === undefined,
+  }
+}
+
+/** Writes a number over itself, which SQLite puts on the disk though nothing changes. Nothing else uses it. */
+function canWrite(store: Store): boolean {
+  try {
+    store.transaction(() => store.script('PRAGMA user_version = 0'))
+    return true
+  } catch {
+    return false
   }
 }
 

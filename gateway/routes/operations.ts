@@ -18,6 +18,7 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
     const now = toSeconds(clock())
     const runners = directory.all().filter((runner) => isTrusted(runner, now)).length
     if (deps.closing.aborted) return context.json({ status: 'closing', runners }, 503)
+    if (!deps.isWritable()) return context.json({ status: 'read_only', runners }, 503)
     return context.json({ status: 'ok', runners })
   })
 

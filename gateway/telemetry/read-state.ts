@@ -7,7 +7,12 @@ import { isTrusted, mayWork } from '../runners/directory.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 
 /** How runners, queue and the view of the chain stand at this moment. */
-export async function readState({ inference, registry, moneyStatus }: AppDeps): Promise<State> {
+export async function readState({
+  inference,
+  registry,
+  moneyStatus,
+  isWritable,
+}: AppDeps): Promise<State> {
   const now = inference.clock()
   const runners: Record<RunnerCondition, number> = {
     free: 0,
@@ -29,6 +34,7 @@ export async function readState({ inference, registry, moneyStatus }: AppDeps): 
     inFlight,
     queue: inference.waiting.size,
     registryAge: readAt === undefined ? undefined : toSeconds(now) - readAt,
+    isWritable: isWritable(),
     gas: gas === null ? undefined : Number(gas.balance),
     reserves: reconcile === null ? undefined : isSound(reconcile) ? 'sound' : 'differ',
   }

@@ -25,6 +25,7 @@ function count(metrics: Metrics): void {
     inFlight: 0,
     queue: 0,
     registryAge: 12,
+    isWritable: true,
     gas: 5_000,
     reserves: 'differ',
   })

@@ -98,6 +98,8 @@ export function createCountingMetrics(clock: Clock, before: Counts = {}): Counti
       }
     },
     spansDropped: () => {},
+    // Neither files nor a disk of its own.
+    outOfDescriptors: () => {},
     state(now) {
       for (const [name, value] of gaugesOf(now)) gauges.set(name, value)
     },

@@ -141,6 +141,7 @@ export function marketObject(host: WorkerHost) {
         network: config.chain.network,
         tillViews,
         reserves: this.#reserves,
+        isWritable: () => true,
         takesExits: hasCashier(config),
         moneyStatus: () => moneyStatus(objects),
         chainHealth: createChainHealth([primary, ...witnesses], till ?? registry, clock),

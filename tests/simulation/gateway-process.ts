@@ -117,6 +117,7 @@ const NO_METRICS: Metrics = {
   commit: () => {},
   job: () => {},
   spansDropped: () => {},
+  outOfDescriptors: () => {},
   state: () => {},
   exposition: async () => ({ contentType: '', text: '' }),
 }
