@@ -1,6 +1,6 @@
 import OpenAI from 'openai'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { PINNED_ANCHORS } from '#attestation'
+import { modelHash, PINNED_ANCHORS } from '#attestation'
 import { type Bytes, concat, hex } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
 import { contentAddress, webProvider } from '#protocol'
@@ -19,6 +19,7 @@ import {
   MODEL,
   makeRunner,
   random,
+  WEIGHTS,
 } from './testing/test-runner.ts'
 
 const URL_CHAT = `${GATEWAY}/v1/chat/completions`
@@ -446,6 +447,57 @@ describe('a gateway that bends the request', () => {
     expect(await codeOf(ask(cocoon))).toBe('no error')
     expect(world.sent).toHaveLength(2)
     expect(runner().opened).toHaveLength(1)
+  })
+
+  test('new keys of a session that the prompt does not accept get nothing', async () => {
+    const cocoon = await world.connect()
+    const { forge, clock } = world
+    const provider = { aci_session_ids: [runner().sessionId] }
+    world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0' }))
+    expect(await codeOf(ask(cocoon, { provider }))).toBe('session_not_accepted')
+    expect(runner().opened).toEqual([])
+  })
+})
+
+describe('a gateway that swaps the model', () => {
+  const SMALL = 'small-model'
+  const big = { model: 'big-model', messages: [{ role: 'user', content: MARK }] }
+  const askBig = (cocoon: Connection) =>
+    codeOf(cocoon.fetch(URL_CHAT, { method: 'POST', body: JSON.stringify(big) }))
+  const offering = (model: string) => ({
+    json: (path: string) =>
+      path === '/v1/runners'
+        ? { data: [{ id: 'run_0', model, session_id: runner().sessionId }] }
+        : undefined,
+  })
+  const becomes = async (model: string) => {
+    const { forge, clock } = world
+    world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0', model }))
+  }
+
+  beforeEach(async () => {
+    const hash = await modelHash(SMALL, WEIGHTS)
+    if (world.entries.every((entry) => entry.hash !== hash)) {
+      world.entries.push({ kind: 'model', hash })
+    }
+  })
+
+  test('a machine verified for one model is not asked for another (H18)', async () => {
+    await becomes(SMALL)
+    world.lies = offering(SMALL)
+    const cocoon = await world.connect()
+    world.lies = offering(big.model)
+    world.ahead += 61_000
+    expect(await askBig(cocoon)).toBe('keyset_mismatch')
+    expect(runner().opened).toEqual([])
+  })
+
+  test('nor after it said that its keys changed (H18)', async () => {
+    const cocoon = await world.connect()
+    await becomes(SMALL)
+    world.lies = offering(SMALL)
+    expect(await codeOf(ask(cocoon))).not.toBe('no error')
+    expect(runner().opened).toEqual([])
   })
 })
 

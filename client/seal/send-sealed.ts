@@ -99,17 +99,19 @@ async function choose(
   }
 }
 
-/** The same runner under new keys, or another one when it cannot show any. */
+/** The same runner under new keys, or another one when it cannot show any; else what is wrong with this one. */
 async function renew(
   deps: SendDeps,
   ask: Ask,
   { runner, tried }: { readonly runner: VerifiedRunner; readonly tried: ReadonlySet<string> },
 ): Promise<VerifiedRunner> {
   try {
-    return await deps.pool.renew(runner)
+    return await deps.pool.renew(runner, ask)
   } catch (error) {
     if (!(error instanceof ClientError) || tried.size >= MAX_RUNNERS) throw error
-    return choose(deps, ask, tried)
+    return choose(deps, ask, tried).catch(() => {
+      throw error
+    })
   }
 }
 

@@ -24,14 +24,16 @@ export interface Choice {
   readonly rank?: (name: string) => number
 }
 
+type Wanted = Omit<Choice, 'exclude' | 'rank'>
+
 /** The runners of one gateway that this client verified, and whom it chooses among them. */
 export interface Pool {
   /** Verifies a first set. @throws ClientError when nothing can be used */
   open(): Promise<void>
   /** @throws ClientError `model_not_found`, `unsupported_endpoint`, `no_verified_runner` or the one reason there is */
   choose(choice: Choice): Promise<VerifiedRunner>
-  /** Verifies a runner anew after it said that its keys changed. @throws ClientError */
-  renew(runner: VerifiedRunner): Promise<VerifiedRunner>
+  /** Verifies a runner anew, for the same wish, after it said that its keys changed. @throws ClientError */
+  renew(runner: VerifiedRunner, wanted: Wanted): Promise<VerifiedRunner>
   /** Forgets what is known of a runner that is gone. */
   drop(id: string): void
   verified(): readonly VerifiedRunner[]
@@ -93,7 +95,24 @@ class RunnerPool implements Pool {
     }
   }
 
-  async #chooseAmong({ path, model, constraints, exclude, rank }: Choice): Promise<VerifiedRunner> {
+  async #chooseAmong({ exclude, rank, ...wanted }: Choice): Promise<VerifiedRunner> {
+    const usable = this.#accepted(wanted).filter(
+      ({ id, available }) => available && !exclude.has(id),
+    )
+    let live: readonly VerifiedRunner[] = this.#liveOf(usable)
+    if (hostsAmong(live).length < WANTED_HOSTS) {
+      await this.#verifySome(usable, FIRST_SET)
+      live = this.#liveOf(usable)
+    }
+    live = demanded(live, wanted.constraints)
+    if (live.length === 0) throw this.#nothing(usable)
+    const chosen = this.#pick(live, rank)
+    this.#renewAhead(chosen)
+    return chosen
+  }
+
+  /** Whoever is offered for what is wanted. @throws ClientError when nobody is */
+  #accepted({ path, model, constraints }: Wanted): readonly Candidate[] {
     const offered = this.#candidates.filter((candidate) => candidate.model === model)
     if (offered.length === 0) {
       throw new ClientError('model_not_found', 'No runner of this gateway serves that model')
@@ -102,30 +121,22 @@ class RunnerPool implements Pool {
     if (serving.length === 0) {
       throw new ClientError('unsupported_endpoint', 'No runner serves that model at this endpoint')
     }
-    const { sessions, verified } = constraints
+    const { sessions } = constraints
     const accepted = serving.filter(({ sessionId }) => sessions?.has(sessionId) ?? true)
     if (accepted.length === 0) {
       throw new ClientError('session_not_accepted', 'No listed session serves that model')
     }
-    const usable = accepted.filter(({ id, available }) => available && !exclude.has(id))
-    let live = this.#liveOf(usable)
-    if (hostsAmong(live).length < WANTED_HOSTS) {
-      await this.#verifySome(usable, FIRST_SET)
-      live = this.#liveOf(usable)
-    }
-    if (verified && sessions === undefined) live = genuine(live)
-    if (live.length === 0) throw this.#nothing(usable)
-    const chosen = this.#pick(live, rank)
-    this.#renewAhead(chosen)
-    return chosen
+    return accepted
   }
 
-  async renew(runner: VerifiedRunner): Promise<VerifiedRunner> {
+  async renew(runner: VerifiedRunner, wanted: Wanted): Promise<VerifiedRunner> {
     this.drop(runner.id)
     await this.#readCandidates(true)
-    const candidate = this.#candidates.find(({ id }) => id === runner.id)
+    const candidate = this.#accepted(wanted).find(({ id }) => id === runner.id)
     if (candidate === undefined) throw new ClientError('runner_gone', 'The runner has left')
-    return this.#verify(candidate)
+    const [renewed] = demanded([await this.#verify(candidate)], wanted.constraints)
+    if (renewed === undefined) throw this.#nothing([candidate])
+    return renewed
   }
 
   drop(id: string): void {
@@ -164,7 +175,7 @@ class RunnerPool implements Pool {
     for (const [id, runner] of this.#verified) {
       const candidate = offers.get(id)
       // The offer's price may change within a session; what was verified may not.
-      if (candidate?.sessionId !== runner.sessionId) this.#verified.delete(id)
+      if (candidate === undefined || !isOfferOf(candidate, runner)) this.#verified.delete(id)
       else this.#verified.set(id, { ...runner, candidate })
     }
     for (const [id, { until, sessionId }] of this.#refused) {
@@ -185,7 +196,9 @@ class RunnerPool implements Pool {
   }
 
   #verify(candidate: Candidate): Promise<VerifiedRunner> {
-    const flying = this.#flights.get(candidate.id)
+    const { id, sessionId, model } = candidate
+    const name = `${id} ${sessionId} ${model}`
+    const flying = this.#flights.get(name)
     if (flying !== undefined) return flying
     const flight = verifyRunner(this.#deps, candidate)
       .then((runner) => {
@@ -197,8 +210,8 @@ class RunnerPool implements Pool {
         this.#refuse(candidate, error)
         throw error
       })
-      .finally(() => this.#flights.delete(candidate.id))
-    this.#flights.set(candidate.id, flight)
+      .finally(() => this.#flights.delete(name))
+    this.#flights.set(name, flight)
     return flight
   }
 
@@ -216,8 +229,11 @@ class RunnerPool implements Pool {
   }
 
   #liveOf(usable: readonly Candidate[]): VerifiedRunner[] {
-    const ids = new Set(usable.map(({ id }) => id))
-    return this.#live().filter(({ id }) => ids.has(id))
+    const offers = new Map(usable.map((candidate) => [candidate.id, candidate]))
+    return this.#live().filter((runner) => {
+      const offer = offers.get(runner.id)
+      return offer !== undefined && isOfferOf(offer, runner)
+    })
   }
 
   /** A host first, then one of its runners: a host with many runners is no likelier than another (H12). */
@@ -254,7 +270,20 @@ class RunnerPool implements Pool {
   }
 }
 
-function genuine(live: readonly VerifiedRunner[]): VerifiedRunner[] {
+/** Whether an offer is still of what was verified: under another session or model it is of something else (H18). */
+function isOfferOf({ sessionId, model }: Candidate, runner: VerifiedRunner): boolean {
+  return sessionId === runner.sessionId && model === runner.subject.model
+}
+
+/** @throws ClientError `simulated_refused` */
+function demanded(
+  live: readonly VerifiedRunner[],
+  { verified, sessions }: ServingConstraints,
+): readonly VerifiedRunner[] {
+  return verified && sessions === undefined ? genuine(live) : live
+}
+
+function genuine(live: readonly VerifiedRunner[]): readonly VerifiedRunner[] {
   const found = live.filter(({ status }) => status === 'verified')
   if (found.length > 0 || live.length === 0) return found
   throw new ClientError('simulated_refused', 'The request asks for verified hardware')
