@@ -13,7 +13,7 @@ export const COMMON_CHECKS = {
   'evidence.image': 'README, image hash: the measured image is in the allowlist',
   'evidence.image-denied': 'README, policy: the image was neither revoked nor denied',
   'evidence.model': 'SECURITY H18: the (model, weights) pair of the subject is in the allowlist',
-  'evidence.platform-denied': 'SECURITY H12: the machine was not denied',
+  'evidence.platform-denied': 'SECURITY H12: neither the machine nor a GPU of it was denied',
   'allowlist.age': 'SECURITY C4: the Registry was read recently, by the verifier’s clock',
   'allowlist.version': 'SECURITY C4: the Registry’s version never goes back',
   'gpu.present': 'README, policy: GPU evidence where the policy or the subject demands it',
@@ -38,6 +38,8 @@ export interface GpuSummary {
   readonly count: number
   /** Digest of the evidence that was proven, hex. */
   readonly digest: string
+  /** Their certified ids. */
+  readonly gpus: readonly { readonly hardware: string }[]
 }
 
 export interface Appraisal {
@@ -66,7 +68,7 @@ export async function appraise(input: {
   const hash = await imageHash(tee.image)
   const image = judgeImage(list, hash, policy)
   const modelListed = await judgeModel(list, expected.model, policy)
-  const custodyListed = await judgePlatform(list, tee.hardware, policy)
+  const custodyListed = await judgePlatforms(list, tee.hardware, gpu?.gpus ?? [], policy)
   const gpuBinding = judgeGpu(list, gpu, expected.gpuDigest, image, policy)
   const { checks } = list
   return { checks, imageHash: hash, image, modelListed, gpuBinding, custodyListed }
@@ -136,19 +138,23 @@ async function pairHash({
   }
 }
 
-async function judgePlatform(
+/** @returns whether the processor's custody is listed: the quote is its word */
+async function judgePlatforms(
   list: List,
-  hardware: string | undefined,
-  policy: Policy,
+  processor: string | undefined,
+  gpus: GpuSummary['gpus'],
+  { allowlist: { denied, platforms } }: Policy,
 ): Promise<boolean> {
-  if (hardware === undefined) {
+  const ids = [processor, ...gpus.map(({ hardware }) => hardware)].filter((id) => id !== undefined)
+  if (ids.length === 0) {
     list.skip('evidence.platform-denied', 'nothing certifies a hardware id')
     return false
   }
-  const hash = await platformHash(hardware)
-  const denied = policy.allowlist.denied.has(hash)
-  list.judge('evidence.platform-denied', !denied, 'measurement-denied', `platform ${hash}`)
-  return !denied && policy.allowlist.platforms.has(hash)
+  const hashes = await Promise.all(ids.map(platformHash))
+  const refused = hashes.filter((hash) => denied.has(hash))
+  const isGood = refused.length === 0
+  list.judge('evidence.platform-denied', isGood, 'measurement-denied', `platform ${refused.join()}`)
+  return isGood && processor !== undefined && platforms.has(await platformHash(processor))
 }
 
 function judgeGpu(

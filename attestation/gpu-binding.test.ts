@@ -6,7 +6,7 @@ import { forgeNvidia, type GpuEvidence, type NvidiaForge } from '#dev/forge/nvid
 import type { TrustAnchors } from './anchors.ts'
 import type { Expected } from './appraise.ts'
 import type { Collateral } from './collateral/entry.ts'
-import { gpuEvidenceDigest, imageHash } from './hashes.ts'
+import { gpuEvidenceDigest, imageHash, platformHash } from './hashes.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import { PINNED_ANCHORS } from './roots.ts'
 import type { Verdict } from './verdict.ts'
@@ -146,6 +146,15 @@ describe('GPUs bound to the processor’s report', () => {
       expect: { gpuDigest: await gpuEvidenceDigest(lone.devices) },
     }
     expect(await failed(item)).toEqual(['gpu.present gpu-missing'])
+  })
+
+  test('of which one was denied are refused, like a denied processor (H12)', async () => {
+    const [, second] = machine.devices
+    const denied = new Set([await platformHash(`nvidia:${second?.leaf.serial}`)])
+    const strict: Policy = { ...policy, allowlist: { ...policy.allowlist, denied } }
+    expect(await failed({ policy: strict })).toEqual([
+      'evidence.platform-denied measurement-denied',
+    ])
   })
 
   test('must be as many as the policy says', async () => {
