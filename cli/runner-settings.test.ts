@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { friendlyAddress } from '#contracts/pure'
+import { UsageError } from './command.ts'
 import { rawWallet, readRunnerSettings } from './runner-settings.ts'
 
 const RAW = `0:${'ab'.repeat(32)}`
@@ -45,3 +46,15 @@ test('what is missing is named with its flag', () => {
     /GATEWAYS is missing \(--gateways: origins of the gateways/,
   )
 })
+
+test.each(['NODE_OPTIONS', 'HTTPS_PROXY', 'NODE_EXTRA_CA_CERTS'])(
+  'production refuses %s of the host’s environment (C3)',
+  (name) => {
+    const values = { wallet: RAW, gateways: 'https://gateway.example' }
+    const development = { ...values, env: 'development' }
+    expect(() => read(values, { [name]: 'x', HOME: '/root' })).toThrow(
+      new UsageError(`${name} is refused in production`),
+    )
+    expect(read(development, { [name]: 'x' }).production).toBe(false)
+  },
+)

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { ParseArgsConfig } from 'node:util'
 import { ContractError, payableAddress } from '#contracts/pure'
-import { ConfigError, type RunnerConfig, readRunnerConfig, SETTINGS } from '#enclave-runner/main.ts'
+import {
+  ConfigError,
+  type RunnerConfig,
+  readRunnerConfig,
+  runnerEnvironment,
+  SETTINGS,
+} from '#enclave-runner/main.ts'
 import { type CommandIo, UsageError } from './command.ts'
 
 type Flags = NonNullable<ParseArgsConfig['options']>
@@ -24,11 +30,10 @@ const NEVER_FLAGS: ReadonlySet<string> = new Set(['ENGINE_API_KEY'])
 export function readRunnerSettings(io: CommandIo, values: Values): RunnerConfig {
   const file = values['image-settings']
   const image = typeof file === 'string' ? parseSettings(readSettingsFile(file)) : {}
-  const known = Object.entries(io.env).filter(([name]) => Object.hasOwn(SETTINGS, name))
   try {
     return readRunnerConfig({
       image: withRawWallet({ ...image, ...flagged(values) }),
-      host: withRawWallet(Object.fromEntries(known)),
+      host: withRawWallet(runnerEnvironment(io.env)),
     })
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(withFlags(error.message))

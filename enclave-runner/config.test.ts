@@ -77,6 +77,11 @@ describe('runner settings', () => {
   test.each([
     ['an engine on another machine', { ENGINE_URL: 'http://10.0.0.7:8000' }, {}],
     ['an engine that only looks local', { ENGINE_URL: 'http://127.0.0.1.evil.example' }, {}],
+    [
+      'an engine under a name, which the host’s DNS may answer',
+      { ENGINE_URL: 'http://localhost:1' },
+      {},
+    ],
     ['an engine named by the host', {}, { ENGINE_URL: 'http://127.0.0.1:1' }],
     ['a model named by the host', {}, { MODEL: 'other' }],
     ['an unknown setting of the host', {}, { LOG_LEVEL: 'trace' }],

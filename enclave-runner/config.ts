@@ -81,7 +81,7 @@ export interface SettingSources {
 }
 
 /** Environment variables that redirect traffic or code of the process, refused in production (C3). */
-const DANGEROUS_ENVIRONMENT = [
+const DANGEROUS_ENVIRONMENT: ReadonlySet<string> = new Set([
   'HTTP_PROXY',
   'HTTPS_PROXY',
   'ALL_PROXY',
@@ -93,7 +93,14 @@ const DANGEROUS_ENVIRONMENT = [
   'NODE_TLS_REJECT_UNAUTHORIZED',
   'SSLKEYLOGFILE',
   'NODE_DEBUG',
-]
+])
+
+/** The variables of an environment that the runner takes or refuses; it reads no other. */
+export function runnerEnvironment(env: Settings): Settings {
+  const concerns = (name: string): boolean =>
+    Object.hasOwn(SETTINGS, name) || DANGEROUS_ENVIRONMENT.has(name)
+  return Object.fromEntries(Object.entries(env).filter(([name]) => concerns(name)))
+}
 
 /**
  * Reads settings by name, applies defaults, checks each and then all of them together.
@@ -208,11 +215,13 @@ function chooseWeights(
 const MANAGED = Object.keys(PROGRAMS) as readonly ProgramName[]
 
 function findDangers(image: Settings, host: Settings): string[] {
-  const dangerous = DANGEROUS_ENVIRONMENT.filter(
+  const dangerous = [...DANGEROUS_ENVIRONMENT].filter(
     (name) => (image[name] ?? '') !== '' || (host[name] ?? '') !== '',
   )
   const allowed = new Map(Object.entries(SETTINGS).map(([name, { host: ok }]) => [name, ok]))
-  const foreign = Object.keys(host).filter((name) => allowed.get(name) !== true)
+  const foreign = Object.keys(host).filter(
+    (name) => allowed.get(name) !== true && !DANGEROUS_ENVIRONMENT.has(name),
+  )
   return [
     ...dangerous.map((name) => `${name} is refused in production`),
     ...foreign.map((name) => `${name.slice(0, 64)} may not come from the host`),

@@ -3,7 +3,7 @@ import { unixMs } from '#base/brand.ts'
 import type { RunnerDeps } from './start-runner.ts'
 
 export { attestOnce } from './attest/attest-once.ts'
-export { ConfigError, type RunnerConfig, readRunnerConfig } from './config.ts'
+export { ConfigError, type RunnerConfig, readRunnerConfig, runnerEnvironment } from './config.ts'
 export { MemoryError, stopCoreDumps } from './core-dumps.ts'
 export { EngineError } from './engine/engine-error.ts'
 export { type OpenedEngine, openEngine } from './engine/open-engine.ts'

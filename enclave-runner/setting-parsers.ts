@@ -5,7 +5,8 @@ import { parseTon } from '#base/nano.ts'
  */
 
 const LISTEN = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):([0-9]{1,5})$/i
-const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost'])
+/** Addresses only: even `localhost` may be asked of a DNS, which in an enclave is the host's. */
+const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]'])
 const UNIX_PREFIX = 'unix:/'
 
 export function required<T>(parse: (text: string) => T): (text: string | undefined) => T {

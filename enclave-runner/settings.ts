@@ -149,7 +149,7 @@ export const SETTINGS = {
     }),
     (value) => {
       if (value !== undefined && !isLocal(value)) {
-        throw new RangeError('must be loopback or a unix socket in production')
+        throw new RangeError('must be a loopback address or a unix socket in production')
       }
     },
   ),
