@@ -42,6 +42,13 @@ export function integerField(
 }
 
 /** @throws EngineError invalid_request */
+export function objectField(body: JsonObject, key: string): JsonObject | undefined {
+  const value = body[key] ?? undefined
+  if (value !== undefined && !isObject(value)) throw invalid(key, `'${key}' must be an object`)
+  return value
+}
+
+/** @throws EngineError invalid_request */
 export function booleanField(body: JsonObject, key: string): boolean | undefined {
   const value = body[key] ?? undefined
   if (value !== undefined && typeof value !== 'boolean') {

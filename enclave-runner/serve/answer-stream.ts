@@ -53,7 +53,7 @@ export async function answerStream(request: StreamRequest): Promise<StopReason> 
     return ending
   }
   if (ending !== 'error') {
-    stream.push(writer.end(billed(usage, exchange.ticket.allowance.price)))
+    stream.push(writer.end(billed(usage, exchange.ticket)))
   }
   // The receipt is over the frames before it, so that they must have been sealed.
   await stream.flush()

@@ -4,6 +4,7 @@ import { costOf } from '#protocol'
 import type { Billed } from '../engine/dialects/dialect.ts'
 import type { EngineEvent, Usage } from '../engine/engine.ts'
 import { NO_USAGE } from '../engine/engine.ts'
+import type { Ticket } from './admit.ts'
 
 /** What one request used so far: whatever ends it, this is what is due. */
 export interface Meter {
@@ -77,7 +78,8 @@ export function tokenCounts(usage: Usage) {
 }
 
 /** What is charged, for the caller to read: the counts and their cost at the allowance's price. */
-export function billed(usage: Usage, price: Allowance['price']): Billed {
-  const cost = costOf(tokenCounts(usage), price)
-  return { usage, cost: Number(formatTon(cost)), costNano: cost.toString() }
+export function billed(usage: Usage, { allowance, lease }: Ticket): Billed {
+  const cost = costOf(tokenCounts(usage), allowance.price)
+  const provider = lease.runnerId
+  return { usage, cost: Number(formatTon(cost)), costNano: cost.toString(), provider }
 }

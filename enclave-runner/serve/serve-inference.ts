@@ -113,7 +113,7 @@ async function answerWhole(
     if (event.kind !== 'done' || body === undefined) continue
     const ending = event.finish === 'length' ? 'length' : 'normal'
     const usage = billable(meter, ending)
-    const told = writer.whole(body, billed(usage, exchange.ticket.allowance.price))
+    const told = writer.whole(body, billed(usage, exchange.ticket))
     answerJson(exchange, 200, told, { usage, ending, chatId: chatId(writer.id) })
     return ending
   }

@@ -43,6 +43,8 @@ describe.each<Leg>(['session', 'cocoon', 'ehbp'])('a request sealed as %s', (leg
     expect(body.cocoon_receipt.receipt_id).toBe(answer.request)
     // 10 × 1 + 51 × 3 nanoTON at the allowance's price per token.
     expect(body.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 51, cost_nano: '163' })
+    expect(body.usage.cost_details).toEqual({ upstream_inference_cost: null })
+    expect(body.provider).toMatch(/^run_/)
     if (answer.receipt === undefined) throw new Error('no receipt')
     expect(receiptEvent(answer.receipt, 'usage.metered')).toMatchObject({
       prompt_tokens: 10,

@@ -192,7 +192,12 @@ test.each([false, true])(
           const { model: _, stream: __, stream_options: ___, ...reached } = asked
           expect(reached).toEqual(body)
           const text = stream ? payloads(answer.text)[0] : answer.text
-          const { usage: ____, cocoon_receipt: _____, ...told } = JSON.parse(text ?? '')
+          const {
+            usage: ____,
+            cocoon_receipt: _____,
+            provider: _______,
+            ...told
+          } = JSON.parse(text ?? '')
           const { beside: ______, ...rest } = choice
           const member = stream ? 'delta' : 'message'
           const expected = { ...rest, [member]: readable(rest[member]) }

@@ -153,6 +153,8 @@ describe('the demonstration model', () => {
     ['messages', { messages: [] }, 'invalid_request'],
     ['messages[0].role', { messages: [{ role: 'root', content: '' }] }, 'invalid_request'],
     ['response_format', { response_format: { type: 'json_object' } }, 'unsupported_parameter'],
+    ['tool_choice', { tool_choice: 'required' }, 'unsupported_parameter'],
+    ['logprobs', { logprobs: 3 }, 'unsupported_parameter'],
     [
       'messages',
       { messages: [{ role: 'user', content: 'long '.repeat(200) }] },

@@ -49,6 +49,7 @@ export function readParameters(body: JsonObject): Parameters {
   if ((integerField(body, 'n', 1, Number.MAX_SAFE_INTEGER) ?? 1) !== 1) {
     throw unsupported('n', "the demonstration model gives one answer: 'n' must be 1")
   }
+  refuseForcedCall(body)
   const format = body['response_format'] ?? undefined
   if (format !== undefined && !(isObject(format) && format['type'] === 'text')) {
     throw unsupported('response_format', 'the demonstration model answers in plain text only')
@@ -63,6 +64,13 @@ export function readParameters(body: JsonObject): Parameters {
       integerField(body, 'max_tokens', 1, Number.MAX_SAFE_INTEGER),
     topLogprobs: readLogprobs(body),
   }
+}
+
+/** It calls no tools: that it may is nothing to refuse, that it must is. */
+function refuseForcedCall(body: JsonObject): void {
+  const choice = body['tool_choice'] ?? 'none'
+  if (choice === 'none' || choice === 'auto') return
+  throw unsupported('tool_choice', 'the demonstration model calls no tools')
 }
 
 function readStop(body: JsonObject): readonly string[] {
@@ -81,6 +89,9 @@ function readStop(body: JsonObject): readonly string[] {
 
 function readLogprobs(body: JsonObject): number | undefined {
   const alternatives = integerField(body, 'top_logprobs', 0, MAX_TOP_LOGPROBS)
+  if (typeof body['logprobs'] === 'number') {
+    throw unsupported('logprobs', 'the demonstration model tells log-probabilities in chats only')
+  }
   const wanted = booleanField(body, 'logprobs') ?? false
   if (!wanted && alternatives !== undefined) {
     throw invalid('top_logprobs', "'top_logprobs' needs 'logprobs': true")

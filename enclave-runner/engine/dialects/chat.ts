@@ -1,5 +1,5 @@
 import type { Answered, JsonObject } from '../engine.ts'
-import { isObject } from '../fields.ts'
+import { booleanField, isObject, objectField } from '../fields.ts'
 import type { AnswerWriter, Billed, Dialect } from './dialect.ts'
 import { dataEvent, parseChunk } from './sse.ts'
 
@@ -8,9 +8,23 @@ const LENGTH_CHOICE = { index: 0, delta: {}, logprobs: null, finish_reason: 'len
 
 /** OpenAI's own endpoints that engines serve: everything passes as the engine says it, but usage is ours. */
 export function openChat(endpoint: Answered, body: JsonObject): Dialect {
-  const options = body['stream_options'] ?? undefined
-  const includeUsage = isObject(options) && options['include_usage'] === true
-  return { endpoint, body, writer: createChatWriter(includeUsage) }
+  return { endpoint, body: withEffort(body), writer: createChatWriter(wantsUsage(body)) }
+}
+
+/** OpenAI's wish for a usage chunk, or OpenRouter's. @throws EngineError */
+function wantsUsage(body: JsonObject): boolean {
+  const options = objectField(body, 'stream_options') ?? {}
+  const usage = body['usage'] ?? null
+  const isOpenRouters = isObject(usage) && usage['include'] === true
+  return booleanField(options, 'include_usage') === true || isOpenRouters
+}
+
+/** OpenRouter's `reasoning.effort` in the word that engines read. */
+function withEffort(body: JsonObject): JsonObject {
+  const reasoning = body['reasoning'] ?? null
+  const effort = isObject(reasoning) ? reasoning['effort'] : undefined
+  if (typeof effort !== 'string' || (body['reasoning_effort'] ?? null) !== null) return body
+  return { ...body, reasoning_effort: effort }
 }
 
 /** @param includeUsage the caller asked for the usage chunk: many clients read `choices[0]` of every chunk */
@@ -33,12 +47,13 @@ function createChatWriter(includeUsage: boolean): AnswerWriter {
     cut: () => dataEvent({ ...head(), choices: [LENGTH_CHOICE] }),
     end(billed) {
       if (!includeUsage || first === undefined) return DONE
-      return dataEvent({ ...head(), choices: [], usage: chatUsage(billed) }) + DONE
+      const { provider } = billed
+      return dataEvent({ ...head(), provider, choices: [], usage: chatUsage(billed) }) + DONE
     },
     fail: (error) => dataEvent({ error: { ...error } }),
     whole(answer, billed) {
       whole = answer
-      return { ...answer, usage: chatUsage(billed) }
+      return { ...answer, provider: billed.provider, usage: chatUsage(billed) }
     },
   }
 }
@@ -53,5 +68,7 @@ export function chatUsage({ usage, cost, costNano }: Billed): JsonObject {
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
     cost,
     cost_nano: costNano,
+    // What the host gets of it is between the host and the gateway.
+    cost_details: { upstream_inference_cost: null },
   }
 }

@@ -35,6 +35,8 @@ export interface Billed {
   readonly cost: number
   /** nanoTON. */
   readonly costNano: string
+  /** Id of the runner that is paid. */
+  readonly provider: string
 }
 
 /** OpenAI's error object. */

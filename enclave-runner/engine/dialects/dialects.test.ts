@@ -15,6 +15,7 @@ const BILLED = {
   },
   cost: 0.000_000_03,
   costNano: '30',
+  provider: 'run_1',
 }
 const ERROR = { message: 'gone', type: 'server_error', param: null, code: 'engine_failed' }
 
@@ -525,6 +526,51 @@ describe('an engine that speaks an API itself', () => {
       )
       expect(events(open(endpoint, {}, native).writer.fail(ERROR))[0]?.name).toBe('error')
     },
+  )
+})
+
+describe('chat as OpenRouter’s clients ask for it', () => {
+  const messages = [{ role: 'user', content: 'hi' }]
+
+  test('usage.include asks for the usage chunk, which names who answered and what it cost', () => {
+    const { writer } = open('/v1/chat/completions', { messages, usage: { include: true } })
+    writer.chunk(chunk({ content: 'a' }))
+    const [usage] = writer.end(BILLED).split('\n\n')
+    expect(JSON.parse(usage?.slice('data: '.length) ?? '')).toMatchObject({
+      choices: [],
+      provider: 'run_1',
+      usage: { cost: 3e-8, cost_nano: '30', cost_details: { upstream_inference_cost: null } },
+    })
+  })
+
+  test.each([
+    [{ reasoning: { effort: 'low' } }, 'low'],
+    [{ reasoning: { effort: 'low' }, reasoning_effort: 'high' }, 'high'],
+    [{ reasoning: { max_tokens: 5 } }, undefined],
+  ])('%j asks the engine for an effort of %s', (more, effort) => {
+    const { body } = open('/v1/chat/completions', { messages, ...more })
+    expect(body).toMatchObject({ messages, ...more })
+    expect(body['reasoning_effort']).toBe(effort)
+  })
+
+  test.each([
+    [{ stream_options: 'usage' }, 'stream_options'],
+    [{ stream_options: { include_usage: 'yes' } }, 'include_usage'],
+  ])('%j is refused', (more, param) => {
+    expect(() => open('/v1/chat/completions', { messages, ...more })).toThrow(
+      expect.objectContaining({ code: 'invalid_request', param }),
+    )
+  })
+})
+
+test.each([
+  ['/v1/responses', { input: [] }, 'input'],
+  ['/v1/responses', { input: 'hi', tools: [{ type: 'function' }] }, 'tools'],
+  ['/v1/messages', { max_tokens: 1, messages: [], tools: [{ name: 5 }] }, 'tools'],
+  ['/v1/messages', { max_tokens: 1, messages: [], thinking: 'hard' }, 'thinking'],
+] as const)('%s with %j is refused by the name that its caller knows', (endpoint, body, param) => {
+  expect(() => open(endpoint, body)).toThrow(
+    expect.objectContaining({ code: 'invalid_request', param }),
   )
 })
 

@@ -257,6 +257,7 @@ const BILLED = {
   usage: { ...NO_USAGE, promptTokens: 1, completionTokens: 2 },
   cost: 0.1,
   costNano: '5',
+  provider: 'run_1',
 }
 
 /** What an engine says: it may be a model server that a malicious model file has taken over. */

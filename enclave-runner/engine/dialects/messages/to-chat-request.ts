@@ -1,6 +1,7 @@
 import type { Json } from '#base/jcs.ts'
 import type { JsonObject } from '../../engine.ts'
-import { integerField, invalid, isList, isObject, unsupported } from '../../fields.ts'
+import { integerField, invalid, isList, isObject, objectField, unsupported } from '../../fields.ts'
+import { requireName } from '../require-name.ts'
 import { toMessages } from './to-messages.ts'
 
 /** Members that mean something to Messages only, or that another one stands for in chat. */
@@ -43,7 +44,7 @@ export function toChatRequest(body: JsonObject): JsonObject {
     ...Object.fromEntries(rest),
     messages: toMessages(body['messages'] ?? null, body['system'] ?? null),
     ...stops(body['stop_sequences'] ?? null),
-    ...thinking(body['thinking'] ?? null),
+    ...thinking(objectField(body, 'thinking')),
     ...output(body),
     ...user(body['metadata'] ?? null),
     ...tools(body['tools'] ?? null),
@@ -55,8 +56,8 @@ function stops(value: Json): JsonObject {
   return value === null || (isList(value) && value.length === 0) ? {} : { stop: value }
 }
 
-function thinking(value: Json): JsonObject {
-  if (!isObject(value) || value['type'] !== 'enabled') return {}
+function thinking(value: JsonObject | undefined): JsonObject {
+  if (value?.['type'] !== 'enabled') return {}
   const budget = value['budget_tokens']
   const tokens = typeof budget === 'number' ? budget : 0
   const effort = EFFORTS.find(([from]) => tokens >= from)
@@ -96,11 +97,11 @@ function tool(value: Json): JsonObject {
   if ((value['type'] ?? 'custom') !== 'custom') {
     throw unsupported('tools', `tools that a vendor hosts are not supported, your own are`)
   }
-  const { name, description, input_schema, strict } = value
+  const { description, input_schema, strict } = value
   return {
     type: 'function',
     function: {
-      name: name ?? '',
+      name: requireName(value),
       ...(typeof description === 'string' ? { description } : {}),
       parameters: input_schema ?? { type: 'object' },
       ...(typeof strict === 'boolean' ? { strict } : {}),

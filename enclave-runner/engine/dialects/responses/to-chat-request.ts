@@ -1,6 +1,7 @@
 import type { Json } from '#base/jcs.ts'
 import type { JsonObject } from '../../engine.ts'
-import { invalid, isList, isObject, unsupported } from '../../fields.ts'
+import { invalid, isList, isObject, objectField, unsupported } from '../../fields.ts'
+import { requireName } from '../require-name.ts'
 import { toMessages } from './to-messages.ts'
 
 /** Members that mean something to Responses only, or that another one stands for in chat. */
@@ -34,7 +35,7 @@ export function toChatRequest(body: JsonObject): JsonObject {
     ...renamed(body, 'max_output_tokens', 'max_tokens'),
     ...logprobs(body),
     ...textOptions(body['text'] ?? null),
-    ...reasoningOptions(body['reasoning'] ?? null),
+    ...reasoningOptions(body),
     ...tools(body['tools'] ?? null),
     ...toolChoice(body['tool_choice'] ?? null),
   }
@@ -72,10 +73,9 @@ function responseFormat(format: JsonObject): JsonObject {
   return { type, json_schema }
 }
 
-function reasoningOptions(reasoning: Json): JsonObject {
-  if (reasoning === null) return {}
-  if (!isObject(reasoning)) throw invalid('reasoning', `'reasoning' must be an object`)
-  return renamed(reasoning, 'effort', 'reasoning_effort')
+function reasoningOptions(body: JsonObject): JsonObject {
+  const reasoning = objectField(body, 'reasoning')
+  return reasoning === undefined ? {} : renamed(reasoning, 'effort', 'reasoning_effort')
 }
 
 function tools(value: Json): JsonObject {
@@ -88,6 +88,7 @@ function tools(value: Json): JsonObject {
 function tool(value: Json): JsonObject {
   if (!isObject(value)) throw invalid('tools', `'tools' takes objects`)
   const { type, ...told } = value
+  requireName(told)
   return type === 'custom' ? { type, custom: told } : { type: 'function', function: told }
 }
 

@@ -13,6 +13,7 @@ export function toMessages(input: Json, instructions: Json): JsonObject[] {
   }
   if (typeof input === 'string') return [...messages, { role: 'user', content: input }]
   if (!isList(input)) throw invalid('input', `'input' must be a text or a list of items`)
+  if (input.length === 0) throw invalid('input', `'input' must not be empty`)
   for (const item of input) addItem(messages, item)
   return messages
 }
