@@ -11,6 +11,7 @@ const PAGES = [
     .map((name) => `docs/${name}`),
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'tests/compat/README.md',
 ]
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
 

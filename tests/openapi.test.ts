@@ -229,16 +229,19 @@ describe('the recorder', () => {
       ['content-type', 'text/event-stream; charset=utf-8'],
       ...Object.keys(description.components['headers'] ?? {}).map((name) => [name, '1'] as const),
     ])
-    const stream = (object: string) =>
+    const stream = (object: string, before = ': hello\n\n') =>
       check(
         answer(
           200,
-          `: hello\n\ndata: ${JSON.stringify({ id: '1', object, created: 1, model: 'm', choices: [] })}\n\ndata: [DONE]\n\n`,
+          `${before}data: ${JSON.stringify({ id: '1', object, created: 1, model: 'm', choices: [] })}\n\ndata: [DONE]\n\n`,
           { method: 'POST', path: '/v1/chat/completions', headers },
         ),
       ).problems
     expect(stream('chat.completion.chunk')).toEqual([])
     expect(stream('chat.completion')).not.toEqual([])
+    expect(stream('chat.completion.chunk', 'event: ping\n\n')).toEqual([
+      'POST /v1/chat/completions 200: an event has no data',
+    ])
   })
 
   test('names what nobody exercised', () => {

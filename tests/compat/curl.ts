@@ -41,6 +41,17 @@ export function curlSuite(told: () => At): void {
       expect(data.length).toBeGreaterThan(5)
     })
 
+    test('finds a model by its id, the slash raw or coded, with and without /v1', async () => {
+      const { model } = told()
+      const bare = '../'
+      for (const id of [model, encodeURIComponent(model)]) {
+        for (const from of ['/models/', `/${bare}models/`]) {
+          const { text, status } = await curl(from + id, undefined)
+          expect({ status, id: JSON.parse(text).id }).toEqual({ status: 200, id: model })
+        }
+      }
+    })
+
     test('a Response’s stream has named events, and no [DONE]', async () => {
       const { text } = await curl('/responses', { model: told().model, input: 'hi', stream: true })
       const lines = text.split('\n').filter((line) => /^(?:event|data): /.test(line))

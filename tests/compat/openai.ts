@@ -50,6 +50,17 @@ function chatTests(client: MakeClient, told: () => At): void {
     expect(final.usage?.completion_tokens).toBeGreaterThan(0)
   })
 
+  test('a stream tells proxies to hold nothing back, and is not compressed', async () => {
+    const { model } = told()
+    const body = { model, messages: user('hi'), stream: true as const }
+    const { data, response } = await client().chat.completions.create(body).withResponse()
+    for await (const _ of data);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    expect(response.headers.get('cache-control')).toMatch(/no-(?:cache|store)/)
+    expect(response.headers.get('x-accel-buffering')).toBe('no')
+    expect(response.headers.get('content-encoding')).toBeNull()
+  })
+
   test('no chunk is without a choice unless usage was asked for', async () => {
     const { model } = told()
     const lengths: number[] = []
@@ -301,7 +312,7 @@ function otherTests(client: MakeClient, told: () => At): void {
     })
   })
 
-  test.each(['', '/', '/v1/'])('a base URL that ends in %j works', async (end) => {
+  test.each(['', '/', '/v1/', '/v1//'])('a base URL that ends in %j works', async (end) => {
     const { model, baseURL } = told()
     const other = client({ baseURL: baseURL.replace(/\/v1$/, end) })
     const answer = await other.chat.completions.create({ model, messages: user('hi') })
@@ -435,6 +446,36 @@ function failureTests(client: MakeClient, told: () => At, Client: typeof OpenAI)
       poor.chat.completions.create({ model, messages: user('hi') }),
     ).rejects.toMatchObject({ status: 402, code: 'insufficient_credits' })
     expect(asked).toBe(1)
+  })
+
+  test('asks once for what cannot succeed later', async () => {
+    const { model, apiKey, baseURL } = told()
+    const made = await fetch(`${baseURL}/keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}` },
+      body: '{"sealed_only":true}',
+    })
+    const { key } = await made.json()
+    const chat = { model, messages: user('hi') }
+    const once = { 'Idempotency-Key': `once-${Math.random()}` }
+    await client().chat.completions.create(chat, { headers: once })
+    const statuses: number[] = []
+    const counting = async (url: string | URL | Request, init?: RequestInit) => {
+      const response = await fetch(url, init)
+      statuses.push(response.status)
+      return response
+    }
+    const patient = (more: object = {}) => client({ maxRetries: 2, fetch: counting, ...more })
+    const asked: readonly (() => Promise<unknown>)[] = [
+      async () => patient().chat.completions.create({ ...chat, n: 0 }),
+      async () => patient({ apiKey: 'sk-coc-wrong' }).chat.completions.create(chat),
+      async () => patient({ apiKey: key }).chat.completions.create(chat),
+      async () => patient().chat.completions.create({ ...chat, model: 'none' }),
+      async () => patient().chat.completions.create(chat, { headers: once }),
+      async () => patient().files.list(),
+    ]
+    for (const ask of asked) await expect(ask()).rejects.toBeInstanceOf(Client.APIError)
+    expect(statuses).toEqual([400, 401, 403, 404, 409, 501])
   })
 
   test('raises NotFoundError for an unknown model, BadRequestError for a bad parameter', async () => {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect } from 'vitest'
 
 /** A test that a document names as holding what it claims. */
@@ -12,7 +12,8 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const NAMED = /`([^`]+\.ts)` “([^”]+)”/g
 
 /** Tests that are written as data or as a suite run by several tests: what runs each. */
-const RUN_BY: readonly (readonly [prefix: string, runner: string, mention: string])[] = [
+const RUN_BY: readonly (readonly [prefix: string, runner: string, mention?: string])[] = [
+  ['tests/compat/', 'tests/compat/compat.test.ts'],
   [
     'contracts/testing/rules/registry.ts',
     'contracts/registry.test.ts',
@@ -48,5 +49,6 @@ export function expectTest({ file, title }: NamedTest): void {
   if (file.endsWith('.test.ts')) return
   const run = RUN_BY.find(([prefix]) => file.startsWith(prefix))
   if (run === undefined) throw new Error(`${file} is no test, and nothing is known to run it`)
-  expect(read(run[1])).toContain(run[2])
+  const [, runner, mention = `./${basename(file)}`] = run
+  expect(read(runner)).toContain(mention)
 }

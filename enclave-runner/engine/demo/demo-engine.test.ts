@@ -95,6 +95,16 @@ describe('the demonstration model', () => {
     expect(done).toMatchObject({ usage: { completionTokens: 51 } })
   })
 
+  test('a stream’s chunks have one id, and the first names the role of an empty text', async () => {
+    const events = await collect({ body: user('Hello') })
+    const chunks = events.flatMap((event) =>
+      event.kind === 'chunk' ? [JSON.parse(event.data)] : [],
+    )
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1)
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' })
+    expect(chunks.at(-1)?.choices[0]?.finish_reason).toMatch(/^(?:stop|length)$/)
+  })
+
   test('the same seed gives the same text, another seed another', async () => {
     const ask = (seed: number) =>
       collect({ body: { ...user('Tell me a story.'), temperature: 1, top_p: 0.95, seed } })

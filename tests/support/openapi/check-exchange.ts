@@ -135,7 +135,14 @@ function checkEvents(
   for (const event of whole.slice(0, -1)) {
     const lines = event.split(/\r?\n/).filter((line) => line.startsWith('data:'))
     const data = lines.map((line) => line.slice(line.startsWith('data: ') ? 6 : 5)).join('\n')
-    if (data === '' || data === '[DONE]') continue
+    if (data === '[DONE]') continue
+    if (data === '') {
+      // Comments are all that may stand between events: SDKs throw at an event without data.
+      if (event.split(/\r?\n/).some((line) => line !== '' && !line.startsWith(':'))) {
+        problems.push('an event has no data')
+      }
+      continue
+    }
     const value = parsed(data)
     if (value === undefined) problems.push('an event is not JSON')
     else {
