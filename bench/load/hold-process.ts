@@ -21,7 +21,7 @@ export interface HoldReport {
   readonly failed: number
   readonly firstFailure: string
   readonly chunks: number
-  /** Beyond the second between two chunks, in milliseconds, since the counting began. */
+  /** Beyond the gap between two chunks, in milliseconds, since the counting began. */
   readonly late: {
     readonly p50: number
     readonly p99: number
@@ -47,7 +47,7 @@ process.once('message', (settings: HoldSettings) => {
 })
 
 function createHolder(settings: HoldSettings) {
-  const { streams, opensPerSecond, leastChunks, mostChunks } = settings
+  const { streams, opensPerSecond, leastChunks, mostChunks, gapMs } = settings
   let asked = 0
   let open = 0
   let ended = 0
@@ -70,9 +70,9 @@ function createHolder(settings: HoldSettings) {
           open++
           chunks++
         },
-        chunk: (gapMs) => {
+        chunk: (passedMs) => {
           chunks++
-          late.add(Math.max(0, gapMs - SECOND_MS))
+          late.add(Math.max(0, passedMs - gapMs))
         },
         ended: (failure) => {
           asked--

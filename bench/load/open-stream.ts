@@ -4,8 +4,10 @@ export interface StreamPlan {
   readonly port: number
   readonly apiKey: string
   readonly model: string
-  /** Chunks of the answer, one a second. */
+  /** Chunks of the answer. */
   readonly chunks: number
+  /** Between two of them. */
+  readonly gapMs: number
 }
 
 export interface StreamEvents {
@@ -21,22 +23,17 @@ const CHUNK = '"content":" token"'
 const DONE = 'data: [DONE]'
 /** What is kept of one packet for the next: longer than what is looked for. */
 const TAIL = 32
+/** Read into by all streams, one after the other: what a read brought is looked at before the next one. */
+const ARRIVED = Buffer.alloc(64 * 1024)
 
 /** One streamed chat over a bare socket, so that nine thousand of them cost their holder little. */
 export function openStream(plan: StreamPlan, events: StreamEvents): void {
-  const socket = connect(plan.port, '127.0.0.1')
   let tail = ''
   let chunks = 0
   let lastMs = 0
   let failure: string | undefined = 'closed before its end'
-  socket.setNoDelay(true)
-  socket.setEncoding('latin1')
-  socket.on('connect', () => socket.write(requestOf(plan)))
-  socket.on('error', (error) => {
-    failure = error.message
-  })
-  socket.on('data', (part) => {
-    const text = tail + String(part)
+  const read = (part: string): void => {
+    const text = tail + part
     if (chunks === 0 && !text.startsWith('HTTP/1.1 200') && tail === '') {
       failure = text.split('\r\n', 1)[0] ?? ''
       socket.destroy()
@@ -56,16 +53,32 @@ export function openStream(plan: StreamPlan, events: StreamEvents): void {
       return
     }
     tail = text.slice(Math.max(from, text.length - TAIL)) || ' '
+  }
+  const socket = connect({
+    port: plan.port,
+    host: '127.0.0.1',
+    noDelay: true,
+    onread: {
+      buffer: ARRIVED,
+      callback: (length) => {
+        read(ARRIVED.toString('latin1', 0, length))
+        return true
+      },
+    },
+  })
+  socket.on('connect', () => socket.write(requestOf(plan)))
+  socket.on('error', (error) => {
+    failure = error.message
   })
   socket.on('close', () => events.ended(failure))
 }
 
-function requestOf({ port, apiKey, model, chunks }: StreamPlan): string {
+function requestOf({ port, apiKey, model, chunks, gapMs }: StreamPlan): string {
   const body = JSON.stringify({
     model,
     stream: true,
     max_tokens: chunks,
-    messages: [{ role: 'user', content: `c${chunks}g1000` }],
+    messages: [{ role: 'user', content: `c${chunks}g${gapMs}` }],
   })
   return [
     'POST /v1/chat/completions HTTP/1.1',

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Endpoint, Engine, EngineEvent, EngineRequest, JsonObject } from './engine.ts'
 import { NO_USAGE } from './engine.ts'
 import { EngineError } from './engine-error.ts'
@@ -59,8 +59,9 @@ async function* play(
   const limit = script.fault?.kind === 'overrun' ? Infinity : maxTokens(request.body)
   const total = Math.min(script.chunks, limit)
   const data = request.stream ? JSON.stringify(chunk({ content: ' token' }, null)) : undefined
+  const wait = abortableWaits(request.signal)
   for (let tokens = 1; tokens <= total; tokens++) {
-    await pause(script, request.signal)
+    await pause(script, wait)
     if (request.signal.aborted) return
     if (script.fault !== undefined && script.fault.after === tokens - 1) {
       await fail(script.fault.kind, request.signal)
@@ -78,10 +79,27 @@ async function* play(
   yield { kind: 'done', usage, finish }
 }
 
-async function pause({ gapMs }: Script, signal: AbortSignal): Promise<void> {
+async function pause({ gapMs }: Script, wait: (ms: number) => Promise<void>): Promise<void> {
   if (gapMs < 0) return
   if (gapMs === 0) await nextTurn()
-  else await wait(gapMs, undefined, { signal }).catch(() => {})
+  else await wait(gapMs)
+}
+
+/** Waits, one at a time, that an abort ends: with one listener for all of a request's. */
+function abortableWaits(signal: AbortSignal): (ms: number) => Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  let end = (): void => {}
+  const stop = (): void => {
+    clearTimeout(timer)
+    end()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  return (ms) =>
+    new Promise((resolve) => {
+      end = resolve
+      if (signal.aborted) resolve()
+      else timer = setTimeout(resolve, ms)
+    })
 }
 
 async function fail(kind: 'die' | 'hang' | 'overrun', signal: AbortSignal): Promise<void> {
