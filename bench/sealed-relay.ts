@@ -13,6 +13,7 @@ import { createWatchdog, TICK_MS } from '#gateway/relay/watchdog.ts'
 
 const [, , port, upstreamPort] = process.argv
 const tunnels = createTunnels({
+  log: () => {},
   nowMs: () => performance.now(),
   isKnown: () => true,
   onChange: () => {},

@@ -30,10 +30,10 @@ export async function keepTunnel(deps: TunnelDeps, lease: Lease, stop: AbortSign
       const socket = await dialTunnel(lease, stop)
       deps.log('info', 'tunnel opened', { gateway, runner: lease.runnerId })
       const opened = deps.clock()
-      await Promise.race([deps.tunnels.serve(socket), aborted(stop)])
+      const why = await Promise.race([deps.tunnels.serve(socket), aborted(stop)])
       if (stop.aborted) return
       failures = deps.clock() - opened >= GOOD_MS ? 0 : failures + 1
-      deps.log('warn', 'tunnel closed', { gateway, failures })
+      deps.log('warn', 'tunnel closed', { gateway, failures, code: why })
     } catch (error) {
       if (stop.aborted) return
       failures++
@@ -45,9 +45,9 @@ export async function keepTunnel(deps: TunnelDeps, lease: Lease, stop: AbortSign
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<'stopped'> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve('stopped')
+    signal.addEventListener('abort', () => resolve('stopped'), { once: true })
   })
 }

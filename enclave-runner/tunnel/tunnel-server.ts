@@ -9,8 +9,11 @@ export type CountingSocket = Duplex & Pick<Socket, 'bytesRead'>
 
 /** Serves HTTP/2 over connections that this runner made itself. */
 export interface TunnelServer {
-  /** Serves a gateway over a proven connection; resolves when it has ended. */
-  serve(socket: CountingSocket): Promise<void>
+  /**
+   * Serves a gateway over a proven connection.
+   * @returns when it has ended, why: `silent`, `closed` by the gateway or on the way, or a code of Node's
+   */
+  serve(socket: CountingSocket): Promise<string>
   /** Takes no more streams and resolves when the last one has ended. */
   close(): Promise<void>
   /** Cuts what is left. */
@@ -59,17 +62,23 @@ export function createTunnelServer(
   return {
     serve: (socket) =>
       new Promise((resolve) => {
-        socket.once('close', resolve)
+        let why = 'closed'
+        socket.once('close', () => resolve(why))
         const session = performServerHandshake(socket, options)
         sessions.add(session)
         session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
-        session.on('error', () => {})
+        session.on('error', (error: NodeJS.ErrnoException) => {
+          why = error.code ?? error.name
+        })
         session.on('stream', (stream, headers) => {
           stream.on('error', () => {})
           const { request, response } = tunnelExchange(stream, headers)
           handler.handle(request, response)
         })
-        const stopPings = keepAlive(session, socket)
+        const stopPings = keepAlive(session, socket, () => {
+          why = 'silent'
+          session.destroy()
+        })
         session.once('close', () => {
           stopPings()
           sessions.delete(session)
@@ -92,7 +101,11 @@ export function createTunnelServer(
  * A path that went silent (a proxy, a NAT) is noticed by a ping after which nothing comes: its answer itself may wait
  * behind what a busy gateway sends.
  */
-function keepAlive(session: ServerHttp2Session, socket: CountingSocket): () => void {
+function keepAlive(
+  session: ServerHttp2Session,
+  socket: CountingSocket,
+  giveUp: () => void,
+): () => void {
   let late: NodeJS.Timeout | undefined
   const beat = setInterval(() => {
     if (late !== undefined || session.destroyed) return
@@ -101,7 +114,7 @@ function keepAlive(session: ServerHttp2Session, socket: CountingSocket): () => v
       // What has arrived while this process had no time to read it is read first.
       setImmediate(() => {
         late = undefined
-        if (socket.bytesRead === heardBytes) session.destroy()
+        if (socket.bytesRead === heardBytes) giveUp()
       })
     }, PONG_MS)
     session.ping(() => {})

@@ -124,6 +124,7 @@ async function startOn(
   const closing = new AbortController()
   const directory = createDirectory()
   const tunnels = createTunnels({
+    log: deps.log,
     nowMs: () => performance.now(),
     isKnown: (runner) => directory.find(runner) !== undefined,
     onChange: (runner, isOpen) => {

@@ -10,36 +10,48 @@ import type { Resets } from './pace-resets.ts'
 /** A peer that sends more informational heads than this for one answer is not answering. */
 const MAX_INFORMATIONAL = 8
 
+/** What the calls of one tunnel share. */
+export interface CallDeps {
+  readonly resets: Pick<Resets, 'reset'>
+  /** Told when the peer, not we, breaks a stream. */
+  readonly onReset: () => void
+  /** Told of bytes of answers that have come. */
+  readonly onContent: (bytes: number) => void
+  /** Those whose clients are slower than the runner. */
+  readonly paused: Set<TunnelCall>
+}
+
 /** One request as a stream of a tunnel: what comes back is told to `incoming`, once and in order. */
 export class TunnelCall implements Call {
   readonly #stream: ClientHttp2Stream
   readonly #incoming: Incoming
-  readonly #resets: Pick<Resets, 'reset'>
+  readonly #deps: CallDeps
   #informational = 0
   #over = false
+  /** Bytes that were told of while they waited for the client. */
+  #toldWaiting = 0
 
-  /** @param given.onReset told when the peer, not we, breaks the stream */
-  constructor(
-    stream: ClientHttp2Stream,
-    incoming: Incoming,
-    given: { readonly resets: Pick<Resets, 'reset'>; readonly onReset: () => void },
-  ) {
+  constructor(stream: ClientHttp2Stream, incoming: Incoming, deps: CallDeps) {
     this.#stream = stream
     this.#incoming = incoming
-    this.#resets = given.resets
+    this.#deps = deps
     stream.on('headers', () => {
       if (++this.#informational > MAX_INFORMATIONAL) this.#break('broken')
     })
     stream.on('response', (headers) => this.#head(headers))
     stream.on('data', (chunk: Buffer) => {
+      const told = Math.min(this.#toldWaiting, chunk.length)
+      this.#toldWaiting -= told
+      deps.onContent(chunk.length - told)
       if (!this.#over) incoming.data(chunk)
     })
     stream.on('end', () => this.#end())
     stream.on('error', () => {})
     stream.on('close', () => {
       const { rstCode } = stream
+      deps.paused.delete(this)
       if (this.#over) return
-      if (rstCode !== constants.NGHTTP2_NO_ERROR) given.onReset()
+      if (rstCode !== constants.NGHTTP2_NO_ERROR) deps.onReset()
       this.#break(rstCode === constants.NGHTTP2_REFUSED_STREAM ? 'refused' : 'broken')
     })
   }
@@ -66,18 +78,27 @@ export class TunnelCall implements Call {
     this.#incoming.broken(how)
   }
 
+  /** Tells of what has come meanwhile and waits for the client. */
+  tellWaiting(): void {
+    const more = Math.max(0, this.#stream.readableLength - this.#toldWaiting)
+    this.#toldWaiting += more
+    this.#deps.onContent(more)
+  }
+
   pause(): void {
+    this.#deps.paused.add(this)
     this.#stream.pause()
   }
 
   resume(): void {
+    this.#deps.paused.delete(this)
     this.#stream.resume()
   }
 
   abort(): void {
     if (this.#over) return
     this.#over = true
-    this.#resets.reset(this.#stream)
-    this.#stream.resume()
+    this.#deps.resets.reset(this.#stream)
+    this.resume()
   }
 }

@@ -2,9 +2,9 @@ import { type ClientHttp2Session, connect, constants } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
-import { type Budget, createBudget } from './budget.ts'
+import { createBudget } from './budget.ts'
 import { paceResets } from './pace-resets.ts'
-import { TunnelCall } from './tunnel-call.ts'
+import { type CallDeps, TunnelCall } from './tunnel-call.ts'
 
 /** HTTP/2 with the roles turned round: the runner dialled, we ask. */
 export interface TunnelSession {
@@ -46,28 +46,46 @@ const OVERHEAD_PER_CONTENT_BYTE = 0.5
 /** A connection that counts what it received. */
 export type CountingSocket = Duplex & Pick<Socket, 'bytesRead'>
 
-/** @param onEnd called once, when the connection is of no more use */
+/**
+ * Why a tunnel is of no more use. `goodbye`: the runner will close it. `silent`: nothing came. `ended`: we did. The names
+ * of budgets: it overdrew one. Else the connection was closed, or failed with a code of Node's.
+ */
+export type TunnelEnd = 'goodbye' | 'silent' | 'ended' | keyof typeof BUDGETS | 'pushes' | string
+
+/** @param onEnd called when the connection is of no more use: first with the reason */
 export function openTunnelSession(
   socket: CountingSocket,
-  options: { readonly nowMs: () => number; readonly onEnd: () => void },
+  options: { readonly nowMs: () => number; readonly onEnd: (why: TunnelEnd) => void },
 ): TunnelSession {
   const { nowMs } = options
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   const session = connectOver(socket)
-  const destroy = (code: number = constants.NGHTTP2_NO_ERROR): void => {
+  let why: TunnelEnd = 'closed'
+  const destroy = (end: TunnelEnd, code: number = constants.NGHTTP2_NO_ERROR): void => {
+    if (!session.destroyed) why = end
     session.destroy(undefined, code)
     socket.destroy()
   }
-  const guarded = guard(session, nowMs, () => destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM))
+  const guarded = guard(session, nowMs, (end) => destroy(end, constants.NGHTTP2_ENHANCE_YOUR_CALM))
   const resets = paceResets(session)
   const traffic = { content: 0, streams: 0, settledBytes: socket.bytesRead }
+  const calls: CallDeps = {
+    resets,
+    onReset: guarded.reset,
+    onContent: (bytes) => {
+      traffic.content += bytes
+    },
+    paused: new Set(),
+  }
   let sincePing = 0
   let heardBytes = socket.bytesRead
   let isRetired = false
-  session.on('error', () => {})
+  session.on('error', (error: NodeJS.ErrnoException) => {
+    why = error.code ?? error.name
+  })
   session.once('close', () => {
     socket.destroy()
-    options.onEnd()
+    options.onEnd(why)
   })
   session.once('connect', () => {
     if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
@@ -75,7 +93,7 @@ export function openTunnelSession(
   // A peer that will close: what it still answers is whole, but nothing new goes there.
   session.once('goaway', () => {
     isRetired = true
-    options.onEnd()
+    options.onEnd('goodbye')
   })
 
   return {
@@ -88,20 +106,18 @@ export function openTunnelSession(
         { endStream: body === null },
       )
       traffic.streams++
-      stream.on('data', (chunk: Buffer) => {
-        traffic.content += chunk.length
-      })
-      const call = new TunnelCall(stream, incoming, { resets, onReset: guarded.reset })
+      const call = new TunnelCall(stream, incoming, calls)
       if (body !== null) stream.end(body)
       return call
     },
     tick() {
       resets.tick()
+      for (const call of calls.paused) call.tellWaiting()
       guarded.overhead(overheadOf(socket, traffic))
       if (sincePing >= PING_EVERY_TICKS && socket.bytesRead !== heardBytes) sincePing = 0
       heardBytes = socket.bytesRead
       if (++sincePing < PING_EVERY_TICKS) return
-      if (sincePing > PING_EVERY_TICKS + PONG_TICKS) destroy()
+      if (sincePing > PING_EVERY_TICKS + PONG_TICKS) destroy('silent')
       else if (sincePing === PING_EVERY_TICKS && !session.destroyed) {
         session.ping(() => {
           sincePing = 0
@@ -112,7 +128,7 @@ export function openTunnelSession(
       isRetired = true
       if (!session.closed) session.close()
     },
-    destroy,
+    destroy: () => destroy('ended'),
     closed,
   }
 }
@@ -133,22 +149,24 @@ function connectOver(socket: Duplex): ClientHttp2Session {
 }
 
 /** Ends the connection when the peer overdraws a budget. */
-function guard(session: ClientHttp2Session, nowMs: () => number, end: () => void) {
-  const budget = ({ burst, perSecond }: { burst: number; perSecond: number }): Budget =>
-    createBudget(burst, perSecond)
-  const control = budget(BUDGETS.control)
-  const resets = budget(BUDGETS.resets)
-  const overhead = budget(BUDGETS.overhead)
-  const spend = (from: Budget, amount: number): void => {
-    if (!from.spend(amount, nowMs())) end()
+function guard(
+  session: ClientHttp2Session,
+  nowMs: () => number,
+  end: (why: keyof typeof BUDGETS | 'pushes') => void,
+) {
+  const spender = (name: keyof typeof BUDGETS): ((amount: number) => void) => {
+    const { burst, perSecond } = BUDGETS[name]
+    const budget = createBudget(burst, perSecond)
+    return (amount) => {
+      if (!budget.spend(amount, nowMs())) end(name)
+    }
   }
-  session.on('ping', () => spend(control, 1))
-  session.on('remoteSettings', () => spend(control, 1))
-  session.on('stream', end)
-  return {
-    reset: () => spend(resets, 1),
-    overhead: (bytes: number) => spend(overhead, bytes),
-  }
+  const control = spender('control')
+  const resets = spender('resets')
+  session.on('ping', () => control(1))
+  session.on('remoteSettings', () => control(1))
+  session.on('stream', () => end('pushes'))
+  return { reset: () => resets(1), overhead: spender('overhead') }
 }
 
 interface Traffic {

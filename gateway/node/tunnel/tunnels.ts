@@ -1,3 +1,4 @@
+import type { Log } from '../../log.ts'
 import type { Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
 import { type CountingSocket, openTunnelSession, type TunnelSession } from './tunnel-session.ts'
 
@@ -18,6 +19,7 @@ export interface TunnelsDeps {
   readonly onChange: (runner: string, isOpen: boolean) => void
   /** Whether the runner still has a lease. */
   readonly isKnown: (runner: string) => boolean
+  readonly log: Log
 }
 
 const TICK_MS = 1_000
@@ -37,9 +39,10 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     open(runner, socket) {
       const session = openTunnelSession(socket, {
         nowMs: deps.nowMs,
-        onEnd: () => {
+        onEnd: (code) => {
           if (current.get(runner) !== session) return
           current.delete(runner)
+          deps.log('warn', 'tunnel ended', { runner, code })
           deps.onChange(runner, false)
         },
       })
