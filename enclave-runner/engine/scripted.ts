@@ -3,6 +3,7 @@ import type { Endpoint, Engine, EngineEvent, EngineRequest, JsonObject } from '.
 import { NO_USAGE } from './engine.ts'
 import { EngineError } from './engine-error.ts'
 import { isList, isObject } from './fields.ts'
+import { createSharedWaits } from './shared-waits.ts'
 
 /** `c<N>g<ms>`: N chunks, a gap of ms between them; `g0` one an event-loop turn, `g-1` all at once. */
 export interface Script {
@@ -87,10 +88,10 @@ async function pause({ gapMs }: Script, wait: (ms: number) => Promise<void>): Pr
 
 /** Waits, one at a time, that an abort ends: with one listener for all of a request's. */
 function abortableWaits(signal: AbortSignal): (ms: number) => Promise<void> {
-  let timer: NodeJS.Timeout | undefined
+  let takeBack = (): void => {}
   let end = (): void => {}
   const stop = (): void => {
-    clearTimeout(timer)
+    takeBack()
     end()
   }
   signal.addEventListener('abort', stop, { once: true })
@@ -98,9 +99,11 @@ function abortableWaits(signal: AbortSignal): (ms: number) => Promise<void> {
     new Promise((resolve) => {
       end = resolve
       if (signal.aborted) resolve()
-      else timer = setTimeout(resolve, ms)
+      else takeBack = startWait(ms, resolve)
     })
 }
+
+const startWait = createSharedWaits(() => performance.now())
 
 async function fail(kind: 'die' | 'hang' | 'overrun', signal: AbortSignal): Promise<void> {
   if (kind === 'die') throw new EngineError('engine_failed', 'the engine died')

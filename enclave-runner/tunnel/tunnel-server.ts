@@ -36,8 +36,10 @@ const SPARE_STREAMS = 64
 const RESETS = { burst: 2_000, perSecond: 200 }
 const MAX_INVALID_FRAMES = 16
 const MAX_REJECTED_STREAMS = 100
-const PING_EVERY_MS = 10_000
-const PONG_MS = 5_000
+const TICK_MS = 1_000
+/** Ticks without a byte after which a gateway is asked for one, and after which it is gone: a process that is late has fewer. */
+const PING_AFTER_TICKS = 10
+const SILENT_AFTER_TICKS = 15
 
 export function createTunnelServer(
   handler: Pick<Handler, 'handle'>,
@@ -97,31 +99,20 @@ export function createTunnelServer(
   }
 }
 
-/**
- * A path that went silent (a proxy, a NAT) is noticed by a ping after which nothing comes: its answer itself may wait
- * behind what a busy gateway sends.
- */
+/** A path that went silent (a proxy, a NAT) is noticed: not even a ping is answered. */
 function keepAlive(
   session: ServerHttp2Session,
   socket: CountingSocket,
   giveUp: () => void,
 ): () => void {
-  let late: NodeJS.Timeout | undefined
+  let silentTicks = 0
+  let heardBytes = socket.bytesRead
   const beat = setInterval(() => {
-    if (late !== undefined || session.destroyed) return
-    const heardBytes = socket.bytesRead
-    late = setTimeout(() => {
-      // What has arrived while this process had no time to read it is read first.
-      setImmediate(() => {
-        late = undefined
-        if (socket.bytesRead === heardBytes) giveUp()
-      })
-    }, PONG_MS)
-    session.ping(() => {})
-  }, PING_EVERY_MS)
+    silentTicks = socket.bytesRead === heardBytes ? silentTicks + 1 : 0
+    heardBytes = socket.bytesRead
+    if (silentTicks > SILENT_AFTER_TICKS) giveUp()
+    else if (silentTicks === PING_AFTER_TICKS && !session.destroyed) session.ping(() => {})
+  }, TICK_MS)
   beat.unref()
-  return () => {
-    clearInterval(beat)
-    clearTimeout(late)
-  }
+  return () => clearInterval(beat)
 }

@@ -26,9 +26,9 @@ const STREAM_WINDOW_BYTES = 256 * 1024
 const CONNECTION_WINDOW_BYTES = 16 * MIB
 const MAX_HEADER_BYTES = 32 * 1024
 const MAX_HEADER_PAIRS = 64
-const PING_EVERY_TICKS = 10
-/** Seconds after a ping in which something must come: its answer may wait behind what a busy peer sends. */
-const PONG_TICKS = 5
+/** Ticks without a byte after which a peer is asked for one, and after which it is gone: a process that is late has fewer. */
+const PING_AFTER_TICKS = 10
+const SILENT_AFTER_TICKS = 15
 
 /** What a peer may do beyond answering (H15): in a burst, and each second for ever. */
 const BUDGETS = {
@@ -77,7 +77,7 @@ export function openTunnelSession(
     },
     paused: new Set(),
   }
-  let sincePing = 0
+  let silentTicks = 0
   let heardBytes = socket.bytesRead
   let isRetired = false
   session.on('error', (error: NodeJS.ErrnoException) => {
@@ -114,15 +114,10 @@ export function openTunnelSession(
       resets.tick()
       for (const call of calls.paused) call.tellWaiting()
       guarded.overhead(overheadOf(socket, traffic))
-      if (sincePing >= PING_EVERY_TICKS && socket.bytesRead !== heardBytes) sincePing = 0
+      silentTicks = socket.bytesRead === heardBytes ? silentTicks + 1 : 0
       heardBytes = socket.bytesRead
-      if (++sincePing < PING_EVERY_TICKS) return
-      if (sincePing > PING_EVERY_TICKS + PONG_TICKS) destroy('silent')
-      else if (sincePing === PING_EVERY_TICKS && !session.destroyed) {
-        session.ping(() => {
-          sincePing = 0
-        })
-      }
+      if (silentTicks > SILENT_AFTER_TICKS) destroy('silent')
+      else if (silentTicks === PING_AFTER_TICKS && !session.destroyed) session.ping(() => {})
     },
     retire() {
       isRetired = true
