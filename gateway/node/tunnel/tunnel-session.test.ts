@@ -261,7 +261,7 @@ describe('a runner that floods is cut off (H15)', () => {
     const { near, far } = await connectPair()
     far.resume()
     const ended = Promise.withResolvers<string>()
-    const cut = once(far, 'close')
+    const cut = new Promise((resolve) => far.once('close', resolve))
     const session = openTunnelSession(near, { nowMs: () => 0, onEnd: ended.resolve })
     far.write(SETTINGS)
     for (let i = 0; i < times; i++) far.write(repeated)
