@@ -1,4 +1,5 @@
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
+import { toSeconds, type UnixMs } from '#base/brand.ts'
 import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import { accounts, exits } from '../db/schema.ts'
@@ -17,8 +18,22 @@ import type {
   SignFinalResult,
 } from './port.ts'
 
+/** Orders of an account that the gateway carries to the Till in a day: an order and its cancellation cost their owner nothing. */
+export const MAX_ORDERS = 3
+const ORDERS_S = 86_400
+
+const TAKE_TURN = `INSERT INTO used_nonces (account, nonce, expires) VALUES (?, ?, ?)
+  ON CONFLICT (account, nonce) DO UPDATE SET expires = excluded.expires WHERE used_nonces.expires <= ?`
+
 /** @see OrderExit */
 export function prepareOrderExit({ store }: Books): (op: OrderExit) => OrderExitResult {
+  const takeTurn = store.prepare(TAKE_TURN)
+  const hasTurn = (account: AccountId, at: UnixMs): boolean => {
+    const now = toSeconds(at)
+    return Array.from({ length: MAX_ORDERS }, (_, turn) => `exit ${turn}`).some((turn) =>
+      takeTurn.run(account, turn, now + ORDERS_S, now),
+    )
+  }
   return ({ account, till, order, nonce, at }) => {
     const known = store.db.select().from(accounts).where(eq(accounts.id, account)).get()
     if (known === undefined) return { ok: false, code: 'unknown_account' }
@@ -28,6 +43,8 @@ export function prepareOrderExit({ store }: Books): (op: OrderExit) => OrderExit
       const isSame = row.destination === destination && row.nonce === nonce
       return isSame ? { ok: true } : { ok: false, code: 'exit_ordered' }
     }
+    // Whoever ordered on chain has paid for it.
+    if (order !== null && !hasTurn(account, at)) return { ok: false, code: 'too_often' }
     const signature = order?.signature ?? null
     store.db.insert(exits).values({ account, till, destination, nonce, signature, at }).run()
     return { ok: true }
@@ -84,12 +101,19 @@ function findExit({ db }: Store, account: AccountId) {
   return db.select().from(exits).where(eq(exits.account, account)).get()
 }
 
-/** Exits of one round; the others' turn comes. */
+/** Exits of one round, by chance, so that those which wait for long keep no others from their turn. */
 const MAX_EXITS = 50
 
 /** What owners have ordered at a Till, for the cashier. */
 export function orderedExits({ db }: Store, till: TonAddress): readonly OrderedExit[] {
-  return db.select().from(exits).where(eq(exits.till, till)).limit(MAX_EXITS).all().map(orderedExit)
+  return db
+    .select()
+    .from(exits)
+    .where(eq(exits.till, till))
+    .orderBy(sql`RANDOM()`)
+    .limit(MAX_EXITS)
+    .all()
+    .map(orderedExit)
 }
 
 /** A row as the port shows it. */

@@ -10,6 +10,7 @@ const ORDER = { nonce: 4, to: TO, cancel: null }
 const UNARMED: ExitOnChain = {
   nonce: 4,
   debit: nano(10n),
+  available: nano(90n),
   capLeft: nano(100n),
   exitAt: null,
   frozen: false,
@@ -57,6 +58,17 @@ describe('the next step of an exit', () => {
   test('an exit that was paid, called off or lapsed is over', () => {
     expect(next(ORDER, { exitAt: null })).toEqual({ do: 'close' })
     expect(next({ ...ORDER, to: null }, UNARMED)).toEqual({ do: 'close' })
+    // A cancel order over whatever nonce is then current would cost gas again and again.
+    const cancel = { nonce: 6, signature: '' }
+    expect(next({ ...ORDER, cancel }, { nonce: 6, exitAt: null })).toEqual({ do: 'close' })
+  })
+
+  test('an account without money on chain is not carried there and back for gas', () => {
+    const cancel = { nonce: 5, signature: '' }
+    const empty = { available: nano(0n) }
+    expect(next(ORDER, { ...UNARMED, ...empty })).toEqual({ do: 'close' })
+    expect(next(ORDER, empty)).toEqual({ do: 'close' })
+    expect(next({ ...ORDER, cancel }, empty)).toEqual({ do: 'close' })
   })
 
   test('the owner’s word that it is off comes first, while it is the next order', () => {

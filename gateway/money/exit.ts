@@ -7,6 +7,8 @@ import type { OrderedExit } from '../ledger/port.ts'
 export interface ExitOnChain {
   readonly nonce: number
   readonly debit: Nano
+  /** What the exit would pay out, less what is still charged. */
+  readonly available: Nano
   readonly capLeft: Nano
   /** Null while no exit is armed. */
   readonly exitAt: UnixSeconds | null
@@ -39,13 +41,14 @@ export function decideExit(
   books: ExitInBooks,
   now: UnixSeconds,
 ): ExitCommand {
+  const isOrdered = exit.to !== null && exit.nonce === chain.nonce
+  // The order's nonce is used up and nothing is armed: it was paid, called off, or has lapsed.
+  if (chain.exitAt === null && !isOrdered) return { do: 'close' }
+  // Gas is for money that leaves: orders of empty accounts cost their owners nothing, and would cost us for ever.
+  if (chain.available === 0n) return { do: 'close' }
   const { cancel } = exit
   if (cancel !== null && cancel.nonce === chain.nonce) return { do: 'cancel' }
-  if (chain.exitAt === null) {
-    // The order's nonce is used up and nothing is armed: it was paid, called off, or has lapsed.
-    const isOpen = exit.to !== null && exit.nonce === chain.nonce
-    return isOpen ? { do: 'request' } : { do: 'close' }
-  }
+  if (chain.exitAt === null) return { do: 'request' }
   const waits = waitsFor(chain, books)
   if (waits === undefined) {
     return { do: 'fast', nonce: chain.nonce, debit: finalDebit(chain, books) }

@@ -181,6 +181,18 @@ describe('an ordered exit', () => {
     expect(await homeBalance()).toBe(0n)
   })
 
+  test('of an account that has nothing costs no gas, however often it is ordered', async () => {
+    const nobody = await testAccount('nobody')
+    await openOwned(nobody, 'managed')
+    const before = await wallet().balance()
+    for (let i = 0; i < 3; i++) {
+      await order(nobody, 'nobody')
+      expect(await steps()).toEqual(['close'])
+      world.dev.chain.advance(91)
+    }
+    expect(await wallet().balance()).toBe(before)
+  })
+
   test('a sovereign account leaves when its cheques cover what it used', async () => {
     const bob = await testAccount('bob', 'sovereign')
     await world.deposit(bob.id, '5')

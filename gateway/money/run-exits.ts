@@ -106,9 +106,9 @@ export async function readExit(
 ): Promise<ExitOnChain> {
   const { value } = await reader.account(account)
   const { frozenUntil } = await reader.status()
-  const { nonce, debit, capLeft, exitAt } = value
+  const { nonce, debit, available, capLeft, exitAt } = value
   const armed = exitAt === 0 ? null : unixSeconds(exitAt)
-  return { nonce, debit, capLeft, exitAt: armed, frozen: frozenUntil > now }
+  return { nonce, debit, available, capLeft, exitAt: armed, frozen: frozenUntil > now }
 }
 
 async function messageFor(

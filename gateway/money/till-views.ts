@@ -1,4 +1,5 @@
 import { type Clock, type UnixMs, type UnixSeconds, unixSeconds } from '#base/brand.ts'
+import type { Nano } from '#base/nano.ts'
 import type { TillMeterKey, TillStatus, TillTotals } from '#contracts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
@@ -17,6 +18,8 @@ export interface TillState {
 export interface ExitState {
   /** What the owner's next order must name. */
   readonly nonce: number
+  /** What there is to take out. */
+  readonly available: Nano
   readonly exitAt: UnixSeconds | null
   readonly to: string | null
 }
@@ -82,6 +85,7 @@ export function createTillViews(chain: Chain, address: TonAddress, clock: Clock)
         const to = value.exitAt === 0 ? null : await reader.exitTo(account)
         return {
           nonce: value.nonce,
+          available: value.available,
           exitAt: value.exitAt === 0 ? null : unixSeconds(value.exitAt),
           to,
         }

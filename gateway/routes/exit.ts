@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { ZERO_NANO } from '#base/nano.ts'
 import { ContractError, cancelOrderBits, exitOrderBits, payableAddress } from '#contracts/pure'
 import { ProtocolError, parseExitCancel, parseExitRequest } from '#protocol'
 import { type AccountId, type TonAddress, tonAddress } from '../db/ids.ts'
@@ -7,7 +8,7 @@ import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
 import { callerOf, requireAccount } from '../http/require-account.ts'
-import type { OrderedExit } from '../ledger/port.ts'
+import type { OrderExitResult, OrderedExit } from '../ledger/port.ts'
 import { MoneyError } from '../money/errors.ts'
 import type { ExitState, TillViews } from '../money/till-views.ts'
 import { requireAccountSignature } from './account-signature.ts'
@@ -37,6 +38,7 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
     requireSame(request, till, account)
     const { order } = request
     const state = await look(() => till.views.exit(account))
+    if (state.available === ZERO_NANO) throw new ApiError('invalid_request', NOTHING_TO_PAY)
     if (order === undefined) requireArmed(state)
     else await requireOrder(deps, { till: till.address, account, order, state })
     const [result] = await ledger.commit([
@@ -49,7 +51,7 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
         at: deps.runners.clock(),
       },
     ])
-    if (!result.ok) throw new ApiError('conflict', 'Another exit is under way: call it off first')
+    if (!result.ok) throw refusal(result.code)
     till.views.forget(account)
     deps.runners.log('info', 'exit ordered', { account })
     return context.json(await viewOf(deps, account), 202)
@@ -76,6 +78,16 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
 const NO_CASHIER =
   'This gateway carries no orders to the Till: order the exit on chain yourself (cocoon till exit)'
 const NO_EXIT = 'No exit was ordered here; one that was ordered on chain is called off there'
+const NOTHING_TO_PAY = 'The account holds nothing at the Till'
+const TOO_OFTEN =
+  'So many orders of an account are carried a day: try again tomorrow, or send it to the Till yourself (cocoon till exit)'
+
+function refusal(code: Extract<OrderExitResult, { ok: false }>['code']): ApiError {
+  if (code === 'too_often') {
+    return new ApiError('rate_limit_exceeded', TOO_OFTEN, { headers: { 'retry-after': '86400' } })
+  }
+  return new ApiError('conflict', 'Another exit is under way: call it off first')
+}
 
 interface TillRoute {
   readonly address: TonAddress

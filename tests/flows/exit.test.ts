@@ -174,6 +174,11 @@ describe('an exit by the owner’s order', () => {
     expect(await send({ till: till(), account: payer.id })).toEqual([400, 'invalid_request'])
     expect(await exitView(payer)).toMatchObject({ state: 'none' })
     expect((await payer.chat(chat)).status).toBe(200)
+    // Nor does an owner without money, whose order would cost the gateway gas for nothing.
+    const poor = await openAccount({ gateway: world.info.webUrl, mode: 'managed' })
+    const nobody = new Payer(world.info.webUrl, poor.apiKey, poor.owner.id)
+    const empty = await order(Object.assign(nobody, { owner: poor.owner }), to)
+    expect((await nobody.post('/v1/account/exit', empty)).status).toBe(400)
   })
 })
 

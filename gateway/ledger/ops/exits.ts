@@ -16,8 +16,11 @@ export interface OrderExit {
   readonly nonce: number
   readonly at: UnixMs
 }
-/** `exit_ordered`: another order is under way; cancel it first. The same one again is fine. */
-export type OrderExitResult = Ok | Refused<'unknown_account' | 'exit_ordered'>
+/**
+ * `exit_ordered`: another order is under way; cancel it first. The same one again is fine. `too_often`: the gateway pays
+ * for so many orders of an account a day; more its owner sends to the Till alone.
+ */
+export type OrderExitResult = Ok | Refused<'unknown_account' | 'exit_ordered' | 'too_often'>
 
 /** Keeps the owner's verified word that the exit is off. The account opens again once the Till has taken it. */
 export interface CancelExit {

@@ -281,6 +281,22 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         await expectSound(ledger)
       })
 
+      test('carries so many orders of an account a day, and any that its owner paid for on chain', async () => {
+        await ledger.commit([mirror(ALICE, 1_000n)])
+        const said = { op: 'order_exit', account: ALICE, till: TILL, nonce: 0 } as const
+        const order = { to: HOST, signature: 'aa' }
+        const close = { op: 'close_exit', account: ALICE } as const
+        const cycle = async (at = NOW) =>
+          (await ledger.commit([{ ...said, order, at }, { ...said, order, at }, close]))[0]
+        for (let i = 0; i < 3; i++) expect(await cycle()).toEqual({ ok: true })
+        expect(await cycle()).toEqual({ ok: false, code: 'too_often' })
+        expect(await ledger.commit([{ ...said, order: null, at: NOW }, close])).toMatchObject([
+          { ok: true },
+          { ok: true },
+        ])
+        expect(await cycle(unixMs(NOW + 86_400_000))).toEqual({ ok: true })
+      })
+
       test('an ordered exit closes the account, and its final debit covers everything settled', async () => {
         const { ledger } = harness
         const order = { to: HOST, signature: 'aa' }
