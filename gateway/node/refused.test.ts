@@ -316,6 +316,8 @@ describe('a gateway without a Till, an operator’s key and a chain', () => {
     ['POST', '/v1/account/exit'],
     ['DELETE', '/v1/account/exit'],
     ['GET', '/admin/cashier'],
+    ['GET', '/admin/chain'],
+    ['GET', '/admin/rates'],
     ['GET', '/admin/events'],
     ['GET', '/admin/audit'],
     ['PUT', '/admin/models/some'],

@@ -18,8 +18,8 @@ const FOLDER = 'COCOON_OPENAPI_RECORD'
 const WHOLE = 'node'
 
 /**
- * After a run of the whole suite, lists what `openapi.yaml` promises and no test has exercised. A run of some files, or
- * one in which a test failed, says nothing of it.
+ * A run of the whole suite fails when `openapi.yaml` promises what no test has exercised, and lists it. A run of some
+ * files, or one in which a test failed, says nothing of it.
  */
 export function setup(project: TestProject): (() => Promise<void>) | undefined {
   const folder = process.env[FOLDER] ?? mkdtempSync(join(tmpdir(), 'cocoon-openapi-'))
@@ -37,6 +37,7 @@ export function setup(project: TestProject): (() => Promise<void>) | undefined {
     process.stderr.write(
       `\nopenapi.yaml promises what no test has exercised:\n  ${missing.join('\n  ')}\n`,
     )
+    process.exitCode = 1
   }
 }
 
