@@ -1,4 +1,4 @@
-import { toSeconds, type UnixMs } from '#base/brand.ts'
+import { toSeconds } from '#base/brand.ts'
 import type { Nano } from '#base/nano.ts'
 import {
   type Envelope,
@@ -16,10 +16,8 @@ import {
   type SealedOutcome,
 } from '../relay/sealed-attempt.ts'
 import { isTrusted } from '../runners/directory.ts'
-import type { LiveRunner, Load } from '../runners/live-runner.ts'
-import { hasPlace, noteAnswer, noteBusy, takePlace } from '../runners/load.ts'
-import { noteFailure } from '../runners/score.ts'
-import { countFault, FAULT_OF } from '../runners/tally.ts'
+import type { LiveRunner } from '../runners/live-runner.ts'
+import { hasPlace, takePlace } from '../runners/load.ts'
 import { assertModel, assertPrice } from './allowed.ts'
 import { answerBytes } from './answer-bytes.ts'
 import { boundSealed } from './bound-sealed.ts'
@@ -27,6 +25,7 @@ import { queued } from './choose-runner.ts'
 import type { InferenceDeps } from './deps.ts'
 import { newLeg, overheadMs, timingHeaders } from './journey.ts'
 import { makeAllowance } from './make-allowance.ts'
+import { noteSealed } from './note-sealed.ts'
 import type { InferenceRequest } from './request.ts'
 import { release, reserve } from './reserve.ts'
 import { servesEndpoint } from './serves-endpoint.ts'
@@ -105,7 +104,7 @@ async function serveThere(
     await release(deps, hold)
     throw error
   }
-  noteOutcome(deps, request.runner, outcome)
+  noteSealed(deps, request.runner, outcome)
   if (outcome.kind === 'failed') {
     await release(deps, hold)
     const [code, message] = FAILURES[outcome.how]
@@ -219,38 +218,6 @@ function sealHeaders(header: HeaderReader): Readonly<Record<string, string>> {
     if (typeof value === 'string') headers[name] = value
   }
   return headers
-}
-
-function noteOutcome(deps: InferenceDeps, runner: LiveRunner, outcome: SealedOutcome): void {
-  const now = deps.clock()
-  const { load } = runner
-  if (outcome.kind === 'gone') return
-  if (outcome.kind === 'answered') {
-    noteAnswered(load, outcome, now)
-    return
-  }
-  const { how } = outcome
-  const fault =
-    how === 'refused' ? 'absent' : how === 'misbehaved' || how === 'endless' ? 'lied' : 'failed'
-  load.score = noteFailure(load.score, fault, now)
-  countFault(load.tally, FAULT_OF[how])
-  deps.metrics.runnerFailed(how)
-  deps.log('warn', 'runner failed a sealed request', { runner: runner.id, code: how })
-}
-
-/** Its status is all that is seen of a sealed answer. */
-function noteAnswered(
-  load: Load,
-  { status, sealed }: Extract<SealedOutcome, { kind: 'answered' }>,
-  now: UnixMs,
-): void {
-  if (status === 503 && noteBusy(load, now)) return
-  if (status < 500) {
-    if (sealed) noteAnswer(load, now)
-    return
-  }
-  load.score = noteFailure(load.score, 'failed', now)
-  countFault(load.tally, sealed ? 'engine_error' : 'request_refused')
 }
 
 const UNREACHABLE = [

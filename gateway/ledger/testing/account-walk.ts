@@ -17,6 +17,7 @@ import {
   settle,
   TILL,
 } from './fixtures.ts'
+import { walk } from './walk.ts'
 
 /**
  * Deposits, daily caps, collected debits, cheques, exits and what they pay out, requests, settlements, releases, webhooks and
@@ -160,25 +161,9 @@ export async function walkAccounts(
   open: () => Promise<Harness>,
   steps: AccountWalk,
 ): Promise<void> {
-  const harness = await open()
-  let { ledger } = harness
   const model = new Model()
-  for (const { id } of model.all) {
-    await STEPS.deposit(ledger, model, { do: 'deposit', account: id, amount: 500n })
-  }
-  for (const step of steps) {
-    if (step.do === 'restart') ledger = await harness.restart()
-    else await take(ledger, model, step)
-    await compare(ledger, model)
-  }
-}
-
-async function take(ledger: Ledger, model: Model, step: Step): Promise<void> {
-  // Sound: the table pairs each name with the function of that step.
-  const run = STEPS[step.do as keyof typeof STEPS] as
-    | ((ledger: Ledger, model: Model, step: Step) => Promise<void>)
-    | undefined
-  await run?.(ledger, model, step)
+  const before = model.all.map(({ id }) => ({ do: 'deposit', account: id, amount: 500n }) as const)
+  await walk<Model, Step>(await open(), { model, before, steps, table: STEPS, compare })
 }
 
 const part = (whole: bigint, percent: number): bigint => (whole * BigInt(percent)) / 100n

@@ -9,6 +9,7 @@ import { windowsOf } from '../windows.ts'
 import type { Harness } from './conformance.ts'
 import { ALICE, BOB, mirror, NOW, request, reserve, settle } from './fixtures.ts'
 import { testKey } from './key-conformance.ts'
+import { walk } from './walk.ts'
 
 /**
  * Accounts, keys, deposits, requests, settlements, releases, budgets, revocations and restarts in random order,
@@ -124,27 +125,15 @@ export async function walkKeys(
   open: () => Promise<Harness>,
   { start, steps }: KeyWalk,
 ): Promise<void> {
-  const harness = await open()
-  let { ledger } = harness
-  const model = new Model()
-  for (const [i, budget] of start.budgets.entries()) {
+  const before = start.budgets.flatMap((budget, i): readonly Step[] => {
     const account = i % 2 === 0 ? ALICE : BOB
-    await STEPS.deposit(ledger, model, { do: 'deposit', account, amount: 500n + start.amount })
-    await STEPS['add key'](ledger, model, { do: 'add key', account, budget })
-  }
-  for (const step of steps) {
-    if (step.do === 'restart') ledger = await harness.restart()
-    else await take(ledger, model, step)
-    await compare(ledger, model)
-  }
-}
-
-async function take(ledger: Ledger, model: Model, step: Step): Promise<void> {
-  // Sound: the table pairs each name with the function of that step.
-  const run = STEPS[step.do as keyof typeof STEPS] as
-    | ((ledger: Ledger, model: Model, step: Step) => Promise<void>)
-    | undefined
-  await run?.(ledger, model, step)
+    return [
+      { do: 'deposit', account, amount: 500n + start.amount },
+      { do: 'add key', account, budget },
+    ]
+  })
+  const model = new Model()
+  await walk<Model, Step>(await open(), { model, before, steps, table: STEPS, compare })
 }
 
 const STEPS = {

@@ -1,8 +1,8 @@
 import { type Bytes, fromHex } from '#base/bytes.ts'
 import { type Nano, parseTon } from '#base/nano.ts'
-import { ipNetworks } from './http/ip-networks.ts'
-import { type ModelSeed, modelSeed } from './model-seed.ts'
-import type { Ticker } from './money/rates.ts'
+import { ipNetworks } from '../http/ip-networks.ts'
+import { type ModelSeed, modelSeed } from '../model-seed.ts'
+import type { Ticker } from '../money/rates.ts'
 
 /** Parsers of single settings. Each throws RangeError with a message that completes "NAME …" and repeats no value. */
 
