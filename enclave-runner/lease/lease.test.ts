@@ -2,10 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { parseSubject } from '#protocol'
+import { nodeProvider } from '#protocol/node'
+import type { Attestor } from '../attest/attestor.ts'
+import type { Identity } from '../attest/identity.ts'
 import { ask } from '../testing/ask.ts'
 import type { TestGateway } from '../testing/test-gateway.ts'
 import { startTestGateway } from '../testing/test-gateway.ts'
 import { PAYEE, startTestRunner } from '../testing/test-runner.ts'
+import { type Offer, register } from './register.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -114,4 +118,28 @@ test('a day of key rotation: no request fails because of it', async () => {
   }
   expect(keysets.size).toBeGreaterThan(24)
   expect(keysets.size).toBeLessThan(40)
+})
+
+test('a gateway gets no signature that another gateway would take (H7)', async () => {
+  const quotes: string[] = []
+  const attestor = {
+    report: async (_: Identity, nonce: string): Promise<never> => {
+      quotes.push(nonce)
+      throw new Error('a quote was made')
+    },
+  }
+  const challenge = { challenge: 'ab'.repeat(32), gateway: 'https://honest.example', expires_at: 1 }
+  const fetch = async () => Response.json(challenge)
+  const asked = (gateway: string): Promise<unknown> =>
+    register(
+      // Sound: nothing of them is used before a quote is made.
+      { provider: nodeProvider, attestor: attestor as unknown as Attestor, fetch },
+      gateway,
+      {} as Identity,
+      {} as Offer,
+      new AbortController().signal,
+    )
+  await expect(asked('https://relay.example')).rejects.toMatchObject({ code: 'malformed' })
+  expect(quotes).toEqual([])
+  await expect(asked('https://honest.example')).rejects.toThrow('a quote was made')
 })

@@ -43,6 +43,7 @@ export async function register(
 ): Promise<Granted> {
   const asked = await postJson(deps.fetch, `${gateway}/v1/runners/challenge`, {}, stop)
   const { challenge, gateway: name } = read(() => parseChallengeAnswer(asked, 'challenge'))
+  checkName(gateway, name)
   const report = await deps.attestor.report(identity, challenge)
   const request = signRegistration(
     {
@@ -72,6 +73,17 @@ export async function register(
     meterKey: answer.meter_key,
   }
   return { lease, heartbeatSeconds: answer.lease.heartbeat_seconds }
+}
+
+/**
+ * What we sign names one gateway, so that nobody else can use it: one that passes another's challenge and name on would
+ * register us there, stand in our tunnel and keep our receipts (H7). Without TLS anybody could do so anyway; there the
+ * two may differ, as behind a developer's proxy.
+ * @throws LeaseError
+ */
+function checkName(gateway: string, name: string): void {
+  if (name === gateway || !gateway.startsWith('https:')) return
+  throw new LeaseError('malformed', 'the gateway calls itself by another origin than GATEWAYS does')
 }
 
 /** Maps a malformed answer to the lease's own error. */
