@@ -45,6 +45,8 @@ export const accounts = sqliteTable('accounts', {
   /** Masterchain block of the newest observation. */
   seqno: integer().notNull(),
   created: millisColumn().notNull(),
+  /** The operator's part that the cheque was signed with, in basis points; null: it came before this was kept. */
+  cheque_fee_bps: integer(),
 })
 
 export const apiKeys = sqliteTable(

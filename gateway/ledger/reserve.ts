@@ -2,8 +2,12 @@ import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import { nanoIn } from '../db/row.ts'
 import type { Books } from './books.ts'
+import { CHEQUE_AHEAD } from './cheque.ts'
 import { prepareKeyBudgets } from './key-budgets.ts'
 import type { Reserve, ReserveRefusal, ReserveResult } from './port.ts'
+
+/** A managed account was never debited beyond its usage; a sovereign one may have prepaid a little by a cheque. */
+const EXPLAINED = `collected <= settled + CASE mode WHEN 'sovereign' THEN ${CHEQUE_AHEAD} ELSE 0 END`
 
 /**
  * Spendable: what is available, on an account that is open and whose debits on chain our books explain. Managed: also
@@ -11,7 +15,7 @@ import type { Reserve, ReserveRefusal, ReserveResult } from './port.ts'
  * the next cheque, at most this one hold may be uncovered.
  */
 const TAKE = `UPDATE accounts SET available = available - ?, held = held + ?
-  WHERE no = ? AND available >= ? AND exit_at IS NULL AND collected <= settled
+  WHERE no = ? AND available >= ? AND exit_at IS NULL AND ${EXPLAINED}
     AND NOT EXISTS (SELECT 1 FROM exits WHERE exits.account = accounts.id)
     AND CASE mode
       WHEN 'managed' THEN cap_left IS NULL
@@ -67,7 +71,7 @@ function prepareRefusal({
     'SELECT account, state, amount, terms FROM holds WHERE request = ? AND attempt = ?',
   )
   const read = store.prepare(
-    `SELECT available, mode, exit_at IS NULL AND collected <= settled
+    `SELECT available, mode, exit_at IS NULL AND ${EXPLAINED}
        AND NOT EXISTS (SELECT 1 FROM exits WHERE exits.account = accounts.id) FROM accounts WHERE no = ?`,
   )
   return (op, account) => {

@@ -6,7 +6,7 @@ import type { AccountId, TonAddress } from '../db/ids.ts'
 import { accounts, hosts, vouchers } from '../db/schema.ts'
 import type { AccountDue, ChequeDue, HostDue } from './cashier.ts'
 
-/** Rows of each kind that one round looks at; the others' turn comes. */
+/** Rows of each kind that one round looks at, the most urgent first; the others' turn comes. */
 const MAX_ROWS = 1_000
 
 export function readAccountsDue({ db }: Store, now: UnixSeconds): AccountDue[] {
@@ -14,7 +14,7 @@ export function readAccountsDue({ db }: Store, now: UnixSeconds): AccountDue[] {
     .select()
     .from(accounts)
     .where(and(eq(accounts.mode, 'managed'), gt(accounts.settled, accounts.collected)))
-    .orderBy(desc(sql`settled - collected`))
+    .orderBy(sql`exit_at IS NULL`, desc(sql`settled - collected`))
     .limit(MAX_ROWS)
     .all()
   return rows.map((row) => ({
@@ -44,19 +44,32 @@ export function readChequesDue({ db }: Store): ChequeDue[] {
         isNotNull(accounts.keys),
       ),
     )
+    .orderBy(sql`exit_at IS NULL`, desc(sql`settled - collected`))
     .limit(MAX_ROWS)
     .all()
-    .map(({ id, settled, collected, cheque }) => ({ id, settled, collected, cheque }))
+    .map(({ id, settled, collected, cheque, exit_at: exitAt }) => {
+      return { id, settled, collected, cheque, exitAt }
+    })
+}
+
+interface StoredCheque {
+  readonly cumulative: Nano
+  /** What it was signed with; null: nobody noted it. */
+  readonly feeBps: number | null
+  readonly signature: string
+  readonly keys: string
 }
 
 /** A sovereign account's latest cheque and the Keys that the Till asks for with it. */
-export function readCheque(
-  { db }: Store,
-  account: AccountId,
-): { readonly cumulative: Nano; readonly signature: string; readonly keys: string } | undefined {
+export function readCheque({ db }: Store, account: AccountId): StoredCheque | undefined {
   const row = db.select().from(accounts).where(eq(accounts.id, account)).get()
   if (!row?.cheque_signature || !row.keys) return undefined
-  return { cumulative: row.cheque, signature: row.cheque_signature, keys: row.keys }
+  return {
+    cumulative: row.cheque,
+    feeBps: row.cheque_fee_bps,
+    signature: row.cheque_signature,
+    keys: row.keys,
+  }
 }
 
 /** Hosts with something to sign or to redeem. */
@@ -65,6 +78,7 @@ export function readHostsDue({ db }: Store): HostDue[] {
     .select()
     .from(hosts)
     .where(or(gt(hosts.collected, hosts.vouchered), gt(hosts.vouchered, hosts.redeemed)))
+    .orderBy(desc(sql`collected - redeemed`))
     .limit(MAX_ROWS)
     .all()
 }

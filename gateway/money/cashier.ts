@@ -32,6 +32,8 @@ export interface ChequeDue {
   readonly collected: Nano
   /** The owner's latest cheque. */
   readonly cheque: Nano
+  /** An armed exit: what is not collected before it is lost. */
+  readonly exitAt: UnixSeconds | null
 }
 
 export interface HostDue {
@@ -106,12 +108,18 @@ function takes({ settled, collected, capLeft }: AccountDue): Nano {
   return due < capLeft ? due : capLeft
 }
 
-/** A cheque beyond what was used would collect more than the owner owes: it waits. */
+/**
+ * A cheque beyond what was used would collect more than the owner owes: it waits. Not when the owner leaves or owes much:
+ * it is the owner's own word, and whoever always signs ahead must not use everything and leave with everything.
+ */
 function decideCheques(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+  const isHurried = ({ settled, collected, exitAt }: ChequeDue): boolean =>
+    settled > collected && (exitAt !== null || settled - collected >= policy.urgent)
+  const isWorth = ({ cheque, settled, collected }: ChequeDue): boolean =>
+    view.unhurried && cheque <= settled && cheque - collected >= policy.minCharge
   return view.cheques
     .filter(({ id }) => !view.pending.has(id))
-    .filter(({ cheque, settled }) => cheque <= settled)
-    .filter(({ cheque, collected }) => view.unhurried && cheque - collected >= policy.minCharge)
+    .filter((due) => isHurried(due) || isWorth(due))
     .map(({ id }) => ({ do: 'cheque', account: id }))
 }
 

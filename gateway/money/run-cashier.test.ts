@@ -1,7 +1,16 @@
 import { Address, TupleReader } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { nano } from '#base/nano.ts'
-import { rotateKeyBody, TILL_VALUE } from '#contracts'
+import { fromHex } from '#base/bytes.ts'
+import { type Nano, nano } from '#base/nano.ts'
+import {
+  accountKeysFromJson,
+  chequeBody,
+  exitOrderBits,
+  exitRequestBody,
+  rotateKeyBody,
+  signBits,
+  TILL_VALUE,
+} from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
@@ -18,6 +27,7 @@ import {
   openWorld,
   rawAddress,
   sha256,
+  type TestAccount,
   testAccount,
   testKey,
   tillAccount,
@@ -252,32 +262,113 @@ describe('the cashier', () => {
     expect((await hostState()).redeemed).toBe(0n)
   })
 
-  test("a sovereign account is charged by its owner's cheque, and by nothing else", async () => {
-    const bob = await testAccount('bob', 'sovereign')
-    await world.deposit(bob.id, '10')
-    await watcher.tick()
-    await books.ledger.commit([
-      {
-        op: 'open_account',
-        account: bob.id,
-        mode: 'sovereign',
-        keys: bob.keysJson,
-        at: world.clock(),
-      },
-    ])
-    await use(ton('1'), bob.id)
-    expect((await cashier.tick()).commands).toEqual([])
-    const cumulative = ton('1')
-    const signature = await bob.signCheque({ till: world.till, feeBps: FEE_BPS, cumulative })
-    await books.ledger.commit([
-      { op: 'accept_cheque', account: bob.id, cumulative, signature, at: world.clock() },
-    ])
-    expect((await cashier.tick()).commands).toEqual([{ do: 'cheque', account: bob.id }])
-    await watcher.tick()
-    expect((await tillAccount(world, bob.id)).debit).toBe(cumulative)
-    await cashier.tick()
-    expect(await paidOnChain()).toBe(ton('0.9'))
-    await sound()
+  describe('a sovereign account', () => {
+    let bob: TestAccount
+    beforeEach(async () => {
+      bob = await testAccount('bob', 'sovereign')
+      await world.deposit(bob.id, '10')
+      await watcher.tick()
+      const opened = { account: bob.id, mode: 'sovereign', keys: bob.keysJson } as const
+      await books.ledger.commit([{ op: 'open_account', ...opened, at: world.clock() }])
+    })
+
+    const policy = { minCharge: ton('2'), urgent: ton('5'), minRedeem: nano(1n) }
+    const debit = async () => (await tillAccount(world, bob.id)).debit
+
+    async function giveCheque(cumulative: Nano, feeBps = FEE_BPS) {
+      const signature = await bob.signCheque({ till: world.till, feeBps, cumulative })
+      const given = { account: bob.id, feeBps, cumulative, signature }
+      const [taken] = await books.ledger.commit([
+        { op: 'accept_cheque', ...given, at: world.clock() },
+      ])
+      return taken.ok
+    }
+
+    /** By its owner, past the gateway. */
+    async function leave(): Promise<void> {
+      const order = { till: world.till, account: bob.id, to: host, nonce: 0 }
+      const signature = await signBits(exitOrderBits(order), testKey('bob owner').sign, sha256)
+      const keys = accountKeysFromJson(JSON.parse(bob.keysJson))
+      const body = exitRequestBody(order, keys, signature)
+      const to = Address.parseRaw(world.till)
+      await world.user.transfer({ to, value: TILL_VALUE.exitRequest, body })
+      await watcher.tick()
+    }
+
+    test("is charged by its owner's cheque, and by nothing else", async () => {
+      await use(ton('1'), bob.id)
+      expect((await cashier.tick()).commands).toEqual([])
+      await giveCheque(ton('1'))
+      expect((await cashier.tick()).commands).toEqual([{ do: 'cheque', account: bob.id }])
+      await watcher.tick()
+      expect(await debit()).toBe(ton('1'))
+      await cashier.tick()
+      expect(await paidOnChain()).toBe(ton('0.9'))
+      await sound()
+    })
+
+    test('that leaves pays what it signed, however little that is worth', async () => {
+      const patient = openCashier({ policy, delayMs: 3_600_000, chance: () => 0.5 })
+      await use(ton('1'), bob.id)
+      await giveCheque(ton('1'))
+      expect((await patient.tick()).commands).toEqual([])
+      await leave()
+      expect((await patient.tick()).commands).toEqual([{ do: 'cheque', account: bob.id }])
+      expect(await debit()).toBe(ton('1'))
+    })
+
+    test('that always signs ahead of its use does not use everything and leave with everything', async () => {
+      const patient = openCashier({ policy })
+      expect(await giveCheque(ton('9'))).toBe(false)
+      for (let used = 0; used < 4; used++) {
+        const open = await useOnce(world, books, {
+          ...{ account: bob.id, host, cost: ton('1'), settles: false },
+        })
+        expect(await giveCheque(ton(String(used + 2)))).toBe(true)
+        await open.settle()
+      }
+      await leave()
+      expect((await patient.tick()).commands).toContainEqual({ do: 'cheque', account: bob.id })
+      expect(await debit()).toBe(ton('5'))
+      await watcher.tick()
+      await sound()
+    })
+
+    test('that owes much is charged at once, also when receipts of its cheque never came', async () => {
+      const patient = openCashier({ policy, delayMs: 3_600_000, chance: () => 0.5 })
+      await use(ton('5'), bob.id)
+      await giveCheque(ton('5.5'))
+      expect((await patient.tick()).commands).toEqual([{ do: 'cheque', account: bob.id }])
+      await watcher.tick()
+      // Half a TON is prepaid: it is served on, and nothing is amiss.
+      await use(ton('1'), bob.id)
+      expect((await hostState()).collected).toBe(ton('4.5'))
+      const report = await watcher.reconcile()
+      expect(report).toMatchObject({ covered: true, difference: 0n })
+      await sound()
+    })
+
+    test('pays the fee that its owner signed, whatever the commission is meanwhile', async () => {
+      await use(ton('1'), bob.id)
+      await giveCheque(ton('1'), 500)
+      await cashier.tick()
+      expect(await debit()).toBe(ton('1'))
+    })
+
+    test('that submits a cheque of its own past us makes neither books nor reserves look broken', async () => {
+      const cumulative = ton('9')
+      const signed = { till: world.till, feeBps: FEE_BPS, cumulative }
+      const keys = accountKeysFromJson(JSON.parse(bob.keysJson))
+      const signature = fromHex(await bob.signCheque(signed))
+      const body = chequeBody({ ...signed, account: bob.id }, keys, signature)
+      const to = Address.parseRaw(world.till)
+      await world.user.transfer({ to, value: TILL_VALUE.cheque, body })
+      await watcher.tick()
+      await sound()
+      expect(await watcher.reconcile()).toMatchObject({ covered: true, difference: 0n })
+      // What it did not use for it is gone: the account is closed, not served twice.
+      await useOnce(world, books, { account: bob.id, host, cost: ton('0.5'), fails: true })
+    })
   })
 })
 

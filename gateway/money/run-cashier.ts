@@ -256,7 +256,8 @@ function readChequeBody(
   if (cheque === undefined) return undefined
   const { cumulative, signature } = cheque
   const keys = accountKeysFromJson(JSON.parse(cheque.keys))
-  return chequeBody({ till, account, feeBps, cumulative }, keys, fromHex(signature))
+  const signed = { till, account, feeBps: cheque.feeBps ?? feeBps, cumulative }
+  return chequeBody(signed, keys, fromHex(signature))
 }
 
 function readRedeemBody(

@@ -23,10 +23,10 @@ export function chequeRoutes(deps: FrontDeps): Hono<AppEnv> {
       throw new ApiError('forbidden', 'The cheque is of another account', { param: 'account' })
     }
     await requireSignature(deps, account, cheque)
-    const { cumulative, signature } = cheque
+    const { cumulative, signature, fee_bps: feeBps } = cheque
     const at = deps.inference.clock()
     const [result] = await deps.inference.ledger.commit([
-      { op: 'accept_cheque', account, cumulative, signature, at },
+      { op: 'accept_cheque', account, feeBps, cumulative, signature, at },
     ])
     if (!result.ok) throw refusal(result.code)
     return context.json({ object: 'cheque', cumulative: result.cumulative.toString() })
@@ -70,6 +70,7 @@ const REFUSALS = {
   unknown_account: 'This account is unknown',
   not_sovereign: 'Only a sovereign account pays by cheque; the meter key charges this one',
   above_credit: 'The cheque is above everything that the account ever deposited',
+  above_used: 'The cheque is far above what the account used: sign what its receipts add up to',
 } as const satisfies Record<Refusal, string>
 
 function refusal(code: Refusal): ApiError {

@@ -7,6 +7,7 @@ import capabilities from '#migrations/0014_capabilities.sql'
 import chainWaiting from '#migrations/0017_chain_waiting.sql'
 import runnerHours from '#migrations/0017_runner_hours.sql'
 import walletLinks from '#migrations/0017_wallet_links.sql'
+import chequeFee from '#migrations/0018_cheque_fee.sql'
 import type { Migration } from '../db/migrate.ts'
 
 /** Every migration by name: a Worker has no folder to read. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0017_chain_waiting', sql: chainWaiting },
   { name: '0017_runner_hours', sql: runnerHours },
   { name: '0017_wallet_links', sql: walletLinks },
+  { name: '0018_cheque_fee', sql: chequeFee },
 ]

@@ -1,4 +1,5 @@
 import type { AccountId, KeyId, RequestId } from '#gateway/db/ids.ts'
+import { CHEQUE_AHEAD } from '#gateway/ledger/cheque.ts'
 import type { KeyBudget, Op, OpName, OpOf, Reserve, Result, Settle } from '#gateway/ledger/port.ts'
 import { windowsOf } from '#gateway/ledger/windows.ts'
 import { need, SimulationFailure } from './need.ts'
@@ -170,7 +171,9 @@ export class Shadow {
     this.#facts.mayWork(op)
     need(op.amount >= 0n, `${name} reserves less than nothing`)
     need(!this.exits.has(op.account) && account.exitAt === null, `${name} is of a closed account`)
-    need(account.collected <= account.settled, `${name} is of an account that owes no debit`)
+    const ahead = account.mode === 'sovereign' ? CHEQUE_AHEAD : 0n
+    const isExplained = account.collected <= account.settled + ahead
+    need(isExplained, `${name} is of an account that owes no debit`)
     need(op.amount <= this.available(account), `${name} reserves more than there is`)
     if (account.mode === 'managed')
       need(op.amount <= capOf(account, op.at), `${name} is over the cap`)

@@ -31,13 +31,16 @@ export type MirrorAccountResult = {
 export interface AcceptCheque {
   readonly op: 'accept_cheque'
   readonly account: AccountId
+  /** The operator's part that it was signed with, in basis points. */
+  readonly feeBps: number
   readonly cumulative: Nano
   readonly signature: string
   readonly at: UnixMs
 }
+/** `above_used`: far ahead of what was used; it could not be collected without taking too much. */
 export type AcceptChequeResult =
   | { readonly ok: true; readonly cumulative: Nano }
-  | Refused<'unknown_account' | 'not_sovereign' | 'above_credit'>
+  | Refused<'unknown_account' | 'not_sovereign' | 'above_credit' | 'above_used'>
 
 /** A signed batch of cumulative debits, at most 20 accounts (H2). */
 export interface RecordCharge {

@@ -3,6 +3,8 @@ import { expect } from 'vitest'
 import { type UnixMs, type UnixSeconds, unixMs, unixSeconds } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
 import type { AccountId } from '../../db/ids.ts'
+import { CHEQUE_AHEAD } from '../cheque.ts'
+import { MAX_ORDERS } from '../exits.ts'
 import type { AccountMode, Ledger, MirrorAccount } from '../port.ts'
 import type { Harness } from './conformance.ts'
 import {
@@ -90,12 +92,24 @@ class ModelAccount {
   exitAt: UnixSeconds | null = null
   exit: { to: string; nonce: number; cancel: number | null; final: bigint | null } | undefined
   hook: Hook | undefined
+  /** When the turns of carried orders that were used come again, Unix seconds. */
+  readonly turns: number[] = []
   readonly id: AccountId
   readonly mode: AccountMode
 
   constructor(id: AccountId, mode: AccountMode) {
     this.id = id
     this.mode = mode
+  }
+
+  takesTurn(now: UnixMs): boolean {
+    const seconds = Math.floor(now / 1_000)
+    for (let turn = 0; turn < MAX_ORDERS; turn++) {
+      if ((this.turns[turn] ?? 0) > seconds) continue
+      this.turns[turn] = seconds + 86_400
+      return true
+    }
+    return false
   }
 
   get available(): bigint {
@@ -196,10 +210,19 @@ const STEPS = {
     const most = own.credited - own.paidOut
     const cumulative = part(most, percent)
     const [said] = await ledger.commit([
-      { op: 'accept_cheque', account, cumulative: nano(cumulative), signature: '', at: model.now },
+      {
+        op: 'accept_cheque',
+        account,
+        feeBps: 500,
+        cumulative: nano(cumulative),
+        signature: '',
+        at: model.now,
+      },
     ])
     if (own.mode === 'managed') expect(said).toMatchObject({ code: 'not_sovereign' })
     else if (cumulative > most) expect(said).toMatchObject({ code: 'above_credit' })
+    else if (cumulative > own.settled + own.held + CHEQUE_AHEAD)
+      expect(said).toMatchObject({ code: 'above_used' })
     else {
       if (cumulative > own.cheque) own.cheque = cumulative
       expect(said).toEqual({ ok: true, cumulative: own.cheque })
@@ -214,6 +237,10 @@ const STEPS = {
     const known = own.exit
     if (known !== undefined && (known.to !== to || known.nonce !== nonce)) {
       expect(said).toEqual({ ok: false, code: 'exit_ordered' })
+      return
+    }
+    if (known === undefined && !own.takesTurn(model.now)) {
+      expect(said).toEqual({ ok: false, code: 'too_often' })
       return
     }
     expect(said).toEqual({ ok: true })

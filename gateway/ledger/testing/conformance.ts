@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { MAX_COLUMN_NANO, nano } from '#base/nano.ts'
 import { accountId, keyId } from '../../db/ids.ts'
+import { CHEQUE_AHEAD } from '../cheque.ts'
 import type { CoreOptions } from '../core.ts'
 import { NO_RULES } from '../key-rules.ts'
 import { LATE_RECEIPT_S } from '../maintain.ts'
@@ -392,7 +393,13 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         await ledger.commit([reserve(2, 100n, bob), settle(2, 14, bob)])
         const [due] = await ledger.commit([reserve(3, 100n, bob)])
         expect(due).toEqual({ ok: false, code: 'cheque_due', available: 804n })
-        const cheque = { op: 'accept_cheque', account: BOB, signature: '00', at: NOW } as const
+        const cheque = {
+          op: 'accept_cheque',
+          account: BOB,
+          feeBps: 500,
+          signature: '00',
+          at: NOW,
+        } as const
         const results = await ledger.commit([
           { ...cheque, cumulative: nano(1_001n) },
           { ...cheque, cumulative: nano(196n) },
@@ -405,6 +412,42 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
           { ok: true, cumulative: 196n },
           { ok: true, available: 704n },
         ])
+      })
+
+      test('a cheque far beyond what was used is not taken; what it collects ahead, little as it is, is spent later', async () => {
+        const of = { mode: 'sovereign' } as const
+        await ledger.commit([mirror(BOB, 5n * CHEQUE_AHEAD, of)])
+        const bob = { account: BOB }
+        await ledger.commit([reserve(1, 100n, bob), settle(1, 10, bob), reserve(2, 80n, bob)])
+        const cheque = { op: 'accept_cheque', account: BOB, feeBps: 500, signature: '00' } as const
+        const most = nano(70n + 80n + CHEQUE_AHEAD)
+        const results = await ledger.commit([
+          { ...cheque, cumulative: nano(most + 1n), at: NOW },
+          { ...cheque, cumulative: most, at: NOW },
+        ])
+        expect(results).toEqual([
+          { ok: false, code: 'above_used' },
+          { ok: true, cumulative: most },
+        ])
+        // Collected ahead: the account is served on, and its use is a host's at once.
+        const debited = async (debit: bigint, seqno: number) =>
+          ledger.commit([
+            mirror(BOB, 5n * CHEQUE_AHEAD, { ...of, debit: nano(debit), seqno }),
+            reserve(seqno, 1n, bob),
+          ])
+        expect((await debited(70n + CHEQUE_AHEAD, 3))[1]).toMatchObject({ ok: true })
+        const [before, , after] = await ledger.commit([
+          { op: 'read_host', payee: HOST },
+          settle(2, 5, bob),
+          { op: 'read_host', payee: HOST },
+        ])
+        expect(after.host.collected - before.host.collected).toBe(
+          after.host.earned - before.host.earned,
+        )
+        expect(after.host.collected).toBeGreaterThan(before.host.collected)
+        // Beyond that somebody else debited it (M16), or its owner did past us.
+        expect((await debited(200n + CHEQUE_AHEAD, 4))[1]).toMatchObject({ code: 'account_closed' })
+        await expectSound(ledger)
       })
 
       test('an exit that takes out uncharged usage leaves a debt, which the next deposit repays first', async () => {

@@ -89,7 +89,9 @@ export async function payByCheque(
 ): Promise<void> {
   const said = { till: TILL, account: id, feeBps: COMMISSION_BPS, cumulative }
   const signature = await signCheque(chequeBits(said))
-  await process.ledger.commit([{ op: 'accept_cheque', account: id, cumulative, signature, at }])
+  await process.ledger.commit([
+    { op: 'accept_cheque', account: id, feeBps: COMMISSION_BPS, cumulative, signature, at },
+  ])
 }
 
 async function orderExit(simulation: Simulation): Promise<void> {
