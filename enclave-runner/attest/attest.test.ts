@@ -131,14 +131,17 @@ describe('reports', () => {
     const flood = Array.from({ length: 200 }, (_, i) =>
       attestor.report(identity, i.toString(16).padStart(64, '0')),
     )
+    const own = attestor.ownReport(identity, '12'.repeat(32))
     open()
+    // Whoever floods a runner does not keep it from registering.
+    await expect(own).resolves.toBeDefined()
     const reports = await Promise.all(same)
     expect(new Set(reports).size).toBe(1)
     const settled = await Promise.allSettled(flood)
     const refused = settled.filter(({ status }) => status === 'rejected')
-    expect(refused.length).toBe(200 - 63)
+    expect(refused.length).toBe(200 - 47)
     expect(refused[0]).toMatchObject({ reason: { code: 'busy' } })
-    expect(calls.length).toBe(64)
+    expect(calls.length).toBe(49)
     await expect(attestor.report(identity, 'ef'.repeat(32))).resolves.toBeDefined()
   })
 

@@ -15,12 +15,16 @@ export interface Attestor {
    * @throws QuoteError `busy` when too many wait (M7), `gpu_unsafe` or `gpu_changed` (M9)
    */
   report(identity: Identity, nonce: string): Promise<Report>
+  /** The same for this runner itself: whoever floods it with nonces does not keep it from registering. */
+  ownReport(identity: Identity, nonce: string): Promise<Report>
   /** The GPUs in the same queue: the devices take one caller at a time. */
   readonly gpus: Pick<Quoter, 'gpu' | 'gpuState'>
 }
 
 /** Callers that may wait for the device; a quote takes 5 to 100 ms on real hardware. */
 const MAX_WAITING = 64
+/** Of these, how many anybody may take. */
+const MAX_STRANGERS = 48
 
 export interface ServingFacts {
   readonly model: string
@@ -36,16 +40,20 @@ export function createAttestor(
   outdated: (identity: Identity) => void,
 ): Attestor {
   const turns = createTurns(MAX_WAITING, () => new QuoteError('busy', 'too many quotes wait'))
+  const report = (identity: Identity, nonce: string, most: number): Promise<Report> => {
+    const make = async (): Promise<Report> => {
+      await demandSameGpus(quoter, identity, outdated)
+      return makeReport(quoter, serving, identity, nonce)
+    }
+    return turns.share(`${identity.digest} ${nonce}`, make, most)
+  }
   return {
     gpus: {
       gpu: (nonce) => turns.take(() => quoter.gpu(nonce)),
       gpuState: () => turns.take(() => quoter.gpuState()),
     },
-    report: (identity, nonce) =>
-      turns.share(`${identity.digest} ${nonce}`, async () => {
-        await demandSameGpus(quoter, identity, outdated)
-        return makeReport(quoter, serving, identity, nonce)
-      }),
+    report: (identity, nonce) => report(identity, nonce, MAX_STRANGERS),
+    ownReport: (identity, nonce) => report(identity, nonce, MAX_WAITING),
   }
 }
 

@@ -123,7 +123,7 @@ test('a day of key rotation: no request fails because of it', async () => {
 test('a gateway gets no signature that another gateway would take (H7)', async () => {
   const quotes: string[] = []
   const attestor = {
-    report: async (_: Identity, nonce: string): Promise<never> => {
+    ownReport: async (_: Identity, nonce: string): Promise<never> => {
       quotes.push(nonce)
       throw new Error('a quote was made')
     },

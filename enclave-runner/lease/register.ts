@@ -44,7 +44,7 @@ export async function register(
   const asked = await postJson(deps.fetch, `${gateway}/v1/runners/challenge`, {}, stop)
   const { challenge, gateway: name } = read(() => parseChallengeAnswer(asked, 'challenge'))
   checkName(gateway, name)
-  const report = await deps.attestor.report(identity, challenge)
+  const report = await deps.attestor.ownReport(identity, challenge)
   const request = signRegistration(
     {
       ...offer,

@@ -58,3 +58,13 @@ test('it is not attested before it was judged, nor when it could not be', async 
   await self.appraise()
   expect(self.isAttested()).toBe(false)
 })
+
+test('a flood of nonces does not keep it from judging itself (M7)', async () => {
+  const { self, state } = attestor()
+  const nonces = Array.from({ length: 200 }, (_, i) => (i + 1).toString(16).padStart(64, '0'))
+  const flood = Promise.allSettled(nonces.map((nonce) => self.report(nonce)))
+  await self.appraise()
+  const taken = (await flood).filter(({ status }) => status === 'fulfilled')
+  expect(taken.length).toBeLessThan(64)
+  expect(state.quotes).toBe(taken.length + 1)
+})

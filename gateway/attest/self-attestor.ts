@@ -41,6 +41,8 @@ export interface SelfAttestorDeps {
 }
 
 const MAX_WAITING = 64
+/** Of these, how many anybody may take: the others are for our own judgement. */
+const MAX_STRANGERS = 48
 const NONCE_BYTES = 32
 /** A verdict on oneself is no older than one on a runner. */
 const APPRAISAL_SECONDS = 600
@@ -59,11 +61,11 @@ export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
     }
     return identity
   }
-  const reportOf = (who: SelfIdentity, nonce: string): Promise<Report> =>
-    turns.share(`${who.digest} ${nonce}`, () => makeReport(deps.machine, who, nonce))
+  const reportOf = (who: SelfIdentity, nonce: string, most?: number): Promise<Report> =>
+    turns.share(`${who.digest} ${nonce}`, () => makeReport(deps.machine, who, nonce), most)
 
   return {
-    report: (nonce) => reportOf(current(), nonce),
+    report: (nonce) => reportOf(current(), nonce, MAX_STRANGERS),
     isAttested: () => toSeconds(clock()) < acceptedUntil,
     async appraise() {
       try {
