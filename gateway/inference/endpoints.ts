@@ -1,4 +1,4 @@
-import { singleSlashes } from '../http/api-path.ts'
+import { plainSpelling } from '../http/api-path.ts'
 
 /** The paths that cost tokens, and how each names the length of an answer. */
 export const ENDPOINTS = {
@@ -29,7 +29,7 @@ export const MAX_COUNTED_BYTES = 4 * 1024 * 1024
  * users configure both.
  */
 export function inferencePath(path: string): InferencePath | undefined {
-  const bare = singleSlashes(path)
+  const bare = plainSpelling(path)
   const full = bare.startsWith('/v1/') ? bare : `/v1${bare}`
   // Sound: hasOwn says that the text is a key of the table.
   return Object.hasOwn(ENDPOINTS, full) ? (full as InferencePath) : undefined

@@ -125,7 +125,8 @@ test.each([
   ['/chat/completions/', CHAT],
   ['/v1//chat/completions', CHAT],
   ['//chat//completions//', CHAT],
-  ['/v1/v1/chat/completions', undefined],
+  ['/v1/v1/chat/completions', CHAT],
+  ['/v1/v1/v1/chat/completions', undefined],
   ['/constructor', undefined],
   ['/v1/models', undefined],
 ])('the path %s means %s', (path, meant) => {

@@ -1,6 +1,6 @@
 import type { UnixMs } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
-import { ACI_HEADER, type HeaderReader, newRequestId, SEAL_ROOM_BYTES } from '#protocol'
+import { ACI_HEADER, HEADER, type HeaderReader, newRequestId, SEAL_ROOM_BYTES } from '#protocol'
 import type { Authenticator } from '../accounts/authenticator.ts'
 import { type RequestId, requestId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
@@ -18,10 +18,8 @@ import { assertOrigin } from './allowed.ts'
 import type { InferenceDeps } from './deps.ts'
 import { type InferencePath, inferencePath, MAX_COUNTED_BYTES } from './endpoints.ts'
 import { type Journey, newJourney, timingHeaders } from './journey.ts'
-import { claimOnce } from './once.ts'
-import { formContent } from './read-recording-ask.ts'
 import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
-import type { InferenceRequest } from './request.ts'
+import { serveOnce } from './serve-once.ts'
 import { servePlain } from './serve-plain.ts'
 import { serveSealed } from './serve-sealed.ts'
 
@@ -185,6 +183,13 @@ async function serveBody(
     const key = readKey(textOf(header('authorization')), textOf(header('x-api-key')))
     const identity = await authenticate(deps.authenticator, key)
     assertOrigin(identity, textOf(header('origin')))
+    if (runner === undefined && header(HEADER.encapsulatedKey) !== undefined) {
+      // Whoever believes that it is sealed must not be served in the clear.
+      throw new ApiError(
+        'seal_invalid',
+        'Sealed bodies go to a runner’s address: see GET /v1/runners',
+      )
+    }
     admission = deps.limiter.enter(identity)
     // The limit is the text's: sealed, it may be a little longer.
     const room = runner === undefined ? 0 : SEAL_ROOM_BYTES
@@ -194,7 +199,7 @@ async function serveBody(
         : deps.maxBodyBytes
     const body = await readBody(most + room)
     const asked = { client, path, identity, id, body, at, journey, headers, admission }
-    outcome = await once(deps, header('idempotency-key'), asked, runner, () =>
+    outcome = await serveOnce(deps, header('idempotency-key'), asked, runner, () =>
       runner === undefined
         ? servePlain(deps, asked)
         : serveSealed(deps, { ...asked, runner, header }),
@@ -216,37 +221,6 @@ async function serveBody(
       parent: textOf(header('traceparent')),
     })
   }
-}
-
-/** Serves it; with an idempotency key, not a second time (H21). */
-async function once(
-  deps: ExchangeDeps,
-  key: ReturnType<HeaderReader>,
-  { identity, id, path, body }: InferenceRequest,
-  runner: LiveRunner | undefined,
-  serve: () => Promise<string>,
-): Promise<string> {
-  if (key === undefined || key === null) return serve()
-  // Sealed bodies of the same request are never equal.
-  const named = {
-    account: identity.account,
-    id,
-    path,
-    body: runner === undefined ? contentOf(path, body) : undefined,
-  }
-  const claim = await claimOnce(deps, key, named)
-  let outcome = 'refused'
-  try {
-    outcome = await serve()
-    return outcome
-  } finally {
-    // A runner's own error has a receipt over nothing: the client may try again.
-    await claim.end(outcome === 'failed_sealed')
-  }
-}
-
-function contentOf(path: InferencePath, body: Uint8Array): readonly Uint8Array[] {
-  return path === '/v1/audio/transcriptions' ? formContent(body) : [body]
 }
 
 /** A header that was sent once. */

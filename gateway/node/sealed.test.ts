@@ -204,6 +204,19 @@ describe('the gateway refuses before it charges', () => {
       'seal_required',
     ],
     [
+      'a sealed body at the gateway’s own address, whose sender must not be served in the clear',
+      async () => post(await seal('ehbp-x25519'), { origin: world.gateway.origin }),
+      400,
+      'seal_invalid',
+    ],
+    [
+      'an open body with the headers of a sealed one',
+      async () =>
+        post({ ...(await seal('ehbp-x25519')), body: BODY }, { origin: world.gateway.origin }),
+      400,
+      'seal_invalid',
+    ],
+    [
       'an encapsulated key of no suite',
       async () => post({ headers: { 'ehbp-encapsulated-key': 'ab' }, body: BODY }),
       400,

@@ -43,6 +43,11 @@ export function anthropicSuite(told: () => At): void {
       })
     })
 
+    test('a base URL that ends in /v1 works', async () => {
+      const answer = await client({ baseURL: told().baseURL }).messages.create(ask('hi'))
+      expect(answer.content).toMatchObject([{ type: 'text', text: SENTENCE }])
+    })
+
     test('streams thinking and text', async () => {
       const final = await client().messages.stream(ask('think')).finalMessage()
       expect(final.content).toMatchObject([
