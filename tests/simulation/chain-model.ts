@@ -60,6 +60,8 @@ export interface ProviderFaults {
   duplicateSends: number
   /** Sends that reach a block only when `mine` is called. */
   delaySends: number
+  /** Pages of history out of order, twice over, with holes or short. */
+  mixPages: number
   lag: number
 }
 export type CountedFault = Exclude<keyof ProviderFaults, 'lag'>
@@ -70,6 +72,7 @@ export const noFaults = (): ProviderFaults => ({
   loseReplies: 0,
   duplicateSends: 0,
   delaySends: 0,
+  mixPages: 0,
   lag: 0,
 })
 
@@ -207,6 +210,12 @@ export class ChainModel {
     return { ...outcome, state: this.#broken(outcome.state, this.till) }
   }
 
+  /** How many transactions the Till has up to this one; undefined: it never had it. */
+  position({ lt, hash }: TransactionId): number | undefined {
+    const at = Number(lt / (this.#history[0]?.lt ?? 1n)) - 1
+    return this.#history[at]?.hash === hash ? at + 1 : undefined
+  }
+
   /** Puts what was delayed into blocks, if it still counts. */
   mine(): void {
     for (const boc of this.#delayed.splice(0)) this.#execute(boc)
@@ -259,7 +268,8 @@ export class ChainModel {
       },
       transactions: async (_address, anchor, limit) => {
         see()
-        return this.#page(anchor, limit)
+        const page = this.#page(anchor, limit)
+        return strikes('mixPages') ? mixed(page, faults.mixPages) : page
       },
       runGet: async (address, method, args) => {
         const view = see()
@@ -344,6 +354,14 @@ export class ChainModel {
   }
 }
 
+/** What one provider or another did to a page, newest first. */
+function mixed(page: readonly WalkedTransaction[], kind: number): WalkedTransaction[] {
+  const [newest, ...rest] = page
+  if (newest === undefined) return []
+  const others = [rest.toReversed(), [...rest, ...rest], rest.filter((_, i) => i % 2 === 1), []]
+  return [newest, ...(others[kind % others.length] ?? [])]
+}
+
 function meterKeyOf({ meterKey, previous, pending }: TillState, now: number): TupleItem[] {
   const honoured = previous !== null && now < previous.until ? previous : null
   const number = (key: string | undefined): bigint => (key === undefined ? 0n : BigInt(`0x${key}`))
@@ -368,6 +386,7 @@ export function strike(faults: ProviderFaults, dice: Dice): void {
     'loseReplies',
     'duplicateSends',
     'delaySends',
+    'mixPages',
   ] as const)
-  faults[kind] = 1 + dice.below(3)
+  faults[kind] = 1 + dice.below(kind === 'mixPages' ? 8 : 3)
 }

@@ -45,15 +45,21 @@ function statementsOf(store: SqliteStore): Statements {
 export function assertBooks(simulation: Simulation, scope: 'touched' | 'all' = 'touched'): void {
   const { shadow } = simulation
   const statements = statementsOf(simulation.process.raw)
+  simulation.journal.follow(simulation.process.raw)
   const ids = scope === 'all' ? [...shadow.accounts.keys()] : [...shadow.dirty]
   for (const id of ids) assertAccount(simulation, statements, id)
   if (ids.length > 0) assertHosts(simulation, statements)
   shadow.dirty.clear()
+  assertDoubleEntry(simulation)
   assertChain(simulation)
-  if (scope === 'all') assertJournal(simulation, statements)
+  if (scope === 'all') assertTotals(simulation, statements)
 }
 
-function assertAccount({ shadow }: Simulation, { account }: Statements, id: AccountId): void {
+function assertAccount(
+  { shadow, journal }: Simulation,
+  { account }: Statements,
+  id: AccountId,
+): void {
   const row = account.get(id)
   const passed = shadow.passed.get(id) ?? 0n
   const expected = columnsOf(shadow.account(id), shadow.available(shadow.account(id)))
@@ -62,6 +68,19 @@ function assertAccount({ shadow }: Simulation, { account }: Statements, id: Acco
     need(value >= 0n, `${id}: ${COLUMNS[i]} would be ${value}`)
     need(BigInt(row?.[i] ?? -1) === value, `${id}: ${COLUMNS[i]} is ${row?.[i]}, not ${value}`)
   })
+  const [available = 0n, held = 0n] = expected
+  const posted = journal.sum(`acct:${id}`)
+  need(posted === available + held, `${id} has ${available} + ${held}, and postings of ${posted}`)
+}
+
+/** What every account of the ledger but the developers' must come to at any time. */
+function assertDoubleEntry({ shadow, journal }: Simulation): void {
+  const clearing = journal.sum('clearing')
+  need(clearing === 0n, `${clearing} are on their way to hosts of the same store`)
+  let debts = 0n
+  for (const { debt } of shadow.accounts.values()) debts += debt
+  need(journal.sum('losses') === -debts, `debts of ${debts}, and losses ${journal.sum('losses')}`)
+  need(journal.sum('fees') === shadow.commission, `fees of ${journal.sum('fees')} are posted`)
 }
 
 function columnsOf(account: ShadowAccount, available: bigint): readonly bigint[] {
@@ -69,7 +88,7 @@ function columnsOf(account: ShadowAccount, available: bigint): readonly bigint[]
   return [available, held, credited, paidOut, settled, collected, debt, cheque, charged]
 }
 
-function assertHosts({ shadow }: Simulation, { hosts }: Statements): void {
+function assertHosts({ shadow, journal }: Simulation, { hosts }: Statements): void {
   for (const [payee, ...numbers] of hosts.all()) {
     const host = shadow.hosts.get(String(payee)) ?? ZERO_HOST
     const { earned, collected, vouchered, redeemed } = host
@@ -79,6 +98,8 @@ function assertHosts({ shadow }: Simulation, { hosts }: Statements): void {
     })
     need(redeemed <= vouchered && vouchered <= collected, `${payee} was paid before it was owed`)
     need(collected <= earned, `${payee} collected more than it earned`)
+    const posted = journal.sum(`host:${payee}`)
+    need(posted === earned - redeemed, `${payee} has postings of ${posted}`)
   }
 }
 
@@ -97,7 +118,7 @@ function assertChain({ chain, shadow }: Simulation): void {
   }
 }
 
-function assertJournal({ shadow }: Simulation, { openHolds, settled }: Statements): void {
+function assertTotals({ shadow }: Simulation, { openHolds, settled }: Statements): void {
   const [holds, held] = openHolds.get() ?? []
   need(holds === shadow.openHolds.size, `${holds} holds are open, not ${shadow.openHolds.size}`)
   let sum = 0n

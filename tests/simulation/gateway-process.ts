@@ -32,7 +32,7 @@ import { createRunnerStore, type RunnerStore } from '#gateway/runners/runner-sto
 import type { Provider, SessionTable, Signer } from '#protocol'
 import type { Life } from './life.ts'
 import type { RegistryModel } from './registry-model.ts'
-import { MODEL } from './runner-model.ts'
+import { type Generation, MODEL } from './runner-model.ts'
 
 export const COMMISSION_BPS = 1_000
 export const TILL = tonAddress(`0:${'77'.repeat(32)}`)
@@ -61,6 +61,12 @@ export interface Sabotage {
   readonly believesOne?: 'of accounts' | 'of hosts'
   /** What a runner remembers of what it has seen. */
   readonly sessions?: (table: SessionTable) => SessionTable
+  /** What a runner that starts again still has of its keys. */
+  readonly reborn?: (generation: Generation | undefined) => Generation | undefined
+  /** What the watcher makes of a provider's answers. */
+  readonly chain?: (chain: Chain) => Chain
+  /** The highest version of the Registry that was seen. */
+  readonly floor?: RunnerStore['registryFloor']
   /** What exits see of the books. */
   readonly exitsLedger?: (ledger: Ledger) => Ledger
   /** Statements that run once on the gateway's database. */
@@ -142,11 +148,11 @@ export function startProcess(world: ProcessWorld): GatewayProcess {
   const directory = sabotage.directory?.(plainDirectory) ?? plainDirectory
   const runners = createRunnerStore(store)
   const allowlist = createAllowlistSource({
-    readRegistry: () => life.call(async () => world.registry.snapshot()),
+    readRegistry: () => life.call(async () => world.registry.show(clock())),
     clock,
     log,
     denials: [],
-    floor: runners.registryFloor,
+    floor: sabotage.floor ?? runners.registryFloor,
   })
   const keysetOf = createKeysetOf(directory, runners)
   const watchdog = createWatchdog()
@@ -240,7 +246,7 @@ function startMoney(
     wallet: shared.wallet.address,
     watcher: createWatcher({
       till: TILL,
-      chain,
+      chain: sabotage.chain?.(chain) ?? chain,
       witnesses: believes === 'of accounts' ? [] : witness,
       limits,
       ledger,

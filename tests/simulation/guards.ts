@@ -1,8 +1,12 @@
+import { unixSeconds } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
 import type { RunnerId } from '#gateway/db/ids.ts'
 import type { Ledger, Op, OpName, OpOf, Result, ResultsOf } from '#gateway/ledger/port.ts'
+import type { Chain } from '#gateway/money/chain.ts'
 import type { SqliteStore } from '#gateway/node/open-sqlite.ts'
-import { parseKeyset, type SessionTable } from '#protocol'
+import type { Directory } from '#gateway/runners/directory.ts'
+import type { Standing } from '#gateway/runners/live-runner.ts'
+import { parseKeyset, ReplayGuard, SessionTable } from '#protocol'
 import type { Sabotage } from './gateway-process.ts'
 import type { SimulationOptions } from './simulation.ts'
 
@@ -305,6 +309,27 @@ const GUARDS_OF_LEDGER: readonly Guard[] = [
     },
   },
   {
+    name: 'what is posted is what is in the accounts',
+    broken: {
+      sabotage: {
+        script: `CREATE TRIGGER sabotage AFTER INSERT ON transfers WHEN NEW.kind = 'share'
+          BEGIN UPDATE transfers SET amount = NEW.amount + 1 WHERE id = NEW.id; END`,
+      },
+    },
+  },
+  {
+    name: 'a key that was taken back opens nothing',
+    broken: {
+      sabotage: {
+        core: wrapped('find_key', same, (_, result) =>
+          'key' in result
+            ? { ...result, previous: false, key: { ...result.key, revoked: null } }
+            : result,
+        ),
+      },
+    },
+  },
+  {
     name: 'money moves with the cursor',
     broken: { sabotage: { ledger: apart } },
   },
@@ -370,6 +395,57 @@ const GUARDS_OF_GATEWAY: readonly Guard[] = [
   },
 ]
 
+/** A provider's word for what came before, in place of the transaction's own: each second one is left out. */
+function gullible(chain: Chain): Chain {
+  return {
+    ...chain,
+    transactions: async (...args) => {
+      const page = await chain.transactions(...args)
+      return page
+        .filter((_, i) => i % 2 === 0)
+        .map((walked, i) => ({ ...walked, previous: page[i * 2 + 1]?.previous ?? walked.previous }))
+    },
+  }
+}
+
+/** Verdicts never get old. */
+function trusting(directory: Directory): Directory {
+  const ever = (standing: Standing) => ({ ...standing, validUntil: unixSeconds(2 ** 40) })
+  return {
+    ...directory,
+    put: (runner) => directory.put({ ...runner, standing: ever(runner.standing) }),
+    setStanding: (id, session, standing) => directory.setStanding(id, session, ever(standing)),
+  }
+}
+
+const GUARDS_OF_FAULTS: readonly Guard[] = [
+  {
+    name: 'history is followed by its hash chain',
+    broken: { sabotage: { chain: gullible } },
+  },
+  {
+    name: 'the list of what may run never goes back',
+    broken: { sabotage: { floor: { get: () => 0, put: () => {} } } },
+  },
+  {
+    name: 'nobody gets work on an old reading of the Registry',
+    broken: { sabotage: { directory: trusting } },
+  },
+  {
+    name: 'a runner makes new keys at each start',
+    broken: {
+      sabotage: {
+        reborn: (generation) => {
+          if (generation === undefined) return undefined
+          const guard = new ReplayGuard()
+          const { keys } = generation
+          return { ...generation, keys: { ...keys, guard, sessions: new SessionTable(guard) } }
+        },
+      },
+    },
+  },
+]
+
 const GUARDS_OF_TILL: readonly Guard[] = [
   {
     name: 'the Till: a charge collects once',
@@ -408,5 +484,6 @@ const GUARDS_OF_TILL: readonly Guard[] = [
 export const GUARDS: readonly Guard[] = [
   ...GUARDS_OF_LEDGER,
   ...GUARDS_OF_GATEWAY,
+  ...GUARDS_OF_FAULTS,
   ...GUARDS_OF_TILL,
 ]

@@ -1,26 +1,44 @@
+import type { UnixMs } from '#base/brand.ts'
 import type { RegistrySnapshot } from '#contracts'
+import { MoneyError } from '#gateway/money/errors.ts'
 
 const NO_META = '00'.repeat(32)
 
-/** The allowlist on chain: images that may run, and a version that only grows. */
+interface Entry {
+  readonly activeFrom: number
+  readonly revokedAt: number
+  readonly meta: string
+}
+
+type Images = ReadonlyMap<string, Entry>
+
+/** The allowlist on chain: images that may run, and a version that only grows. Its provider may fail, or show an old one. */
 export class RegistryModel {
-  readonly #images = new Map<string, { activeFrom: number; revokedAt: number; meta: string }>()
-  #version = 1
+  /** Of each version, from the first. */
+  readonly #versions: Images[] = [new Map()]
+  /** Readings that will fail. */
+  unavailable = 0
+  /** The gateway is shown the list as it was so many versions ago. */
+  behind = 0
+  /** When anybody read it last, by the reader's clock. */
+  readAt: UnixMs | undefined
+
+  get #images(): Images {
+    return this.#versions.at(-1) ?? new Map()
+  }
+
+  #put(image: string, entry: Entry): void {
+    this.#versions.push(new Map(this.#images).set(image, entry))
+  }
 
   add(image: string, activeFrom: number): void {
-    this.#images.set(image, { activeFrom, revokedAt: 0, meta: NO_META })
-    this.#version++
+    this.#put(image, { activeFrom, revokedAt: 0, meta: NO_META })
   }
 
   revoke(image: string, now: number): void {
     const entry = this.#images.get(image)
     if (entry === undefined || entry.revokedAt !== 0) return
-    this.#images.set(image, { ...entry, revokedAt: now })
-    this.#version++
-  }
-
-  revoked(): readonly string[] {
-    return [...this.#images].filter(([, { revokedAt }]) => revokedAt !== 0).map(([image]) => image)
+    this.#put(image, { ...entry, revokedAt: now })
   }
 
   /** An image that was revoked stays so. */
@@ -29,9 +47,17 @@ export class RegistryModel {
     return entry !== undefined && entry.revokedAt === 0 && entry.activeFrom <= now
   }
 
-  snapshot(): RegistrySnapshot {
-    const entries = { image: new Map(this.#images), model: new Map(), platform: new Map() }
+  /** What its provider answers. @throws MoneyError */
+  show(at: UnixMs): RegistrySnapshot {
+    if (this.unavailable > 0) {
+      this.unavailable--
+      throw new MoneyError('unavailable', 'simulated')
+    }
+    const version = Math.max(1, this.#versions.length - this.behind)
+    this.readAt = at
+    const image = new Map(this.#versions[version - 1])
+    const entries = { image, model: new Map(), platform: new Map() }
     // Sound: the gateway reads these three kinds only.
-    return { version: this.#version, entries } as unknown as RegistrySnapshot
+    return { version, entries } as unknown as RegistrySnapshot
   }
 }

@@ -90,6 +90,8 @@ export interface RunnerWorld {
   readonly now: () => number
   /** A runner's memory of what it has seen, or what a negative control makes of it. */
   readonly sessions: (table: SessionTable) => SessionTable
+  /** What a new process has of the old one's keys: nothing, but for a negative control. */
+  readonly reborn: (generation: Generation | undefined) => Generation | undefined
   /** Everything that was ever signed with an attested key, by its signature. */
   readonly signed: Map<string, SignedReceipt>
   /** A runner works on this attempt now: at most once each. */
@@ -100,6 +102,8 @@ export interface RunnerWorld {
 export class Answer {
   readonly allowance: Allowance
   readonly #runner: RunnerModel
+  /** The runner's process that makes it. */
+  readonly #life: number
   readonly #parts: Iterator<Part>
   /** Completion tokens so far. */
   tokens = 0
@@ -116,6 +120,7 @@ export class Answer {
   ) {
     this.allowance = allowance
     this.#runner = runner
+    this.#life = runner.lives
     this.sign = (stop, lie) => {
       this.#isSigned = true
       return made.sign(this, stop, lie)
@@ -123,14 +128,20 @@ export class Answer {
     this.#parts = made.parts(this)
   }
 
+  get #isDead(): boolean {
+    return this.#runner.lives !== this.#life
+  }
+
   next(): Part {
+    if (this.#isDead) return { kind: 'broken' }
     const { done, value } = this.#parts.next()
     return done === true ? { kind: 'end' } : value
   }
 
   /** The gateway hung up: what was made is billed. */
   abort(): void {
-    if (!this.#isSigned) this.#runner.post(this.sign('aborted', this.#runner.lie()), this.allowance)
+    if (!this.#isSigned && !this.#isDead)
+      this.#runner.post(this.sign('aborted', this.#runner.lie()), this.allowance)
   }
 }
 
@@ -143,6 +154,10 @@ export class RunnerModel {
   /** Probability that a receipt is a lie. */
   readonly dishonesty: number
   readonly outbox: Posted[] = []
+  /** Taken out of the outbox lately: a crash may undo that. */
+  acknowledged: readonly Posted[] = []
+  /** Processes so far that died. */
+  lives = 0
   generation: Generation | undefined
   sequence = 0
   readonly #world: RunnerWorld
@@ -187,6 +202,17 @@ export class RunnerModel {
       allowances: provider.hashes.macKey(allowanceKey),
     }
     return this.generation
+  }
+
+  /**
+   * Its process is killed: what is under way, its memory and its keys are gone. The outbox is on its disk, which may have missed
+   * the last deletions.
+   */
+  die(): void {
+    this.lives++
+    this.outbox.unshift(...this.acknowledged)
+    this.acknowledged = []
+    this.generation = this.#world.reborn(this.generation)
   }
 
   lie(): Lie {

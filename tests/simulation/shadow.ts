@@ -2,6 +2,7 @@ import type { AccountId, KeyId, RequestId } from '#gateway/db/ids.ts'
 import { CHEQUE_AHEAD } from '#gateway/ledger/cheque.ts'
 import type { KeyBudget, Op, OpName, OpOf, Reserve, Result, Settle } from '#gateway/ledger/port.ts'
 import { windowsOf } from '#gateway/ledger/windows.ts'
+import type { TransactionId } from '#gateway/money/chain.ts'
 import { need, SimulationFailure } from './need.ts'
 
 /** One attempt as its results say that it stands. */
@@ -52,6 +53,8 @@ export interface Facts {
   isReal(op: Settle, hold: Reserve): void
   /** The true counters of an account on chain, now: they only grow. */
   chainAccount(id: AccountId): { credit: bigint; debit: bigint; paidOut: bigint }
+  /** How many transactions the Till has up to this one; undefined: it never had it. */
+  position(transaction: TransactionId): number | undefined
   payeePaid(payee: string): bigint
   /** The account that a transaction credited, and its whole credit after it. */
   creditedBy(lt: bigint): { readonly id: AccountId; readonly credit: bigint } | undefined
@@ -96,6 +99,8 @@ export class Shadow {
   commission = 0n
   settlements = 0
   #cursor: string | null = null
+  /** Transactions that the cursor has passed. */
+  #position = 0
   readonly #events = new Set<string>()
   readonly #facts: Facts
 
@@ -316,6 +321,10 @@ export class Shadow {
     const stood = from === null ? null : `${from.lt}:${from.hash}`
     need(stood === this.#cursor, 'the cursor moves from where it was not')
     this.#cursor = `${to.lt}:${to.hash}`
+    const position = this.#facts.position(to)
+    need(position !== undefined, 'the cursor moves to where the chain never was')
+    this.#position += events.length
+    need(position === this.#position, `of ${position} transactions ${this.#position} are known`)
     for (const { lt } of events) {
       need(!this.#events.has(String(lt)), `transaction ${lt} is taken over twice`)
       this.#events.add(String(lt))

@@ -5,13 +5,14 @@ import type { KeyId, SessionId, TonAddress } from '#gateway/db/ids.ts'
 import { runnerId, tonAddress } from '#gateway/db/ids.ts'
 import type { Op, Reserve, Result, Settle } from '#gateway/ledger/port.ts'
 import { MoneyError } from '#gateway/money/errors.ts'
-import type { Signer } from '#protocol'
+import type { SessionTable, Signer } from '#protocol'
 import { ChainModel, noFaults, type ProviderFaults } from './chain-model.ts'
 import { assertBooks, assertEverything } from './checks.ts'
 import { type Dice, openDice } from './dice.ts'
 import { Disk } from './disk.ts'
 import { type GatewayProcess, type Sabotage, startProcess, TILL } from './gateway-process.ts'
-import { appraise } from './leases.ts'
+import { Journal } from './journal.ts'
+import { appraise, VERDICT_SECONDS } from './leases.ts'
 import { Life } from './life.ts'
 import { need, SimulationFailure } from './need.ts'
 import { type ClientModel, Network } from './network.ts'
@@ -59,6 +60,8 @@ export class Simulation {
   readonly runners: RunnerModel[] = []
   readonly owners: Owner[] = []
   readonly keys: OwnedKey[] = []
+  /** Keys' texts that open nothing any more, from a moment of the gateway's clock on. */
+  readonly takenBack: { readonly text: string; readonly from: number }[] = []
   readonly clients = new Set<ClientModel>()
   readonly chain: ChainModel
   /** A chain that never was, while the gateway's provider shows it. */
@@ -66,6 +69,7 @@ export class Simulation {
   readonly faults: ProviderFaults = noFaults()
   readonly network: Network
   readonly shadow: Shadow
+  readonly journal = new Journal()
   readonly signed = new Map<string, SignedReceipt>()
   /** Which runner worked on which attempt. */
   readonly #served = new Map<string, RunnerModel>()
@@ -107,6 +111,7 @@ export class Simulation {
       isReal: (op, hold) => this.#isReal(op, hold),
       chainAccount: (id) => this.chain.account(id),
       creditedBy: (lt) => this.chain.credits.get(lt),
+      position: (transaction) => this.chain.position(transaction),
       payeePaid: (payee) => this.chain.till.payees.get(payee) ?? 0n,
       hostsPart: () => this.hostsPart(),
     })
@@ -124,7 +129,8 @@ export class Simulation {
         provider: this.#provider,
         now: () => this.chain.now,
         signed: this.signed,
-        sessions: this.#options.sabotage?.sessions ?? ((table) => table),
+        sessions: this.#options.sabotage?.sessions ?? ((table: SessionTable) => table),
+        reborn: this.#options.sabotage?.reborn ?? (() => undefined),
         onServed: (
           runner: RunnerModel,
           { request, attempt }: { request: string; attempt: number },
@@ -282,6 +288,7 @@ export class Simulation {
     this.isCalm = true
     Object.assign(this.faults, noFaults())
     this.liar = undefined
+    Object.assign(this.registry, { unavailable: 0, behind: 0 })
     this.skewMs = 0
     await this.restart()
     while (this.process.life.isDead) await this.revive()
@@ -302,6 +309,9 @@ export class Simulation {
     need(runner.payee === terms.payee, `${terms.runner} is paid at another wallet`)
     need(!this.knownRevoked.has(session.image), `${terms.runner} works with a revoked image`)
     need(session.until * 1000 > this.at, `${terms.runner} works with keys that have ended`)
+    const readAt = this.registry.readAt ?? 0
+    const isKnown = this.at - readAt <= VERDICT_SECONDS * 1000
+    need(isKnown, `${terms.runner} works while nobody has read the Registry for long`)
   }
 
   #isReal(op: Settle, hold: Reserve): void {

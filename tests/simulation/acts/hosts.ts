@@ -25,6 +25,7 @@ async function deliver(simulation: Simulation, runner: RunnerModel): Promise<voi
   // A receipt that waits for money waits at the end, so that others get their turn.
   const waits = posted.filter(({ id }) => !done.has(id))
   const again = posted.filter(({ id }) => done.has(id) && dice.chance(0.1))
+  runner.acknowledged = posted.filter(({ id }) => done.has(id))
   runner.outbox.splice(0, posted.length)
   runner.outbox.push(...again, ...waits)
 }
@@ -59,7 +60,10 @@ export const hosts: readonly Act[] = [
     weight: 12,
     run: async (simulation) => {
       const { process, dice, runners } = simulation
-      const idle = runners.filter(({ id }) => process.directory.find(id) === undefined)
+      const idle = runners.filter(
+        ({ id, generation }) =>
+          generation === undefined || process.directory.find(id) === undefined,
+      )
       const runner = dice.maybe(idle)
       if (runner !== undefined) await newKeys(simulation, runner)
     },
@@ -68,6 +72,11 @@ export const hosts: readonly Act[] = [
     name: 'a runner rotates its keys',
     weight: 0.6,
     run: (simulation) => newKeys(simulation, simulation.dice.pick(simulation.runners)),
+  },
+  {
+    name: 'a runner’s process dies',
+    weight: 1.2,
+    run: ({ dice, runners }) => dice.pick(runners).die(),
   },
   {
     name: 'a host redeems by itself',

@@ -11,11 +11,11 @@ const command = ({ chain }: Simulation, body: ReturnType<typeof plainBody>): boo
   chain.deliver({ from: ADMIN, value: TILL_VALUE.operator, bounce: true, body })
 
 /** What the registry job does; whatever it read is known from then on. */
-export async function readRegistry({ process, registry, knownRevoked, at }: Simulation) {
+export async function readRegistry({ process, knownRevoked, at }: Simulation) {
   await process.allowlist.refresh()
-  const revoked = registry.revoked()
+  const read = process.allowlist.snapshot()?.registry.entries.image ?? new Map()
   await appraise(process, at)
-  for (const image of revoked) knownRevoked.add(image)
+  for (const [image, { revokedAt }] of read) if (revokedAt !== 0) knownRevoked.add(image)
 }
 
 export const operator: readonly Act[] = [

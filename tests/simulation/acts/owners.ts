@@ -51,8 +51,10 @@ async function takeKey(simulation: Simulation): Promise<void> {
   keys.push({ owner, id, text })
 }
 
+const GRACE_SECONDS = 60
+
 async function alterKey(simulation: Simulation): Promise<void> {
-  const { process, keys, dice } = simulation
+  const { process, keys, dice, takenBack, at } = simulation
   const key = dice.maybe(keys)
   if (key === undefined) return
   const { accounts } = process.front
@@ -61,10 +63,13 @@ async function alterKey(simulation: Simulation): Promise<void> {
   const what = dice.next()
   if (what < 0.6) await changeKey(accounts, account, { id, budget: budgetOf(dice) })
   else if (what < 0.85) {
-    key.text = (await rotateKey(accounts, account, { id, graceSeconds: 60 })).text
+    const { text } = key
+    key.text = (await rotateKey(accounts, account, { id, graceSeconds: GRACE_SECONDS })).text
+    takenBack.push({ text, from: at + GRACE_SECONDS * 1000 })
   } else {
     keys.splice(keys.indexOf(key), 1)
     await revokeKey(accounts, account, id)
+    takenBack.push({ text: key.text, from: Number.NEGATIVE_INFINITY })
   }
 }
 

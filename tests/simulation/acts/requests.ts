@@ -11,9 +11,29 @@ const NOT_OUR_WORD = ['engine_failed', 'internal_error']
 const IDEMPOTENCY_KEYS = 30
 
 function ask(simulation: Simulation): void {
-  const { dice, clients, process } = simulation
+  const { dice } = simulation
   const key = dice.maybe(simulation.keys)
   if (key === undefined) return
+  if (dice.chance(0.02)) {
+    askWithOldKey(simulation)
+    return
+  }
+  send(simulation, key.text, (ended) => onEnd(simulation, ended))
+}
+
+/** Somebody kept a key that its owner took back. */
+function askWithOldKey(simulation: Simulation): void {
+  const { dice, takenBack, at } = simulation
+  const old = dice.maybe(takenBack.filter(({ from }) => from <= at))
+  if (old === undefined) return
+  send(simulation, old.text, (client) => {
+    simulation.clients.delete(client)
+    if (client.status === 200) simulation.fail('a key that was taken back is served')
+  })
+}
+
+function send(simulation: Simulation, key: string, onEnd: (client: ClientModel) => void): void {
+  const { dice, clients, process } = simulation
   const once = dice.chance(0.2) ? `order ${dice.below(IDEMPOTENCY_KEYS)}` : undefined
   const body = {
     model: MODEL,
@@ -21,10 +41,10 @@ function ask(simulation: Simulation): void {
     max_tokens: 1 + dice.below(dice.chance(0.7) ? 24 : MOST_TOKENS),
     messages: [{ role: 'user', content: 'a'.repeat(dice.below(20)) }],
   }
-  const client = new ClientModel(dice, (ended) => onEnd(simulation, ended))
+  const client = new ClientModel(dice, onEnd)
   clients.add(client)
   const headers = new Map([
-    ['authorization', `Bearer ${key.text}`],
+    ['authorization', `Bearer ${key}`],
     ...(once === undefined ? [] : ([['idempotency-key', once]] as const)),
   ])
   if (dice.chance(0.02)) client.leave()

@@ -60,6 +60,20 @@ export const trouble: readonly Act[] = [
       faults.lag = faults.lag > 0 ? 0 : 1 + dice.below(MOST_LAG)
     },
   },
+  {
+    name: 'the Registry cannot be read for a while',
+    weight: 0.4,
+    run: ({ registry, dice }) => {
+      registry.unavailable = 1 + dice.below(6)
+    },
+  },
+  {
+    name: 'the Registry’s provider shows an old list, or the present one',
+    weight: 0.6,
+    run: ({ registry, dice }) => {
+      registry.behind = registry.behind > 0 ? 0 : 1 + dice.below(4)
+    },
+  },
   { name: 'what was delayed gets into a block', weight: 1, run: ({ chain }) => chain.mine() },
   { name: 'a provider begins or ends to lie', weight: 0.3, run: hearLies },
   {
