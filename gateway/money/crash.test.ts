@@ -18,12 +18,22 @@ function cursorApart(ledger: Ledger): Ledger {
 /** A walk that meets the mistake: a deposit to a fresh account whose tick dies between the two halves. */
 const SEED = 11
 const CRASHES = 15
+/** Ten times what a walk takes where nothing else runs. */
+const WALK_MS = 240_000
 
-test('crashes and faults at random points lose and invent no nano', async () => {
-  await crashWalk({ seed: SEED, crashes: CRASHES })
-})
+test(
+  'crashes and faults at random points lose and invent no nano',
+  async () => {
+    await crashWalk({ seed: SEED, crashes: CRASHES })
+  },
+  WALK_MS,
+)
 
-test('negative control: with the cursor saved apart the same walk loses a deposit', async () => {
-  const walk = crashWalk({ seed: SEED, crashes: CRASHES, wrap: cursorApart })
-  await expect(walk).rejects.toThrow(/expected 0n to be \d+n/)
-})
+test(
+  'negative control: with the cursor saved apart the same walk loses a deposit',
+  async () => {
+    const walk = crashWalk({ seed: SEED, crashes: CRASHES, wrap: cursorApart })
+    await expect(walk).rejects.toThrow(/expected 0n to be \d+n/)
+  },
+  WALK_MS,
+)

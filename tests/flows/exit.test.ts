@@ -241,5 +241,5 @@ describe('proof of reserves', () => {
       err: expect.stringContaining('another root'),
     })
     server.close()
-  })
+  }, 180_000)
 })

@@ -120,9 +120,9 @@ export interface World {
   close(): Promise<void>
 }
 
-/** A local chain with a deployed Till. */
-export async function openWorld(config: Partial<TillConfig> = {}): Promise<World> {
-  const dev = await startDevChain()
+/** A local chain with a deployed Till. @param clock the chain's; default: the machine's */
+export async function openWorld(config: Partial<TillConfig> = {}, clock?: Clock): Promise<World> {
+  const dev = await startDevChain(clock === undefined ? {} : { clock })
   const user = openDevWallet(dev.endpoint, 'user')
   await user.fund('1000')
   const contract = Till.createFromConfig({
