@@ -254,6 +254,14 @@ describe('chain endpoints that lie', () => {
     expect(await codeOf(world.connect())).toBe('registry_stale')
   })
 
+  test('a state that is nearly too old is not kept for as long again', async () => {
+    world.lies = { chain: (_, state) => registryAnswer({ ...state, at: state.at - 500 }) }
+    const { verification } = await world.connect()
+    const now = Math.floor(world.clock() / 1000)
+    expect(verification.allowlist.readAt).toBeLessThanOrEqual(now - 500)
+    expect(verification.runners[0]?.validUntil).toBeLessThanOrEqual(now + 100)
+  })
+
   test('a version below one that was seen', async () => {
     const registry = { endpoints: ENDPOINTS, address: REGISTRY_ADDRESS, minVersion: 6 }
     expect(await codeOf(world.connect({ registry }))).toBe('registry_stale')

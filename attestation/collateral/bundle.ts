@@ -3,6 +3,7 @@ import { base64 } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
 import { demand } from '../errors.ts'
 import { arrayField, base64Field, objectField, textField } from '../fields.ts'
+import { isKeySetName } from '../nras/names.ts'
 import type { Collateral, CollateralEntry } from './entry.ts'
 
 /**
@@ -48,6 +49,8 @@ export function parseBundle(
   const entries = arrayField(bundle['entries'], 'bundle entries', MAX_ENTRIES).map(parseEntry)
   const collateral = new Map(entries.map((entry) => [entry.name, entry]))
   demand(collateral.size === entries.length, 'parse', 'bundle names an entry twice')
+  // A key set from somebody else would be a root of theirs: it is fetched.
+  for (const name of collateral.keys()) if (isKeySetName(name)) collateral.delete(name)
   return { created, collateral }
 }
 

@@ -3,6 +3,7 @@ import { type UnixMs, unixMs, unixSeconds } from '#base/brand.ts'
 import { type Bytes, base64 } from '#base/bytes.ts'
 import { type AmdForge, forgeAmd, forgedVcekName } from '#dev/forge/amd.ts'
 import { type Evidence, parseEvidence } from '../evidence.ts'
+import { keySetName } from '../nras/names.ts'
 import { encodeBundle, parseBundle } from './bundle.ts'
 import type { Collateral, CollateralEntry } from './entry.ts'
 import { collateralRequests, defaultCollateralSettings } from './requests.ts'
@@ -310,6 +311,14 @@ describe('a bundle', () => {
     const { collateral } = await service(answers()).build().collectFor(evidence)
     const json = JSON.parse(JSON.stringify(encodeBundle({ created: unixSeconds(NOW), collateral })))
     expect(parseBundle(json, WEEK).collateral).toEqual(collateral)
+  })
+
+  test('brings no keys that are believed for the place that they were fetched from (H17)', () => {
+    const entry = { body: new Uint8Array(), headers: {}, fetchedAt: unixSeconds(NOW) }
+    const names = [keySetName('nv-eat-kid-prod'), 'nvidia/nras/token/00']
+    const collateral = new Map(names.map((name) => [name, { ...entry, name }]))
+    const json = encodeBundle({ created: unixSeconds(NOW), collateral })
+    expect([...parseBundle(json, WEEK).collateral.keys()]).toEqual(['nvidia/nras/token/00'])
   })
 
   test('is refused when it is older than a week or from the future', () => {

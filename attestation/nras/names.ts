@@ -9,9 +9,16 @@ export function tokenName(digest: string): string {
   return `nvidia/nras/token/${digest}`
 }
 
+const KEY_SETS = 'nvidia/nras/jwks/'
+
 /** One name per key, so that a token of an unknown key makes the key set be read again, once. */
 export function keySetName(kid: string): string {
-  return `nvidia/nras/jwks/${encodeURIComponent(kid)}`
+  return `${KEY_SETS}${encodeURIComponent(kid)}`
+}
+
+/** Key sets alone are believed for the place that they come from, NVIDIA's own over TLS: everything else is signed. */
+export function isKeySetName(name: string): boolean {
+  return name.startsWith(KEY_SETS)
 }
 
 const MAX_KID_CHARS = 256

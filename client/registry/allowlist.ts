@@ -98,7 +98,8 @@ async function readChain(
   )
   return {
     reading,
-    readAt: known.now,
+    // As old as the oldest word of it: what was revoked since is not seen for ten minutes in all, not twenty (C4).
+    readAt: unixSeconds(Math.min(known.now, ...[first, ...others].map(({ stateAt }) => stateAt))),
     source: others.length > 0 ? 'registry' : 'registry by one endpoint',
     tills: new Set(tills.map(([hash]) => hash)),
   }
