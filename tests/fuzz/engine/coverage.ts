@@ -2,38 +2,55 @@ import { type Profiler, Session } from 'node:inspector'
 import { join } from 'node:path'
 
 /**
- * Which blocks of our own sources ran, as V8 counts them. Import it before what is to be counted: what was compiled
- * earlier has no counters.
+ * Which characters of our own sources ran, as V8 counts their blocks. Import it before what is to be counted: what was
+ * compiled earlier has no counters.
  * @see https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#method-startPreciseCoverage
  */
 export interface Coverage {
-  /** Blocks that ran since it was last asked anything, and are not known. */
-  fresh(): ReadonlySet<string>
-  /** From now on these are known. */
-  know(blocks: Iterable<string>): void
-  readonly known: number
+  /**
+   * Lights what ran since it was made or last asked.
+   * @returns how much of that was dark before
+   */
+  light(): number
+  /** Whether something ran since it was last asked that is dark. Lights nothing. */
+  sees(): boolean
+  readonly lit: number
 }
 
 const ROOT = join(import.meta.dirname, '..', '..', '..', '/')
-const NOT_OURS = /\/node_modules\/|\/tests\/fuzz\/(?:engine|targets)\/(?!fuzz\.test)/
-
+const NOT_OURS = /\/node_modules\/|\/tests\/fuzz\/(?:engine|targets)\/(?!(?:fuzz|guide)\.test)/
 const session = new Session()
 session.connect()
 session.post('Profiler.enable')
 session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
 
 export function createCoverage(): Coverage {
-  const known = new Set<string>()
+  const lit = new Map<string, Uint8Array>()
+  let all = 0
+  const dark = (keep: boolean): number => {
+    let found = 0
+    for (const { url, functions } of take()) {
+      const ran = paint(functions)
+      const known = longEnough(lit.get(url), ran.length)
+      for (let at = 0; at < ran.length; at++) {
+        if (ran[at] === 0 || known[at] === 1) continue
+        found++
+        if (keep) known[at] = 1
+      }
+      if (keep) lit.set(url, known)
+    }
+    return found
+  }
+  take()
   return {
-    fresh: () => {
-      const ran = take().filter(({ name, count }) => count > 0 && !known.has(name))
-      return new Set(ran.map(({ name }) => name))
+    light: () => {
+      const found = dark(true)
+      all += found
+      return found
     },
-    know: (blocks) => {
-      for (const block of blocks) known.add(block)
-    },
-    get known() {
-      return known.size
+    sees: () => dark(false) > 0,
+    get lit() {
+      return all
     },
   }
 }
@@ -42,29 +59,41 @@ export function createCoverage(): Coverage {
 export async function countSteps(work: () => Promise<unknown>): Promise<number> {
   take()
   await work()
-  return take().reduce((sum, { count }) => sum + count, 0)
-}
-
-interface Block {
-  readonly name: string
-  readonly count: number
+  const ranges = take().flatMap(({ functions }) => functions.flatMap((one) => one.ranges))
+  return ranges.reduce((sum, { count }) => sum + count, 0)
 }
 
 /** What ran since it was last called. */
-function take(): readonly Block[] {
+function take(): readonly Profiler.ScriptCoverage[] {
   let scripts: readonly Profiler.ScriptCoverage[] = []
   // In the same thread the answer comes before `post` returns.
   session.post('Profiler.takePreciseCoverage', (error, taken) => {
     if (error === null) scripts = taken.result
   })
-  return scripts
-    .filter(({ url }) => url.replace(/^file:\/\//, '').startsWith(ROOT) && !NOT_OURS.test(url))
-    .flatMap(({ url, functions }) => functions.flatMap(({ ranges }) => blocksOf(url, ranges)))
+  return scripts.filter(
+    ({ url }) => url.replace(/^file:\/\//, '').startsWith(ROOT) && !NOT_OURS.test(url),
+  )
 }
 
-function blocksOf(url: string, ranges: readonly Profiler.CoverageRange[]): readonly Block[] {
-  return ranges.map(({ startOffset, endOffset, count }) => ({
-    name: `${url}:${startOffset}-${endOffset}`,
-    count,
-  }))
+/**
+ * 1 for each character that ran. Not by the names of blocks: V8 tells of a block only where its count is another than
+ * that of the block around it, so that one input alone shows fewer of them than two.
+ */
+function paint(functions: readonly Profiler.FunctionCoverage[]): Uint8Array {
+  const ranges = functions.flatMap((one) => one.ranges)
+  const painted = new Uint8Array(
+    ranges.reduce((most, { endOffset }) => Math.max(most, endOffset), 0),
+  )
+  // The inner ones come after those around them.
+  for (const { startOffset, endOffset, count } of ranges) {
+    painted.fill(count > 0 ? 1 : 0, startOffset, endOffset)
+  }
+  return painted
+}
+
+function longEnough(known: Uint8Array | undefined, length: number): Uint8Array {
+  if (known !== undefined && known.length >= length) return known
+  const longer = new Uint8Array(length)
+  longer.set(known ?? [])
+  return longer
 }

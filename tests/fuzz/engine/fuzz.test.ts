@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '#base/bytes.ts'
 import { CodedError } from '#base/coded-error.ts'
-import { fuzz } from './fuzz.ts'
+// First: only what is compiled after it is counted.
+import { countSteps } from './coverage.ts'
+import { checkGenuine, fuzz } from './fuzz.ts'
 import { createRandom } from './random.ts'
 import { type Bytes, type FuzzTarget, saysWhatWasSigned, staysTheSame, target } from './target.ts'
+import { outcomeOf } from './trial.ts'
 
 class Refused extends CodedError<'refused'> {}
 
@@ -16,9 +19,13 @@ function targetOf(parse: (bytes: Bytes) => unknown, seed = 'a seed of some lengt
   return target({ name: 'made', file: 'made', corpus: [utf8(seed)], errors: [Refused], parse })
 }
 
-async function findingsOf(made: FuzzTarget, inputs = 3_000, guided = 0): Promise<string[]> {
-  const { findings } = await fuzz(made, { inputs, seed: 1, guided })
-  return findings.map(({ why }) => why)
+async function findingsOf(made: FuzzTarget, inputs = 3_000): Promise<string[]> {
+  const { findings } = await fuzz(made, {
+    inputs,
+    seed: 1,
+    countSteps: (input) => countSteps(() => outcomeOf(made, input)),
+  })
+  return [...(await checkGenuine(made)), ...findings].map(({ why }) => why)
 }
 
 test('a parser that takes or refuses has no finding, and a seed gives the same inputs again', async () => {

@@ -21,7 +21,7 @@ import { ENDPOINTS } from '#protocol'
 import { type FuzzTarget, target, Violation } from '../engine/target.ts'
 import { environmentOf } from './gateway.ts'
 import { MODEL, NOW, PRICE, SESSION } from './messages.ts'
-import { jsonBytes, jsonOf, show, textOf } from './texts.ts'
+import { inPieces, jsonBytes, jsonOf, show, textOf } from './texts.ts'
 
 const MODEL_FILE = join(import.meta.dirname, '..', '..', '..', 'models', 'tiny-demo.gguf')
 
@@ -274,11 +274,7 @@ function events(): readonly FuzzTarget[] {
       errors: [EngineError],
       parse: (b) => show(payloads([b])),
       rule: (whole, b) => {
-        const size = 1 + ((b[0] ?? 0) % 5) + ((b.at(-1) ?? 0) % 23)
-        const pieces = Array.from({ length: Math.ceil(b.length / size) }, (_, i) =>
-          b.slice(i * size, (i + 1) * size),
-        )
-        if (show(payloads(pieces)) !== whole)
+        if (show(payloads(inPieces(b))) !== whole)
           throw new Violation('depends on how the bytes were cut')
       },
     }),

@@ -26,3 +26,13 @@ function wire(_: string, member: unknown): unknown {
   if (member instanceof Uint8Array) return hex(member)
   return member instanceof Map || member instanceof Set ? [...member] : member
 }
+
+/** Small ones that the input itself chooses, so that a cut falls within any prefix or mark; of a long input the rest in one. */
+export function inPieces(bytes: Bytes): readonly Bytes[] {
+  const size = 1 + ((bytes[0] ?? 0) % 7) + ((bytes.at(-1) ?? 0) % 29)
+  const count = Math.min(MOST_PIECES, Math.ceil(bytes.length / size))
+  const pieces = Array.from({ length: count }, (_, i) => bytes.slice(i * size, (i + 1) * size))
+  return [...pieces, bytes.slice(count * size)]
+}
+
+const MOST_PIECES = 40
