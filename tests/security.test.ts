@@ -51,6 +51,9 @@ describe('SECURITY.md', () => {
     expect([...named].sort()).toEqual(rows.map(({ id }) => id).sort())
   })
 
+  const prose = document.slice(0, document.indexOf('## Attacks'))
+  test.each(namedTests(prose))('its text names $file “$title”', (named) => expectTest(named))
+
   test('names nothing as mounted that the table cannot parse', () => {
     const named = document.slice(document.indexOf('## Attacks')).match(/“/g)?.length ?? 0
     expect(rows.flatMap(({ tests }) => tests)).toHaveLength(named)

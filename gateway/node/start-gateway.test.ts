@@ -14,7 +14,7 @@ const config: GatewayConfig = {
   drainSeconds: 10,
   runnerDomain: undefined,
   runnerOriginPorts: [],
-  // Nothing is opened before the refusal.
+  // Nothing is opened before a refusal.
   databasePath: '/nowhere/gateway.db',
   databaseUrl: undefined,
   collateralPath: '/nowhere/collateral',
@@ -73,4 +73,10 @@ describe('a gateway that trusts simulated hardware does not start (H17)', () => 
   ])('%s', async (_, changes) => {
     await expect(start(changes)).rejects.toThrow('simulated hardware needs a local chain')
   })
+})
+
+test('a database that cannot be written is named, with what to do', async () => {
+  await expect(start({})).rejects.toThrow(
+    'DATABASE_PATH: /nowhere/gateway.db cannot be opened for writing (ENOENT): give the gateway a file',
+  )
 })
