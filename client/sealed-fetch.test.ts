@@ -173,6 +173,7 @@ describe('several hosts (H12)', () => {
       [{ zdr: true }, 503, 'simulated_refused'],
       [{ data_collection: 'deny' }, 503, 'simulated_refused'],
       [{ only: ['run_1'] }, 400, 'bad_request_body'],
+      [{ zdr: 'yes' }, 400, 'bad_request_body'],
     ] as const) {
       const response = await send(provider)
       expect(response.status).toBe(status)

@@ -133,16 +133,22 @@ function parseBody(bytes: Bytes): Body {
   throw new ClientError('bad_request_body', 'The body is not a JSON object')
 }
 
-/** Wishes about hosts that are kept here: this client chooses the host, so that no other reaches anybody. */
-const NO_RETENTION: ReadonlySet<string> = new Set(['zdr', 'data_collection'])
+/**
+ * Wishes about hosts that are kept here, with what may be wished: this client chooses the host, so that no other wish
+ * reaches anybody.
+ */
+const NO_RETENTION: ReadonlyMap<string, readonly unknown[]> = new Map([
+  ['zdr', [true, false, null]],
+  ['data_collection', ['deny', 'allow', null]],
+])
 
 function readConstraints({ provider }: Body): ServingConstraints {
   const wishes = typeof provider === 'object' && provider !== null ? Object.entries(provider) : []
   const others = wishes.filter(([name]) => !name.startsWith('aci_'))
-  if (others.some(([name]) => !NO_RETENTION.has(name))) {
+  if (!others.every(([name, wish]) => NO_RETENTION.get(name)?.includes(wish))) {
     throw new ClientError(
       'bad_request_body',
-      `A sealed body’s provider takes aci_verified, aci_session_ids, ${[...NO_RETENTION].join(', ')}`,
+      'A sealed body’s provider takes aci_verified, aci_session_ids, zdr (a boolean), data_collection (allow or deny)',
     )
   }
   const constraints = parseConstraints(provider)

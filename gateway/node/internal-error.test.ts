@@ -102,6 +102,13 @@ describe('a fault of the gateway tells its request’s id and nothing else', () 
     await expectPromise(response, 503)
   })
 
+  test('what is not offered is nobody’s fault: it stands in no log', async () => {
+    const response = await get('/v1/files')
+    expect(response.status).toBe(501)
+    const id = response.headers.get('x-request-id') ?? ''
+    expect(world.logged.filter((line) => line.includes(id))).toEqual([])
+  })
+
   test('and the next request is served, once the fault is mended', async () => {
     expect((await post('/v1/chat/completions')).status).toBe(200)
     expectNothingOf(world.logged.filter((line) => line.includes('request')).join('\n'))

@@ -68,7 +68,7 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
     fingerprint: `openai-url:${facts.ownedBy}`,
     endpoints,
     features: {
-      supported_parameters: USUAL,
+      supported_parameters: [...USUAL, ...(MORE.get(facts.ownedBy) ?? [])],
       input_modalities: modalities(endpoints, told ?? options.inputModalities),
     },
     contextLength: facts.contextLength,
@@ -85,7 +85,7 @@ export async function openOpenAiEngine(options: OpenAiEngineOptions): Promise<En
   }
 }
 
-/** What servers of this protocol take; none of them tells what its model does. */
+/** What all servers of this protocol take; none of them tells what its model does. */
 const USUAL: Features['supported_parameters'] = [
   'max_tokens',
   'max_completion_tokens',
@@ -102,6 +102,13 @@ const USUAL: Features['supported_parameters'] = [
   'tool_choice',
   'response_format',
 ]
+
+/** What servers do by their documentation, whatever the model: schemas hold because they bound the tokens. */
+const MORE: ReadonlyMap<string, Features['supported_parameters']> = new Map([
+  ['vllm', ['top_k', 'min_p', 'repetition_penalty', 'logit_bias', 'structured_outputs']],
+  ['sglang', ['top_k', 'min_p', 'repetition_penalty', 'logit_bias', 'structured_outputs']],
+  ['llamacpp', ['top_k', 'min_p', 'logit_bias', 'structured_outputs']],
+])
 
 /** A model that transcribes hears, whatever else it takes; one that does nothing else reads no prompts. */
 function modalities(

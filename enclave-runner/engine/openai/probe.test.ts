@@ -134,3 +134,18 @@ describe('a prompt is counted', () => {
     expect(tokens).toBeGreaterThan(JSON.stringify(CHAT).length)
   })
 })
+
+test.each([
+  ['vllm', true, true],
+  ['sglang', true, true],
+  ['llamacpp', true, false],
+  ['someone', false, false],
+])(
+  '%s is told to hold schemas: %s, and to take a repetition penalty: %s',
+  async (owner, schemas, penalty) => {
+    const { supported_parameters: told } = (await engine(owner, {})).features
+    expect(told).toContain('tools')
+    expect(told.includes('structured_outputs')).toBe(schemas)
+    expect(told.includes('repetition_penalty')).toBe(penalty)
+  },
+)
