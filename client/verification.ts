@@ -1,8 +1,9 @@
 import type { Check, Claims } from '#attestation'
+import { MAX_KEYSET_SECONDS } from './documents/keyset-life.ts'
 import type { AllowlistStatement } from './registry/allowlist.ts'
 import { hostsAmong } from './verify/hosts.ts'
 import { type Pool, type Refusal, WANTED_HOSTS } from './verify/pool.ts'
-import { MAX_KEYSET_SECONDS, type VerifiedRunner } from './verify/verify-runner.ts'
+import type { VerifiedRunner } from './verify/verify-runner.ts'
 
 /** What this client verified itself, for badges, status pages and people. */
 export interface Verification {

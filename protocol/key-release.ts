@@ -10,7 +10,7 @@ import type { SealingKey } from './suite.ts'
 
 const MAX_SEALED_HEX = 32_768
 
-/** A gateway asks for its keys: its report is over the service's challenge. @see SPEC.md section 15 */
+/** A gateway asks for its keys: its report is over the service's challenge. @see SPEC.md section 17 */
 export const parseReleaseRequest = exact({ challenge: hexOf(32), report: parseReport })
 export type ReleaseRequest = Parsed<typeof parseReleaseRequest>
 

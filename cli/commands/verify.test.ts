@@ -190,6 +190,16 @@ describe('a report in a file', () => {
     expect(lineOf(outcome, 'report.not-after')).toMatch(/^FAIL .*keyset-expired/)
     expect(outcome.code).toBe(1)
   })
+
+  test('so are a runner’s keys that would live for a year: its GPUs’ evidence would be as old (M9)', async () => {
+    const lasting = await forgeRunner(0, 365 * 86_400)
+    const file = await place.write('lasting.json', await lasting.report(NONCE))
+    await place.write('lasting-roots.json', lasting.simulation)
+    const flags = ['--simulation', 'lasting-roots.json', '--any-image', '--nonce', NONCE]
+    const outcome = await place.verify(file, ...flags)
+    expect(lineOf(outcome, 'report.not-after')).toMatch(/^FAIL .*keyset-lasting/)
+    expect(outcome.code).toBe(1)
+  })
 })
 
 describe('bare evidence', () => {

@@ -9,7 +9,8 @@ import {
   type Subject,
 } from '#protocol'
 import type { SessionRecord } from './document.ts'
-import { judge, pass, type ShownCheck, skip } from './shown-check.ts'
+import { keysetLife } from './keyset-life.ts'
+import { fail, judge, pass, type ShownCheck, skip } from './shown-check.ts'
 
 /** Evidence, and what it is to vouch for. */
 export interface Exhibit {
@@ -48,11 +49,7 @@ export function reportExhibit({ report, nonce }: Answer, at: number): Exhibit {
       detail: 'the report names another keyset than the one it holds',
       remedy: 'Stop: the report was altered.',
     }),
-    judge('report.not-after', keyset.not_after > at, {
-      code: 'keyset-expired',
-      detail: `the keys ended at ${keyset.not_after}`,
-      remedy: 'Ask the service for a report of its current keys.',
-    }),
+    lifeCheck(keyset, subject, at),
     subject === undefined
       ? skip('report.subject', 'not a runner of ours: it names no model, weights, payee or GPUs')
       : pass('report.subject'),
@@ -60,6 +57,23 @@ export function reportExhibit({ report, nonce }: Answer, at: number): Exhibit {
   ]
   const { value } = nonce
   return { evidence: wireEvidence(report), keyset, subject, nonce: value, checks }
+}
+
+/** Only of our runners is it known how long keys may live: the evidence of their GPUs is as old. */
+function lifeCheck(keyset: Keyset, subject: Subject | undefined, at: number): ShownCheck {
+  const life = keysetLife(keyset, at)
+  if (life === 'lasting' && subject !== undefined) {
+    return fail('report.not-after', {
+      code: 'keyset-lasting',
+      detail: `the keys end at ${keyset.not_after}, more than a day later`,
+      remedy: 'Stop: no runner of ours makes such keys; its clock may be ahead.',
+    })
+  }
+  return judge('report.not-after', life !== 'ended', {
+    code: 'keyset-expired',
+    detail: `the keys ended at ${keyset.not_after}`,
+    remedy: 'Ask the service for a report of its current keys.',
+  })
 }
 
 function staleReason({ value }: Nonce): string {

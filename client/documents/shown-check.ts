@@ -20,7 +20,8 @@ const DOCUMENT_CHECKS = {
   'session.evidence': 'aci/1, attested sessions: the digest is that of the evidence inside',
   'session.keyset': 'aci/1, attested sessions: the evidence vouches for the keyset of the session',
   'report.keyset': 'aci/1, workload_keyset_digest: the hash of the canonical keyset',
-  'report.not-after': 'aci/1, not_after: the keys are not used after their end',
+  'report.not-after':
+    'aci/1, not_after: the keys are not used after their end, a runner’s end within a day (M9)',
   'report.subject': 'SPEC 6.2: a runner’s subject in its one canonical form',
   'report.fresh': 'aci/1, nonce: the quote answers a nonce of the verifier’s own',
   'receipt.keyset': 'SPEC 8: the receipt is under the keyset at hand',

@@ -31,6 +31,7 @@ import {
   type SuiteName,
 } from '#protocol'
 import { expectedOf } from '../documents/expected.ts'
+import { keysetLife } from '../documents/keyset-life.ts'
 import { ClientError } from '../errors.ts'
 import { getJson, type HttpDeps, member } from '../http.ts'
 import type { AllowlistReader } from '../registry/allowlist.ts'
@@ -69,9 +70,6 @@ export interface VerifyDeps extends HttpDeps {
 }
 
 const NONCE_BYTES = 32
-/** An enclave's keys live no longer, by its measured image: what is left of it tells how old they are at most. */
-export const MAX_KEYSET_SECONDS = 86_400
-const CLOCK_SKEW_SECONDS = 300
 const MAX_BUNDLE_AGE_SECONDS = 7 * 86_400
 
 /**
@@ -148,9 +146,7 @@ function checkKeyset(
   if (digest !== keysetDigest(promised) || digest !== report.workload_keyset_digest) {
     throw new ClientError('keyset_mismatch', `Runner ${candidate.id} shows keys of no session`)
   }
-  const now = toSeconds(deps.clock())
-  const longest = now + MAX_KEYSET_SECONDS + CLOCK_SKEW_SECONDS
-  if (keyset.not_after <= now || keyset.not_after > longest) {
+  if (keysetLife(keyset, toSeconds(deps.clock())) !== 'alive') {
     throw new ClientError('keyset_expired', `The keys of runner ${candidate.id} are out of time`)
   }
   const subject = parsedSubject(keyset, candidate)

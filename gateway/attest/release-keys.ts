@@ -39,7 +39,7 @@ const MAX_BODY_BYTES = 512 * 1024
 /**
  * Releases a gateway's keys to a machine that proves which software it runs, over a challenge of this service's own
  * and sealed to a key that the proof names (M16). Runs on another machine than the gateway.
- * @see protocol/SPEC.md section 15
+ * @see protocol/SPEC.md section 17
  */
 export function createKeyService(deps: KeyServiceDeps): (request: Request) => Promise<Response> {
   const challenges = createChallenges(deps.random)
