@@ -15,6 +15,11 @@ export function columnNumber(amount: bigint): number {
   return Number(amount)
 }
 
+/** As much of an amount from outside as a column holds: one that is too large must stop nothing but itself. */
+export function columnMost(amount: Nano): Nano {
+  return amount < MAX_COLUMN_NANO ? amount : MAX_COLUMN_NANO
+}
+
 /** The inverse of `columnNumber`. */
 export function columnNano(value: number): Nano {
   if (!Number.isSafeInteger(value)) throw new RangeError('a column lost digits')

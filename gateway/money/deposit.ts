@@ -1,7 +1,8 @@
 import type { Transaction } from '@ton/core'
 import { unixSeconds } from '#base/brand.ts'
-import { nano, ZERO_NANO } from '#base/nano.ts'
+import { ZERO_NANO } from '#base/nano.ts'
 import { readTillTransaction, type TillEvent } from '#contracts'
+import { columnMost } from '../db/columns.ts'
 import { type AccountId, tonAddress } from '../db/ids.ts'
 import type { ChainEvent } from '../ledger/port.ts'
 
@@ -29,7 +30,7 @@ export function readDeposit(hash: string, transaction: Transaction): Reading {
       kind,
       account,
       sender: 'from' in read ? tonAddress(read.from) : null,
-      value: 'value' in read ? nano(read.value) : ZERO_NANO,
+      value: 'value' in read ? columnMost(read.value) : ZERO_NANO,
       reason,
       time: unixSeconds(transaction.now),
     },

@@ -1,7 +1,16 @@
 import { Address, comment, TupleReader, toNano } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { nano } from '#base/nano.ts'
-import { formatMemo } from '#contracts'
+import { MAX_COLUMN_NANO, nano } from '#base/nano.ts'
+import {
+  accountKeysFromJson,
+  exitFinishBody,
+  exitOrderBits,
+  exitRequestBody,
+  formatMemo,
+  signBits,
+  TILL_VALUE,
+} from '#contracts'
+import { devRpc } from '#dev/chain/dev-rpc.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
 import {
@@ -10,7 +19,10 @@ import {
   openBooks,
   openWatcher,
   openWorld,
+  rawAddress,
+  sha256,
   testAccount,
+  testKey,
   tillAccount,
   ton,
   type World,
@@ -257,6 +269,58 @@ describe('providers', () => {
       code: 'untrusted',
     })
     expect(await available()).toBe(ton('2') - OPENING)
+  })
+
+  test('who pays in and takes out again and again does not use that limit up for all others', async () => {
+    const limits = { total: ton('9') }
+    const bob = await testAccount('bob')
+    const leave = async (nonce: number) => {
+      const order = { till: world.till, account: bob.id, to: rawAddress(world.user.address), nonce }
+      const signature = await signBits(exitOrderBits(order), testKey('bob owner').sign, sha256)
+      const keys = accountKeysFromJson(JSON.parse(bob.keysJson))
+      const to = Address.parseRaw(world.till)
+      const body = exitRequestBody(order, keys, signature)
+      await world.user.transfer({ to, value: TILL_VALUE.exitRequest, body })
+      world.dev.chain.advance(86_400)
+      const finish = exitFinishBody(bob.id)
+      await world.user.transfer({ to, value: TILL_VALUE.exitFinish, body: finish })
+    }
+    for (let i = 0; i < 3; i++) {
+      await world.deposit(bob.id, '5')
+      await openWatcher(world, books, { limits }).tick()
+      await leave(i)
+      await openWatcher(world, books, { limits }).tick()
+      expect(await available(bob.id)).toBe(0n)
+    }
+    await world.deposit(alice, '5')
+    await openWatcher(world, books, { limits }).tick()
+    expect(await available()).toBe(ton('5') - OPENING)
+    await sound()
+  })
+
+  test('an amount beyond what a column holds stops nobody else’s deposit', async () => {
+    const { sandbox } = world.dev.chain
+    const faucet = await sandbox.getContract((await sandbox.treasury('faucet')).address)
+    faucet.balance = toNano('50000000')
+    const whale = (text: string, bounce: boolean) =>
+      devRpc(world.dev.endpoint, fetch).faucet({
+        ...{ address: world.till, amount: '9100000', comment: text, bounce },
+      })
+    const bob = (await testAccount('bob')).id
+    await whale('no memo', true)
+    await whale(alice, false)
+    await world.deposit(bob, '2')
+    const limits = { total: nano(10n * MAX_COLUMN_NANO) }
+    const watcher = openWatcher(world, books, { limits })
+    await watcher.tick()
+    expect(await available(bob)).toBe(ton('2') - OPENING)
+    expect(await available()).toBe(MAX_COLUMN_NANO)
+    await whale(alice, false)
+    await world.deposit(bob, '2')
+    await watcher.tick()
+    expect(await available(bob)).toBe(ton('4') - OPENING - FEE)
+    expect(await watcher.reconcile()).toMatchObject({ missed: 0, covered: true })
+    await sound()
   })
 })
 

@@ -2,6 +2,7 @@ import { eq, gt, sql } from 'drizzle-orm'
 import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { accountMode, DAY_SECONDS, type TillAccount, type TillTotals } from '#contracts'
+import { columnMost } from '../db/columns.ts'
 import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import { accounts } from '../db/schema.ts'
@@ -38,7 +39,7 @@ export interface WatcherDeps {
 
 /** How much one provider's word is good for: with witnesses nothing, all must say the same. */
 export interface CreditLimits {
-  /** Without witnesses, all credits together stay below this. */
+  /** Without witnesses, all credits together, less what exits took out again, stay below this. */
   readonly total: Nano
 }
 
@@ -191,7 +192,7 @@ function createMirror(deps: WatcherDeps): Mirror {
     if (grown <= ZERO_NANO && !debited) return
     for (const other of others) {
       const { value } = await other.account(account)
-      const agree = agrees(seen, value)
+      const agree = agrees(seen, mostOf(value))
       noteAgreement?.(agree)
       if (!agree) throw new MoneyError('untrusted', 'providers disagree')
     }
@@ -199,21 +200,34 @@ function createMirror(deps: WatcherDeps): Mirror {
 
   return async (account, head) => {
     const { value, seqno } = await reader.account(account)
+    const seen = mostOf(value)
     if (seqno !== null && seqno < head.seqno) {
       throw new MoneyError('regressed', `an account was read at block ${seqno}`)
     }
-    await assertTrusted(account, value)
+    await assertTrusted(account, seen)
     const mode = accountMode(account)
-    dailyCap ??= await reader.dailyCap()
+    dailyCap ??= columnMost(await reader.dailyCap())
     const cap =
       mode === 'sovereign'
         ? null
-        : { left: value.capLeft, daily: dailyCap, resets: nextDay(head.syncedAt) }
-    const { credit, debit, paidOut } = value
-    const exitAt = value.exitAt === 0 ? null : unixSeconds(value.exitAt)
+        : { left: seen.capLeft, daily: dailyCap, resets: nextDay(head.syncedAt) }
+    const { credit, debit, paidOut } = seen
+    const exitAt = seen.exitAt === 0 ? null : unixSeconds(seen.exitAt)
     const op = 'mirror_account'
     const counters = { credit, debit, paidOut }
     return { op, account, mode, ...counters, exitAt, cap, seqno: seqno ?? head.seqno, at: clock() }
+  }
+}
+
+/** Counters that outgrew their columns stand still: that account gets no more, and all others are read on. */
+function mostOf(account: TillAccount): TillAccount {
+  const { credit, debit, paidOut, capLeft } = account
+  return {
+    ...account,
+    credit: columnMost(credit),
+    debit: columnMost(debit),
+    paidOut: columnMost(paidOut),
+    capLeft: columnMost(capLeft),
   }
 }
 
@@ -228,8 +242,9 @@ function countersOf(store: Store, account: AccountId) {
   return row ?? { credited: ZERO_NANO, collected: ZERO_NANO, paid_out: ZERO_NANO }
 }
 
+/** What exits took out again is no credit any more: else anybody uses the limit up by paying in and leaving. */
 function creditedInAll(store: Store): Nano {
-  const sum = sql<string>`CAST(COALESCE(SUM(credited), 0) AS TEXT)`
+  const sum = sql<string>`CAST(COALESCE(SUM(credited - paid_out + debt), 0) AS TEXT)`
   return nano(BigInt(store.db.select({ sum }).from(accounts).get()?.sum ?? '0'))
 }
 
