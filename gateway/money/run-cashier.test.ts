@@ -7,9 +7,11 @@ import {
   chequeBody,
   exitOrderBits,
   exitRequestBody,
+  plainBody,
   rotateKeyBody,
   signBits,
   TILL_VALUE,
+  Till,
 } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
@@ -28,6 +30,7 @@ import {
   rawAddress,
   sha256,
   type TestAccount,
+  TILL_CONFIG,
   testAccount,
   testKey,
   tillAccount,
@@ -173,6 +176,24 @@ describe('the cashier', () => {
     expect(await paidOnChain()).toBe(ton('0.9'))
     expect((await hostState()).redeemed).toBe(ton('0.9'))
     await sound()
+  })
+
+  test('books of one Till pay and credit nothing at another, where every counter would count again', async () => {
+    await use(ton('1'))
+    await cashier.tick()
+    await watcher.tick()
+    const salt = new Uint8Array(32).fill(2)
+    const admin = world.user.address.toRawString()
+    const next = Till.createFromConfig({ ...TILL_CONFIG, admin, salt })
+    if (next.init === undefined) throw new Error('no StateInit')
+    const { address: to, init } = next
+    await world.user.transfer({ to, value: ton('2'), init, body: plainBody('topUp') })
+    await world.user.transfer({ to, value: ton('5'), comment: alice })
+    const till = rawAddress(to)
+    await expect(openCashier({ till }).tick()).rejects.toMatchObject({ code: 'fork' })
+    await expect(openWatcher({ ...world, till }, books).tick()).rejects.toMatchObject({
+      code: 'fork',
+    })
   })
 
   test('an empty gas wallet is said, and nothing is signed for it', async () => {

@@ -35,6 +35,7 @@ import {
 import type { Chain } from './chain.ts'
 import { type GasWallet, MAX_MESSAGES, type WalletMessage } from './gas-wallet.ts'
 import { readTill, type TillReader } from './read-till.ts'
+import { requireSameTill } from './require-same-till.ts'
 
 /** Without an effect until then, a message is made and sent again. */
 const PENDING_MS = 90_000
@@ -92,6 +93,7 @@ export function createCashier(deps: CashierDeps): Cashier {
   const moment = createMoment(deps)
   return {
     async tick() {
+      requireSameTill(deps.store, deps.till)
       const hosts = await mirrorRedeemed(deps, [reader, ...others])
       const rotationAt = (await reader.meterKey()).pending?.at ?? null
       const { view: seen, stands } = await readView(deps, reader, { hosts, pending })
