@@ -1,5 +1,5 @@
 import { columnNumber } from '../db/columns.ts'
-import { nanoIn } from '../db/row.ts'
+import { nanoIn, numberIn } from '../db/row.ts'
 import type { Books } from './books.ts'
 import { prepareKeyBudgets } from './key-budgets.ts'
 import type { Release, ReleaseResult } from './port.ts'
@@ -9,7 +9,7 @@ import { prepareRepayDebt } from './repay-debt.ts'
 export function prepareRelease(books: Books): (op: Release) => ReleaseResult {
   const { store } = books
   const find = store.prepare(
-    'SELECT state, amount, key FROM holds WHERE request = ? AND attempt = ? AND account = ?',
+    'SELECT state, amount, key, terms FROM holds WHERE request = ? AND attempt = ? AND account = ?',
   )
   const end = store.prepare("UPDATE holds SET state = 'void' WHERE request = ? AND attempt = ?")
   const giveBack = store.prepare(
@@ -19,11 +19,14 @@ export function prepareRelease(books: Books): (op: Release) => ReleaseResult {
   const repay = prepareRepayDebt(books)
   return (op) => {
     const account = books.accountNo(op.account) ?? null
-    const [state, amount, key] = find.get(op.request, op.attempt, account) ?? []
+    const [state, amount, key, terms] = find.get(op.request, op.attempt, account) ?? []
     if (state === undefined) {
       return books.tail.isSettled(op.request, op.attempt)
         ? { ok: true, released: false }
         : { ok: false, code: 'unknown_attempt' }
+    }
+    if (op.runner !== undefined && books.terms.read(numberIn(terms)).runner !== op.runner) {
+      return { ok: false, code: 'wrong_runner' }
     }
     // A lapsed hold ends too: its receipt is for an attempt that did not answer.
     end.run(op.request, op.attempt)

@@ -99,7 +99,10 @@ async function takeOne(
   }
 }
 
-/** A receipt with a good signature and false contents: nothing else will be believed of that attempt. */
+/**
+ * A receipt with a good signature and false contents: nothing else will be believed of that attempt, if it was this
+ * runner's. One that failed a request knows the id and the reference that the next one is paid by.
+ */
 async function voidLie(
   deps: DeliverDeps,
   { receipt, account, runner }: { receipt: Receipt; account: AccountId; runner: RunnerId },
@@ -109,7 +112,7 @@ async function voidLie(
   if (usage === undefined) return
   const { attempt } = usage
   const request = requestId(usage.request)
-  await deps.ledger.commit([{ op: 'release', account, request, attempt, at: deps.clock() }])
+  await deps.ledger.commit([{ op: 'release', account, request, attempt, runner, at: deps.clock() }])
 }
 
 function accountOf({ refs }: DeliverDeps, receipt: Receipt, ref: string): AccountId | undefined {

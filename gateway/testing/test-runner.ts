@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { gpuEvidenceDigest } from '#attestation'
 import { base64, hex, utf8 } from '#base/bytes.ts'
+import type { Nano } from '#base/nano.ts'
 import type { SimulatedTee } from '#dev/world/simulated-tee.ts'
 import { simulatedQuoter } from '#dev/world/simulated-tee.ts'
 import {
@@ -71,6 +72,10 @@ interface Usage {
   readonly signer: Signer
   /** What it says of the answer's bytes. */
   readonly responseHash: string
+  /** Another attempt than the one that it was asked for. */
+  readonly attempt: number
+  /** Another sum than the counts come to. */
+  readonly cost: Nano
 }
 
 export interface TestRunner {
@@ -113,6 +118,7 @@ export interface RegistrationChanges {
   readonly gateway?: string
   readonly coefficientBps?: number
   readonly capacity?: number
+  readonly maxOutputTokens?: number
   readonly capabilities?: Capabilities
 }
 
@@ -212,7 +218,7 @@ async function registerAt(
       model: {
         id: MODEL,
         context_length: 4_096,
-        max_output_tokens: 1_024,
+        max_output_tokens: changes.maxOutputTokens ?? 1_024,
         price_coefficient_bps: changes.coefficientBps ?? 10_000,
         ...(changes.capabilities === undefined ? {} : { capabilities: changes.capabilities }),
       },
@@ -344,8 +350,8 @@ async function makeRunner(tee: SimulatedTee, payee: string, changes: Registratio
         reasoning_tokens: 0,
       }
       const response = transcript.digests()
-      const { request: id, attempt } = allowance
-      const { price = allowance.price } = usage
+      const { request: id } = allowance
+      const { price = allowance.price, attempt = allowance.attempt } = usage
       const signed = signReceipt(
         {
           receipt_id: receiptId(id, attempt),
@@ -363,7 +369,7 @@ async function makeRunner(tee: SimulatedTee, payee: string, changes: Registratio
               ...counts,
               stop_reason: usage.stop ?? 'normal',
               price,
-              cost: costOf(counts, price),
+              cost: usage.cost ?? costOf(counts, price),
               payee: usage.payee ?? payee,
             },
             {

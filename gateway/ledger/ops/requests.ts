@@ -100,10 +100,12 @@ export type SettleRefusal = 'unknown_attempt' | 'not_charged' | 'wrong_runner' |
 export interface Release extends Attempt {
   readonly op: 'release'
   readonly at: UnixMs
+  /** Whose word it is that nothing is due: its own attempts alone. Absent: the gateway's. */
+  readonly runner?: RunnerId
 }
 export type ReleaseResult =
   | { readonly ok: true; readonly released: boolean }
-  | Refused<'unknown_attempt'>
+  | Refused<'unknown_attempt' | 'wrong_runner'>
 
 /**
  * The store's timer, about once a second: releases holds whose deadline has passed, forgets those too old for a late

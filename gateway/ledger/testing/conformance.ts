@@ -193,6 +193,18 @@ export function describeLedger(runtime: string, open: OpenHarness): void {
         expect(await balances(ledger)).toEqual([950n, 50n])
       })
 
+      test('a runner’s word ends no hold of another one', async () => {
+        await ledger.commit([reserve(1, 50n)])
+        const release = { op: 'release', account: ALICE, request: request(1), attempt: 1 } as const
+        const by = (runner: typeof OTHER_TERMS.runner) => ({ ...release, runner, at: NOW })
+        const [other] = await ledger.commit([by(OTHER_TERMS.runner)])
+        expect(other).toEqual({ ok: false, code: 'wrong_runner' })
+        expect(await balances(ledger)).toEqual([950n, 50n])
+        const [own] = await ledger.commit([by(TERMS.runner)])
+        expect(own).toEqual({ ok: true, released: true })
+        expect(await balances(ledger)).toEqual([1000n, 0n])
+      })
+
       test('after a failover only the attempt that answered is charged', async () => {
         await ledger.commit([reserve(1, 100n)])
         await ledger.commit([
