@@ -26,8 +26,7 @@ export async function appraiseLeases(deps: RunnersDeps, only?: readonly RunnerId
   for (const leased of await deps.store.leased(only)) {
     const { runner, lease, session } = leased
     if (lease.expires <= toSeconds(deps.clock())) {
-      await deps.store.endLease(runner.id)
-      await forget(deps, runner.id)
+      await end(deps, leased)
       continue
     }
     try {
@@ -60,6 +59,9 @@ async function appraise(deps: RunnersDeps, { runner, lease, session }: Leased): 
     const origin = await deps.origins.assign(runner.id, lease.origin)
     const load = live?.load ?? newLoad(runner.seen, await deps.store.findScore(runner.id))
     const made = { keyset, standing, load, hashes: deps.provider.hashes }
+    // Registered anew while this was judged: the newer lease stands.
+    const [now] = await deps.store.leased([runner.id])
+    if (now?.lease.session !== session.id) return
     deps.directory.put(toLiveRunner({ runner, lease: { ...lease, origin } }, made))
   } else {
     deps.directory.setStanding(runner.id, session.id, standing)
@@ -72,17 +74,17 @@ function readEvidence({ evidence }: SessionRow): { report: Report; challenge: st
   return { report: parseReport(stored.report, 'report'), challenge: stored.challenge }
 }
 
-async function cut(deps: RunnersDeps, { runner, session }: Leased, check: string): Promise<void> {
-  await deps.store.cutSession(session.id, check)
-  await deps.store.endLease(runner.id)
-  if (deps.directory.find(runner.id)?.lease.session === session.id) {
-    await forget(deps, runner.id)
-  }
+async function cut(deps: RunnersDeps, leased: Leased, check: string): Promise<void> {
+  await deps.store.cutSession(leased.session.id, check)
+  await end(deps, leased)
 }
 
-/** What the gateway saw of a machine stays: it may come back with new keys (H7). */
-async function forget({ directory, store }: RunnersDeps, id: RunnerId): Promise<void> {
-  const runner = directory.find(id)
-  if (runner !== undefined) await store.saveScores([{ id, score: runner.load.score }])
-  directory.remove(id)
+/** What the gateway saw of a machine stays: it may come back with new keys (H7), or has already. */
+async function end({ directory, store }: RunnersDeps, { runner, session }: Leased): Promise<void> {
+  const { id } = runner
+  await store.endLease(id, session.id)
+  const live = directory.find(id)
+  if (live === undefined) return
+  await store.saveScores([{ id, score: live.load.score }])
+  if (directory.find(id)?.lease.session === session.id) directory.remove(id)
 }

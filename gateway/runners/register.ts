@@ -227,12 +227,16 @@ async function store(
       capabilities: model.capabilities === undefined ? null : JSON.stringify(model.capabilities),
     },
   }
-  await deps.store.register(rows)
+  const state = await deps.store.register(rows)
+  if (state === undefined) {
+    throw new ApiError('conflict', 'This machine was registered at the same moment: try again')
+  }
   const score = await deps.store.findScore(runner.id)
   const load = deps.directory.find(runner.id)?.load ?? newLoad(at, score)
   load.seen = at
   load.score = reopened(load.score)
   load.capacity = capacity
   const standing = standingOf(input.judgement, toSeconds(at))
-  deps.directory.put(toLiveRunner(rows, { keyset, standing, load, hashes: deps.provider.hashes }))
+  const told = { ...rows, runner: { ...runner, state } }
+  deps.directory.put(toLiveRunner(told, { keyset, standing, load, hashes: deps.provider.hashes }))
 }

@@ -15,8 +15,16 @@ export interface RunnerStore {
   /** Runners of any model that share a certified chip or GPU with these. */
   sharingHardware(ids: readonly string[]): Answer<readonly RunnerRow[]>
   findRunner(id: RunnerId): Answer<RunnerRow | undefined>
-  /** The runner, its session and its lease in one transaction. */
-  register(entry: { runner: RunnerRow; session: SessionRow; lease: LeaseRow }): Answer<void>
+  /**
+   * The runner, its session and its lease in one transaction. What the operator said of a known runner stays, whatever
+   * the row says: it may have been read before.
+   * @returns the runner's state; undefined when the machine became another runner of this model in the meantime (H7)
+   */
+  register(entry: {
+    runner: RunnerRow
+    session: SessionRow
+    lease: LeaseRow
+  }): Answer<RunnerState | undefined>
   /** Every runner with a lease and the session that it is under, or those alone. */
   leased(
     only?: readonly RunnerId[],
@@ -33,7 +41,8 @@ export interface RunnerStore {
   noteAppraisal(id: SessionId, at: UnixMs, collateral: string): Answer<void>
   /** A later appraisal refused it: for good. @param check the failed check's name */
   cutSession(id: SessionId, check: string): Answer<void>
-  endLease(runner: RunnerId): Answer<void>
+  /** Of this session: a newer one stays. */
+  endLease(runner: RunnerId, session: SessionId): Answer<void>
   findScore(runner: RunnerId): Answer<Score | undefined>
   saveScores(runners: readonly ScoredRunner[]): Answer<void>
   registryFloor: { get(): Answer<number>; put(version: number): Answer<void> }
@@ -49,20 +58,27 @@ const REGISTRY_MARK = 'registry_version'
 
 export function createRunnerStore(store: Store): RunnerStore {
   const { db } = store
+  const sharing = (ids: readonly string[]): readonly RunnerRow[] => {
+    const wanted = new Set(ids)
+    return db
+      .select()
+      .from(runners)
+      .all()
+      .filter(({ hardware }) => hardware.split(',').some((id) => wanted.has(id)))
+  }
+  const findRunner = (id: RunnerId): RunnerRow | undefined =>
+    db.select().from(runners).where(eq(runners.id, id)).get()
   return {
-    sharingHardware(ids) {
-      const wanted = new Set(ids)
-      return db
-        .select()
-        .from(runners)
-        .all()
-        .filter(({ hardware }) => hardware.split(',').some((id) => wanted.has(id)))
-    },
-    findRunner: (id) => db.select().from(runners).where(eq(runners.id, id)).get(),
+    sharingHardware: sharing,
+    findRunner,
     register({ runner, session, lease }) {
-      const { id: _, ...changes } = runner
-      const { runner: __, ...renewed } = lease
-      store.transaction(() => {
+      const { id: _, state: __, ...changes } = runner
+      const { runner: ___, ...renewed } = lease
+      return store.transaction(() => {
+        const twins = sharing(runner.hardware.split(','))
+        if (twins.some(({ id, model }) => id !== runner.id && model === runner.model)) {
+          return undefined
+        }
         db.insert(sessions).values(session).onConflictDoNothing().run()
         db.insert(runners)
           .values(runner)
@@ -72,6 +88,7 @@ export function createRunnerStore(store: Store): RunnerStore {
           .values(lease)
           .onConflictDoUpdate({ target: leases.runner, set: renewed })
           .run()
+        return findRunner(runner.id)?.state
       })
     },
     leased: (only) =>
@@ -119,8 +136,10 @@ export function createRunnerStore(store: Store): RunnerStore {
     cutSession: (id, check) => {
       db.update(sessions).set({ cut: check }).where(eq(sessions.id, id)).run()
     },
-    endLease: (runner) => {
-      db.delete(leases).where(eq(leases.runner, runner)).run()
+    endLease: (runner, session) => {
+      db.delete(leases)
+        .where(and(eq(leases.runner, runner), eq(leases.session, session)))
+        .run()
     },
     findScore(runner) {
       const row = db.select().from(runnerScores).where(eq(runnerScores.runner, runner)).get()

@@ -20,7 +20,7 @@ export function boundedSessions(store: RunnerStore): RunnerStore {
           `The evidence and its collateral take ${chars} characters of ${MAX_SESSION_CHARS} here: register at a gateway on Node`,
         )
       }
-      store.register(entry)
+      return store.register(entry)
     },
   }
 }

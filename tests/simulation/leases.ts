@@ -95,7 +95,7 @@ export async function appraise(process: GatewayProcess, at: UnixMs): Promise<voi
   const { runners, directory } = process
   for (const { runner, lease, session } of await runners.leased()) {
     if (lease.expires <= toSeconds(at)) {
-      await runners.endLease(runner.id)
+      await runners.endLease(runner.id, session.id)
       directory.remove(runner.id)
       continue
     }
@@ -104,7 +104,7 @@ export async function appraise(process: GatewayProcess, at: UnixMs): Promise<voi
     const { image } = JSON.parse(session.evidence) as { image: string }
     if (!allowlist.images.has(image)) {
       await runners.cutSession(session.id, 'evidence.image')
-      await runners.endLease(runner.id)
+      await runners.endLease(runner.id, session.id)
       directory.remove(runner.id)
       continue
     }
