@@ -28,31 +28,47 @@ export interface Reservation {
 /** Where an account's owner tops up. */
 export type TopUpUrl = (account: AccountId) => string
 
+interface ReserveDeps {
+  readonly ledger: Ledger
+  readonly topUpUrl: TopUpUrl
+  readonly limiter: Pick<Limiter, 'used'>
+}
+
 /**
  * Holds the amount, giving back the attempt before it in the same transaction: a request never holds twice.
  * @param failed number of the attempt that this one replaces
- * @returns what the account has left for further requests
+ * @returns what the account has left for further requests; when it is refused, the tokens taken for it are given back
  * @throws ApiError 402 or 403
  */
 export async function reserve(
-  deps: { readonly ledger: Ledger; readonly topUpUrl: TopUpUrl },
+  deps: ReserveDeps,
   reservation: Reservation,
   failed: number | undefined,
 ): Promise<Nano> {
+  try {
+    const result = await hold(deps.ledger, reservation, failed)
+    if (!result.ok) throw refusal(result, reservation, deps.topUpUrl)
+    return result.available
+  } catch (error) {
+    deps.limiter.used(reservation.request, 0)
+    throw error
+  }
+}
+
+async function hold(
+  ledger: Ledger,
+  reservation: Reservation,
+  failed: number | undefined,
+): Promise<ReserveResult> {
   const { account, request, at } = reservation
   const op = {
     op: 'reserve',
     ...reservation,
     deadline: unixSeconds(toSeconds(at) + HOLD_SECONDS),
   } as const
-  const result =
-    failed === undefined
-      ? (await deps.ledger.commit([op]))[0]
-      : (
-          await deps.ledger.commit([{ op: 'release', account, request, attempt: failed, at }, op])
-        )[1]
-  if (!result.ok) throw refusal(result, reservation, deps.topUpUrl)
-  return result.available
+  if (failed === undefined) return (await ledger.commit([op]))[0]
+  const release = { op: 'release', account, request, attempt: failed, at } as const
+  return (await ledger.commit([release, op]))[1]
 }
 
 /** Gives a hold back because nothing of the attempt reached the client. */

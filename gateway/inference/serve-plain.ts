@@ -32,8 +32,7 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
   const tried = new Set<string>()
   let sent: SentTry | undefined
   for (let number = 1; number <= MAX_ATTEMPTS; number++) {
-    for (const model of ask.models) await deps.directory.prepare({ model })
-    const next = await begin(deps, request, ask, { tried, number, sent })
+    const next = await beginOrGiveBack(deps, request, ask, { tried, number, sent })
     if (next === undefined) break
     sent = await sendOrGiveBack(deps, request, next)
     const { outcome, runner } = sent
@@ -74,12 +73,40 @@ function textOf(body: Uint8Array): string {
   }
 }
 
+interface Attempts {
+  readonly tried: ReadonlySet<string>
+  readonly number: number
+  /** The attempt before this one, which has failed. */
+  readonly sent: SentTry | undefined
+}
+
+/** The hold of the attempt before does not outlive a refusal of this one. */
+async function beginOrGiveBack(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  ask: Ask,
+  state: Attempts,
+): Promise<PlainTry | undefined> {
+  try {
+    for (const model of ask.models) await deps.directory.prepare({ model })
+    return await begin(deps, request, ask, state)
+  } catch (error) {
+    const { account } = request.identity
+    const { sent } = state
+    const at = deps.clock()
+    if (sent !== undefined) {
+      await release(deps, { account, request: request.id, attempt: sent.number, at })
+    }
+    throw error
+  }
+}
+
 /** @returns undefined when an earlier attempt failed and no other runner is left */
 async function begin(
   deps: InferenceDeps,
   request: InferenceRequest,
   ask: Ask,
-  state: { tried: ReadonlySet<string>; number: number; sent: SentTry | undefined },
+  state: Attempts,
 ): Promise<PlainTry | undefined> {
   const { account, key } = request.identity
   const { sent, number } = state

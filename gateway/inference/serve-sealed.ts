@@ -54,10 +54,19 @@ export async function serveSealed(deps: InferenceDeps, request: SealedRequest): 
   checkRunner(deps, request, envelope)
   const giveBack = await findPlaceAt(deps, request)
   try {
-    return await serveThere(deps, request, envelope)
+    const now = { ...request, runner: asItIsNow(deps, request.runner) }
+    if (now.runner !== request.runner) checkRunner(deps, now, envelope)
+    return await serveThere(deps, now, envelope)
   } finally {
     giveBack()
   }
+}
+
+/** While the request waited it may have been denied, cut or attested anew (M8). @throws ApiError */
+function asItIsNow({ directory }: InferenceDeps, { id }: LiveRunner): LiveRunner {
+  const runner = directory.find(id)
+  if (runner !== undefined) return runner
+  throw new ApiError('no_runner', 'This runner takes no requests at the moment')
 }
 
 /** A place at the one runner that can open this body, as soon as there is one. */
