@@ -9,7 +9,7 @@ import {
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import { codeOf } from '../log.ts'
 import { type ReceiptRefusal, settleReceipt } from '../receipts/settle-receipt.ts'
-import { type Failure, type PlainOutcome, saysBusy } from '../relay/plain-outcome.ts'
+import { type Failure, type PlainOutcome, isBusy } from '../relay/plain-outcome.ts'
 import { sendWhole } from '../relay/send-whole.ts'
 import { noteFailure, noteThroughput } from '../runners/score.ts'
 import { countFault } from '../runners/tally.ts'
@@ -36,7 +36,7 @@ export async function concludePlain(
   if (outcome.kind === 'refused' || outcome.kind === 'failed') {
     await giveBack(deps, request, sent)
     const how = outcome.kind === 'failed' ? outcome.how : 'refused'
-    const [code, message] = saysBusy(outcome) ? BUSY : FAILURES[how]
+    const [code, message] = isBusy(outcome) ? BUSY : FAILURES[how]
     throw new ApiError(code, message)
   }
   if (isUnproven(outcome)) await giveBack(deps, request, sent)
@@ -65,6 +65,7 @@ const BUSY = ['overloaded', 'Every runner of this model is busy'] as const
 const UNREACHABLE = ['runner_unreachable', 'No runner of this model took the request'] as const
 const FAILURES = {
   refused: UNREACHABLE,
+  full: BUSY,
   broken: UNREACHABLE,
   unsafe: UNREACHABLE,
   unauthentic: ['runner_misbehaved', 'The runner’s answer was not authentic; nothing was charged'],

@@ -6,6 +6,7 @@ import type { InferencePath } from './endpoints.ts'
 const LOST = ['runner_lost', 'The runner was lost in the middle of its answer'] as const
 const REASONS = {
   refused: LOST,
+  full: LOST,
   broken: LOST,
   unsafe: LOST,
   timeout: ['runner_timeout', 'The runner stalled in the middle of its answer'],

@@ -20,6 +20,7 @@ export function noteSealed(
     return
   }
   const { how } = outcome
+  if (how === 'full' && noteBusy(load, now)) return
   const fault =
     how === 'refused' ? 'absent' : how === 'misbehaved' || how === 'endless' ? 'lied' : 'failed'
   load.score = noteFailure(load.score, fault, now)

@@ -10,7 +10,7 @@ import {
   Transcript,
 } from '#protocol'
 import { runPlainAttempt } from '../relay/plain-attempt.ts'
-import { type PlainOutcome, saysBusy } from '../relay/plain-outcome.ts'
+import { type PlainOutcome, isBusy } from '../relay/plain-outcome.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { noteAnswer, noteBusy } from '../runners/load.ts'
 import { noteFailure, noteFirstByte } from '../runners/score.ts'
@@ -164,7 +164,7 @@ function noteOutcome(deps: InferenceDeps, { id, load }: LiveRunner, outcome: Pla
     noteAnswer(load, now)
     return
   }
-  if (saysBusy(outcome) && noteBusy(load, now)) {
+  if (isBusy(outcome) && noteBusy(load, now)) {
     deps.log('info', 'runner is busy', { runner: id })
     return
   }

@@ -1,7 +1,7 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
-import { type PlainOutcome, saysBusy } from '../relay/plain-outcome.ts'
+import { type PlainOutcome, isBusy } from '../relay/plain-outcome.ts'
 import { allowedAsk } from './allowed.ts'
 import { anotherPlace, findPlace, NOBODY, type Place } from './choose-runner.ts'
 import { concludePlain } from './conclude-plain.ts'
@@ -42,7 +42,7 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
       tried.add(runner.id)
     }
     if (!mayRetry(outcome)) break
-    if (!saysBusy(outcome)) deps.directory.suspect(runner)
+    if (!isBusy(outcome)) deps.directory.suspect(runner)
   }
   if (sent === undefined) throw new ApiError('no_runner', 'No runner serves this model')
   return concludePlain(deps, request, sent)

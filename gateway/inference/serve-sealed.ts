@@ -235,6 +235,7 @@ const UNREACHABLE = [
 ] as const
 const FAILURES = {
   refused: UNREACHABLE,
+  full: ['overloaded', 'This runner is busy'],
   broken: UNREACHABLE,
   unsafe: UNREACHABLE,
   timeout: ['runner_timeout', 'The runner did not answer in time'],

@@ -17,11 +17,21 @@ export type PlainAnswer =
       readonly code: ProtocolErrorCode | 'busy' | undefined
     }
 
-/** It has too much to do, by its own word: of its places before it opened the request, or of its engine inside the seal. */
-export function saysBusy(outcome: PlainOutcome): boolean {
-  return outcome.kind === 'refused'
-    ? outcome.status === 503 && outcome.code === 'busy'
-    : outcome.kind === 'failed_sealed' && outcome.status === 503
+/**
+ * It has too much to do: by its own word, of its places before it opened the request or of its engine inside the seal, or
+ * because its connection has no room.
+ */
+export function isBusy(outcome: PlainOutcome): boolean {
+  switch (outcome.kind) {
+    case 'refused':
+      return outcome.status === 503 && outcome.code === 'busy'
+    case 'failed_sealed':
+      return outcome.status === 503
+    case 'failed':
+      return outcome.how === 'full'
+    default:
+      return false
+  }
 }
 
 export type Failure = AnyFailure | 'unauthentic'

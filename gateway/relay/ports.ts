@@ -54,8 +54,11 @@ export interface TunnelTarget {
 /** Single header value by lower-case name; a repeated header reads as undefined. */
 export type ReadHeader = (name: string) => string | undefined
 
-/** `refused`: never connected. `unsafe`: the address or key is not one to connect to. `broken`: cut. */
-export type Breakage = 'refused' | 'unsafe' | 'broken'
+/**
+ * `refused`: never connected. `full`: connected, but there is no room for one more; nothing was sent. `unsafe`: the address or
+ * key is not one to connect to. `broken`: cut.
+ */
+export type Breakage = 'refused' | 'full' | 'unsafe' | 'broken'
 
 /** What comes back from a runner. After `end` or `broken` nothing more is called. */
 export interface Incoming {

@@ -33,6 +33,7 @@ export function countFault({ faults }: Tally, code: FaultCode): void {
 /** Failures of an attempt, as the relay names them. */
 export const FAULT_OF = {
   refused: 'unreachable',
+  full: 'unreachable',
   unsafe: 'unreachable',
   broken: 'cut',
   timeout: 'timeout',

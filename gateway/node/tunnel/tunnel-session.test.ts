@@ -74,12 +74,13 @@ function ask(session: TunnelSession, path: string, body: Uint8Array | null = nul
     broken: (how) => ended.resolve({ status, bytes, broken: how }),
   }
   const target = { kind: 'tunnel', runner: 'run_1' } as const
-  const call: Call | undefined = session.send(
+  const sent: Call | Breakage = session.send(
     'run_1',
     { target, method: body === null ? 'GET' : 'POST', path, headers: {}, body },
     incoming,
   )
-  if (call === undefined) ended.resolve({ status, bytes, broken: 'refused' })
+  const call = typeof sent === 'string' ? undefined : sent
+  if (typeof sent === 'string') ended.resolve({ status, bytes, broken: sent })
   return { call, answer: ended.promise, received: () => bytes }
 }
 

@@ -8,8 +8,8 @@ import { type CallDeps, TunnelCall } from './tunnel-call.ts'
 
 /** HTTP/2 with the roles turned round: the runner dialled, we ask. */
 export interface TunnelSession {
-  /** @returns undefined when it takes no more: nothing was sent */
-  send(runner: string, request: OutgoingRequest, incoming: Incoming): Call | undefined
+  /** @returns why it takes none, when it does not: nothing was sent */
+  send(runner: string, request: OutgoingRequest, incoming: Incoming): Call | 'refused' | 'full'
   /** Called every second: bytes that are not content, and signs of life. */
   tick(): void
   /** Takes nothing new and ends with its last stream. */
@@ -98,7 +98,8 @@ export function openTunnelSession(
 
   return {
     send(runner, request, incoming) {
-      if (isRetired || session.closed || session.destroyed || resets.isClogged) return undefined
+      if (isRetired || session.closed || session.destroyed) return 'refused'
+      if (resets.isClogged) return 'full'
       const { method, path, headers, body } = request
       const length = body === null ? {} : { 'content-length': String(body.length) }
       const stream = session.request(

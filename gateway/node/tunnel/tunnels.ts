@@ -1,12 +1,12 @@
 import type { Log } from '../../log.ts'
-import type { Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
+import type { Breakage, Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
 import { type CountingSocket, openTunnelSession, type TunnelSession } from './tunnel-session.ts'
 
 /** Open tunnels by runner: one each (H15). */
 export interface Tunnels {
   /** Takes a proven connection; it replaces the one that the runner had, whose streams may end. */
   open(runner: string, socket: CountingSocket): void
-  /** Sends a request over the runner's tunnel; `refused` when there is none. */
+  /** Sends a request over the runner's tunnel; `refused` when there is none, `full` when it has no room. */
   send(runner: string, request: OutgoingRequest, incoming: Incoming): Call
   /** Takes nothing new; what is under way ends within `drainMs` or is cut. */
   close(drainMs: number): Promise<void>
@@ -53,8 +53,10 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       previous?.retire()
       deps.onChange(runner, true)
     },
-    send: (runner, request, incoming) =>
-      current.get(runner)?.send(runner, request, incoming) ?? refuse(incoming),
+    send(runner, request, incoming) {
+      const sent = current.get(runner)?.send(runner, request, incoming) ?? 'refused'
+      return typeof sent === 'string' ? refuse(incoming, sent) : sent
+    },
     async close(drainMs) {
       clearInterval(tick)
       const ends = all.keys().map((session) => session.closed)
@@ -69,10 +71,10 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
 }
 
 /** An answer never comes before `send` has returned. */
-function refuse(incoming: Incoming): Call {
+function refuse(incoming: Incoming, how: Breakage): Call {
   let isOver = false
   queueMicrotask(() => {
-    if (!isOver) incoming.broken('refused')
+    if (!isOver) incoming.broken(how)
   })
   return {
     pause: () => {},
