@@ -24,6 +24,7 @@ setInterval(() => watchdog.tick(), TICK_MS)
 const target = { kind: 'direct', url: `http://127.0.0.1:${upstreamPort}`, pins: [] } as const
 
 await openHttpServer({
+  maxConnections: 1_000,
   host: '127.0.0.1',
   port: Number(port),
   handler: (request, response) => {

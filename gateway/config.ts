@@ -62,6 +62,8 @@ export interface GatewayConfig {
   readonly adminKey: string | undefined
   readonly metricsToken: string | undefined
   readonly maxBodyBytes: number
+  /** Of each listener at once. */
+  readonly maxConnections: number
   /** Requests of one account at once. */
   readonly accountConcurrency: number
   /** Accounts that one client address may open within an hour; 0: no limit. */
@@ -135,6 +137,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     adminKey: values.ADMIN_KEY,
     metricsToken: values.METRICS_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    maxConnections: values.MAX_CONNECTIONS,
     accountConcurrency: values.ACCOUNT_CONCURRENCY,
     accountsPerHour: values.ACCOUNTS_PER_HOUR,
     trustedProxies: values.TRUSTED_PROXIES,

@@ -9,7 +9,7 @@ import {
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import { codeOf } from '../log.ts'
 import { type ReceiptRefusal, settleReceipt } from '../receipts/settle-receipt.ts'
-import { type Failure, type PlainOutcome, isBusy } from '../relay/plain-outcome.ts'
+import { type Failure, isBusy, type PlainOutcome } from '../relay/plain-outcome.ts'
 import { sendWhole } from '../relay/send-whole.ts'
 import { noteFailure, noteThroughput } from '../runners/score.ts'
 import { countFault } from '../runners/tally.ts'

@@ -10,7 +10,7 @@ import {
   Transcript,
 } from '#protocol'
 import { runPlainAttempt } from '../relay/plain-attempt.ts'
-import { type PlainOutcome, isBusy } from '../relay/plain-outcome.ts'
+import { isBusy, type PlainOutcome } from '../relay/plain-outcome.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import { noteAnswer, noteBusy } from '../runners/load.ts'
 import { noteFailure, noteFirstByte } from '../runners/score.ts'

@@ -1,7 +1,7 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
-import { type PlainOutcome, isBusy } from '../relay/plain-outcome.ts'
+import { isBusy, type PlainOutcome } from '../relay/plain-outcome.ts'
 import { allowedAsk } from './allowed.ts'
 import { anotherPlace, findPlace, NOBODY, type Place } from './choose-runner.ts'
 import { concludePlain } from './conclude-plain.ts'

@@ -20,6 +20,7 @@ import {
 let server: HttpServer
 afterEach(() => server?.close(0))
 
+const MOST = 100
 const TIMES = { keepAliveMs: 200, headersMs: 200, requestMs: 400, checkMs: 50 }
 const answer: RequestHandler = (request, response) => {
   request.resume()
@@ -27,7 +28,14 @@ const answer: RequestHandler = (request, response) => {
 }
 
 async function open(handler = answer, certificate?: Certificate): Promise<void> {
-  server = await openHttpServer({ host: '127.0.0.1', port: 0, handler, certificate, times: TIMES })
+  server = await openHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    handler,
+    certificate,
+    times: TIMES,
+    maxConnections: MOST,
+  })
 }
 
 /** Writes `parts`, and reads until the server closes. */

@@ -7,7 +7,8 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { refuseBadHttp, refuseWithoutHost } from './refuse-bad-http.ts'
+import { limitConnections } from './limit-connections.ts'
+import { refuseBadHttp, refuseBeyondLimit, refuseWithoutHost } from './refuse-bad-http.ts'
 
 /** OpenAI's reference allows 64 KiB of headers; Node's default is 16. */
 const MAX_HEADER_BYTES = 65_536
@@ -69,6 +70,7 @@ export async function openHttpServer(options: {
   /** Undefined speaks plain HTTP: TLS ends at a proxy in front. */
   readonly certificate?: Certificate | undefined
   readonly times?: HttpTimes
+  readonly maxConnections: number
 }): Promise<HttpServer> {
   const { certificate, handler, upgrades } = options
   const limits = {
@@ -77,10 +79,12 @@ export async function openHttpServer(options: {
   }
   const { server, renew, current } = makeServer(limits, certificate)
   refuseBadHttp(server)
+  const connections = limitConnections(server, options.maxConnections)
   const drain = createDrain(server)
   server.on('request', (request, response) => {
     drain.note(response)
-    if (!refuseWithoutHost(request, response)) handler(request, response)
+    if (connections.isBeyond(request.socket)) refuseBeyondLimit(response)
+    else if (!refuseWithoutHost(request, response)) handler(request, response)
   })
   if (upgrades !== undefined) server.on('upgrade', upgrades.take)
   await listen(server, options)

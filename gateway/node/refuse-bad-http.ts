@@ -10,6 +10,7 @@ const CODES: Readonly<Record<string, readonly [code: ApiErrorCode, message: stri
 }
 const NO_HOST = ['invalid_request', 'HTTP/1.1 needs a Host header'] as const
 const NO_PROXY = ['method_not_allowed', 'This is no proxy: it takes no CONNECT'] as const
+const NO_ROOM = ['overloaded', 'This gateway holds as many connections as it may'] as const
 const MALFORMED = ['invalid_request', 'The request is not valid HTTP'] as const
 
 /**
@@ -39,6 +40,11 @@ export function refuseBadHttp(server: Server): void {
 
 function refusal([code, message]: readonly [code: ApiErrorCode, message: string]): string {
   return httpAnswerText(errorAnswer(new ApiError(code, message)))
+}
+
+/** There was no room for the connection: it is refused in order, and ended. */
+export function refuseBeyondLimit(response: ServerResponse): void {
+  response.socket?.end(refusal(NO_ROOM))
 }
 
 /** Node refuses these by itself, unless told not to, without a body. @returns whether it was refused */

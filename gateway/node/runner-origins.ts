@@ -27,6 +27,7 @@ export function domainOrigins(domain: string): NodeOrigins {
 export function portOrigins(options: {
   readonly host: string
   readonly ports: readonly number[]
+  readonly maxConnections: number
   readonly handlerOf: (runner: RunnerId) => RequestHandler
 }): NodeOrigins {
   const servers = new Map<RunnerId, HttpServer>()
@@ -37,7 +38,8 @@ export function portOrigins(options: {
     for (const port of [...last, ...options.ports, 0]) {
       try {
         const handler = options.handlerOf(runner)
-        const server = await openHttpServer({ host: options.host, port, handler })
+        const { host, maxConnections } = options
+        const server = await openHttpServer({ host, port, handler, maxConnections })
         servers.set(runner, server)
         return server
       } catch (error) {

@@ -118,6 +118,7 @@ async function startOn(
     host,
     port,
     certificate,
+    maxConnections: config.maxConnections,
     handler: (req, res) => handle(req, res),
     upgrades: { wanted: asksForTunnel, take: (...upgrade) => takeTunnel(...upgrade) },
   })
@@ -195,6 +196,7 @@ function openOrigins(config: GatewayConfig, listener: () => Listener | undefined
   return portOrigins({
     host: config.listen.host,
     ports: config.runnerOriginPorts,
+    maxConnections: config.maxConnections,
     handlerOf: (runner) => (request, response) => {
       // A listener takes every request at a runner's own origin.
       if (listener()?.(request, response, runner) !== true) notReady(request, response)

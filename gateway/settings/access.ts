@@ -34,6 +34,11 @@ export const ACCESS_SETTINGS = {
     fallback: '30',
     parse: integer(1, MAX_QUEUE_SECONDS),
   }),
+  MAX_CONNECTIONS: setting({
+    help: 'connections that a listener holds at once: beyond them the longest idle one ends, or the newest is refused; each takes a file descriptor, its stream to a runner with a URL another',
+    fallback: '10000',
+    parse: integer(1, MAX_CONCURRENCY),
+  }),
   ACCOUNT_CONCURRENCY: setting({
     help: 'requests that one account may have under way at once',
     fallback: '1000',

@@ -304,6 +304,7 @@ const CONFIG: GatewayConfig = {
   adminKey: undefined,
   metricsToken: undefined,
   maxBodyBytes: 65_536,
+  maxConnections: 10_000,
   accountConcurrency: 1_000,
   accountsPerHour: 0,
   trustedProxies: [],
