@@ -142,6 +142,69 @@ test('who sends all of a giant body before reading still reads why it was refuse
   expect(broken).toEqual([])
 })
 
+describe('while strangers send what never ends, who behaves is served:', () => {
+  const STRANGERS = 16
+  const BEGUN = 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n'
+  const FILLER = 'a'.repeat(1_000)
+
+  /** Writes until the server has answered or closed. @returns its answer, as far as it arrived */
+  async function pour(first: string, next: (i: number) => string): Promise<string> {
+    const socket = await open(first)
+    const moved = (): Promise<void> =>
+      new Promise((resolve) => {
+        for (const event of ['drain', 'data', 'close']) socket.once(event, () => resolve())
+      })
+    let text = ''
+    socket.on('data', (part) => {
+      text += String(part)
+    })
+    for (let i = 0; text === '' && !socket.destroyed; i++) {
+      if (socket.write(next(i))) await new Promise(setImmediate)
+      else await moved()
+    }
+    return text
+  }
+
+  async function serveMeanwhile(): Promise<void> {
+    for (let i = 0; i < ASKED; i++) {
+      const answer = await post('/v1/chat/completions', CHAT)
+      expect(await answer.text()).toContain('chat.completion')
+    }
+  }
+
+  test('headers', async () => {
+    const floods = Array.from({ length: STRANGERS }, () =>
+      pour(BEGUN, (i) => `x-header-${i}: ${FILLER}\r\n`),
+    )
+    await serveMeanwhile()
+    // Whoever still writes may lose the answer with its connection.
+    for (const text of await Promise.all(floods)) expect(text).toMatch(/^$|^HTTP\/1\.1 431 /)
+  })
+
+  test('bodies in chunks', async () => {
+    const head = `${BEGUN}authorization: Bearer ${account.key}\r\ntransfer-encoding: chunked\r\n\r\n`
+    const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`
+    const floods = Array.from({ length: STRANGERS }, () => pour(head, () => chunk))
+    await serveMeanwhile()
+    for (const text of await Promise.all(floods)) expect(text).toMatch(/^$|^HTTP\/1\.1 413 /)
+    expect((await account.balance()).held).toBe(0n)
+  })
+
+  test('requests one behind the other, whose answers nobody reads', async () => {
+    const requests = 2_000
+    const ask = `${BEGUN}authorization: Bearer ${account.key}\r\ncontent-length: ${CHAT.length}\r\n\r\n${CHAT}`
+    const sockets = await Promise.all(Array.from({ length: STRANGERS }, () => open('')))
+    for (const socket of sockets) {
+      socket.pause()
+      socket.write(ask.repeat(requests / STRANGERS))
+    }
+    await serveMeanwhile()
+    for (const socket of sockets) socket.destroy()
+    // Each was served, or given up with its connection: nothing stays held.
+    await vi.waitFor(async () => expect((await account.balance()).held).toBe(0n), WAIT)
+  })
+})
+
 test('a body in chunks of a byte is one body', async () => {
   const socket = await open('')
   let text = ''
