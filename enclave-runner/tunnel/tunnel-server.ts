@@ -41,6 +41,9 @@ const TICK_MS = 1_000
 const PING_AFTER_TICKS = 10
 const SILENT_AFTER_TICKS = 15
 
+/** Node takes a code beside an error only: without one, what is cut would end as if it were whole. */
+const CUT = new Error('the tunnel was cut')
+
 export function createTunnelServer(
   handler: Pick<Handler, 'handle'>,
   capacity: number,
@@ -70,7 +73,7 @@ export function createTunnelServer(
         sessions.add(session)
         session.setLocalWindowSize(CONNECTION_WINDOW_BYTES)
         session.on('error', (error: NodeJS.ErrnoException) => {
-          why = error.code ?? error.name
+          if (why === 'closed') why = error.code ?? error.name
         })
         session.on('stream', (stream, headers) => {
           stream.on('error', () => {})
@@ -79,7 +82,7 @@ export function createTunnelServer(
         })
         const stopPings = keepAlive(session, socket, () => {
           why = 'silent'
-          session.destroy()
+          session.destroy(CUT, constants.NGHTTP2_CANCEL)
         })
         session.once('close', () => {
           stopPings()
@@ -94,7 +97,7 @@ export function createTunnelServer(
       )
     },
     cut: () => {
-      for (const session of sessions) session.destroy(undefined, constants.NGHTTP2_INTERNAL_ERROR)
+      for (const session of sessions) session.destroy(CUT, constants.NGHTTP2_INTERNAL_ERROR)
     },
   }
 }

@@ -62,12 +62,12 @@ async function openTunnel(tunnels: TunnelServer): Promise<TunnelSession> {
 }
 
 /** Asks, and resolves when the first byte is here. */
-function ask(session: TunnelSession, path: string) {
+function ask(session: TunnelSession, path: string, body: Uint8Array | null = null) {
   const begun = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<'whole' | 'cut'>()
   const sent = session.send(
     'run_1',
-    { target: TARGET, method: 'GET', path, headers: {}, body: null },
+    { target: TARGET, method: body === null ? 'GET' : 'POST', path, headers: {}, body },
     {
       head: () => {},
       data: () => begun.resolve(),
@@ -102,6 +102,45 @@ describe('a tunnel', () => {
     expect(await stays.ended).toBe('whole')
     expect(await after.ended).toBe('whole')
     session.destroy()
+  })
+})
+
+describe('bodies and answers larger than what connections keep', () => {
+  test('pass each other: neither end waits for the other to read', async () => {
+    const runner = createTunnelServer({ handle: answerAtOnce }, CROWD)
+    const session = await openTunnel(runner)
+    const body = new Uint8Array(LARGE)
+    const all = Array.from({ length: 24 }, (_, i) => ask(session, `/${i}`, body))
+    for (const { ended } of all) expect(await ended).toBe('whole')
+    session.destroy()
+  })
+
+  const LARGE = 4 * 1024 * 1024
+  /** Answers before it has read, and ends when it has. */
+  const answerAtOnce: Handler['handle'] = (request, response) => {
+    response.writeHead(200, {})
+    const piece = new Uint8Array(64 * 1024)
+    let left = LARGE
+    const more = (): void => {
+      while (left > 0) {
+        left -= piece.length
+        if (!response.write(piece)) return
+      }
+      response.end()
+    }
+    response.on('drain', more)
+    more()
+    request.resume()
+  }
+})
+
+describe('an answer that the gateway cuts with its tunnel', () => {
+  test('is not taken for a whole one', async () => {
+    const session = await openTunnel(openRunner(FEW))
+    const cut = ask(session, '/cut')
+    await cut.begun
+    session.destroy()
+    expect(await cut.ended).toBe('cut')
   })
 })
 

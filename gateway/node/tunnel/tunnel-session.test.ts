@@ -120,6 +120,21 @@ describe('a tunnel carries', () => {
     expect(await answer).toEqual({ status: 200, bytes: 5, broken: undefined })
   })
 
+  test('answers beside more bytes of bodies than it may keep', async () => {
+    const server = createHttp2({ maxSessionMemory: 512 })
+    server.on('stream', (stream, headers) => {
+      stream.on('error', () => {})
+      stream.respond({ ':status': 200 })
+      if (headers[':path'] === '/quick') stream.end('quick')
+      else stream.resume()
+    })
+    const { session } = await openWith(server)
+    const body = new Uint8Array(16 * MIB)
+    const large = Array.from({ length: 36 }, () => ask(session, '/large', body))
+    expect(await ask(session, '/quick').answer).toMatchObject({ bytes: 5, broken: undefined })
+    for (const { call } of large) call?.abort()
+  })
+
   test('streams whose readers wait, without holding up the others or memory', async () => {
     const server = createHttp2()
     const written = { bytes: 0 }

@@ -3,7 +3,9 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Call, Incoming, OutgoingRequest } from '../../relay/ports.ts'
 import { createBudget } from './budget.ts'
+import { EagerSocket } from './eager-socket.ts'
 import { paceResets } from './pace-resets.ts'
+import { sendBody } from './send-body.ts'
 import { type CallDeps, TunnelCall } from './tunnel-call.ts'
 
 /** HTTP/2 with the roles turned round: the runner dialled, we ask. */
@@ -20,7 +22,7 @@ export interface TunnelSession {
 }
 
 const MIB = 1024 * 1024
-/** Enough for some 2,000 streams with what each has in flight. */
+/** Enough for some 9,000 streams with what each has in flight: beyond it, whatever begins to be answered is broken. */
 const MAX_SESSION_MEMORY_MIB = 512
 const STREAM_WINDOW_BYTES = 256 * 1024
 const CONNECTION_WINDOW_BYTES = 16 * MIB
@@ -61,9 +63,9 @@ export function openTunnelSession(
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   const session = connectOver(socket)
   let why: TunnelEnd = 'closed'
-  const destroy = (end: TunnelEnd, code: number = constants.NGHTTP2_NO_ERROR): void => {
-    if (!session.destroyed) why = end
-    session.destroy(undefined, code)
+  const destroy = (end: TunnelEnd, code: number = constants.NGHTTP2_CANCEL): void => {
+    // Node takes a code beside an error only: without one, answers that are cut would end as whole ones do.
+    session.destroy(new CutTunnel(end), code)
     socket.destroy()
   }
   const guarded = guard(session, nowMs, (end) => destroy(end, constants.NGHTTP2_ENHANCE_YOUR_CALM))
@@ -108,7 +110,7 @@ export function openTunnelSession(
       )
       traffic.streams++
       const call = new TunnelCall(stream, incoming, calls)
-      if (body !== null) stream.end(body)
+      if (body !== null) sendBody(stream, body)
       return call
     },
     tick() {
@@ -129,9 +131,20 @@ export function openTunnelSession(
   }
 }
 
+/** Why we end a session, as it and its streams are told. */
+class CutTunnel extends Error {
+  override readonly name = 'CutTunnel'
+  readonly code: TunnelEnd
+
+  constructor(code: TunnelEnd) {
+    super('the tunnel was cut')
+    this.code = code
+  }
+}
+
 function connectOver(socket: Duplex): ClientHttp2Session {
   return connect('http://runner', {
-    createConnection: () => socket,
+    createConnection: () => new EagerSocket(socket),
     maxSessionMemory: MAX_SESSION_MEMORY_MIB,
     maxHeaderListPairs: MAX_HEADER_PAIRS,
     maxReservedRemoteStreams: 0,
