@@ -119,6 +119,41 @@ describe('an OpenAI-compatible engine', () => {
     })
   })
 
+  test.each([
+    ['llamacpp', 'my-salt', { cache_prompt: false }],
+    ['llamacpp', undefined, { cache_prompt: false }],
+    ['vllm', 'my-salt', { cache_salt: 'my-salt' }],
+    ['vllm', '', { cache_salt: '05'.repeat(16) }],
+    ['sglang', undefined, { cache_salt: '05'.repeat(16) }],
+  ])(
+    'of kind %s keeps a caller with salt %j from the others’ prefixes (H10)',
+    async (owner, salt, told) => {
+      const answer = { id: 'x', choices: [{ message: { content: 'hello' } }], ...counts(9, 2) }
+      const fake = await fakeEngine((res) => res.end(JSON.stringify(answer)), owner)
+      const engine = await open(fake.url)
+      const asked = { ...request().body, cache_prompt: true, id_slot: 3 }
+      const body = salt === undefined ? asked : { ...asked, cache_salt: salt }
+      await collect(engine.run(request({ stream: false, body })))
+      expect(fake.bodies[0]).toMatchObject(told)
+      expect(fake.bodies[0]).not.toHaveProperty('id_slot')
+    },
+  )
+
+  test('is told no names of answers, which receipts show, and no machines to fetch from (H13)', async () => {
+    const answer = { id: 'x', choices: [{ message: { content: 'hello' } }], ...counts(9, 2) }
+    const fake = await fakeEngine((res) => res.end(JSON.stringify(answer)))
+    const engine = await open(fake.url)
+    const wishes = {
+      request_id: 'a word of the prompt',
+      rid: 'another',
+      kv_transfer_params: { remote_host: '10.0.0.7', remote_port: 1 },
+      bootstrap_host: '10.0.0.7',
+    }
+    const body = { ...request().body, ...wishes }
+    await collect(engine.run(request({ stream: false, body })))
+    for (const name of Object.keys(wishes)) expect(fake.bodies[0]).not.toHaveProperty(name)
+  })
+
   test('answers over a unix socket, whole', async () => {
     const socket = join(tmpdir(), `engine-${process.pid}.sock`)
     const answer = { id: 'x', model: 'inner', choices: [{ message: { content: 'hello' } }] }

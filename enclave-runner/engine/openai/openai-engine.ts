@@ -145,12 +145,30 @@ async function* run(
   }
 }
 
-/** Fields that keep one caller's prefix cache from another's clock, for servers that share it (H10). */
+/**
+ * Fields that keep one caller's prefix cache from another's clock, for servers that share it (H10). Where a cache knows
+ * no salts there is none, whatever the caller asks: it would find what others left.
+ */
 const CACHE_ISOLATION: ReadonlyMap<string, (salt: string) => JsonObject> = new Map([
   ['vllm', (salt: string): JsonObject => ({ cache_salt: salt })],
+  ['sglang', (salt: string): JsonObject => ({ cache_salt: salt })],
   ['llamacpp', (): JsonObject => ({ cache_prompt: false })],
 ])
 const SALT_BYTES = 16
+
+/**
+ * What no caller chooses: the name of an answer, which its receipt shows outside the seal; a place in the engine's
+ * memory, where others were before (H10); machines to fetch from (H13).
+ */
+const NOT_THE_CALLERS: ReadonlySet<string> = new Set([
+  ...['request_id', 'rid'],
+  'id_slot',
+  ...['kv_transfer_params', 'bootstrap_host', 'bootstrap_port', 'bootstrap_room'],
+])
+
+function callersOwn(body: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !NOT_THE_CALLERS.has(name)))
+}
 
 function upstreamBody(
   context: Context,
@@ -159,7 +177,7 @@ function upstreamBody(
   const { file, stream, body } = request
   if (file === undefined) return { body: jsonBody(context, request) }
   const { engineModel, options } = context
-  const fields = { ...body, model: engineModel, ...(stream ? FORM_STREAM : {}) }
+  const fields = { ...callersOwn(body), model: engineModel, ...(stream ? FORM_STREAM : {}) }
   return { form: encodeForm(fields, file, hex(options.random(BOUNDARY_BYTES))) }
 }
 
@@ -173,10 +191,10 @@ const FORM_STREAM: JsonObject = {
 
 function jsonBody(context: Context, request: EngineRequest): Json {
   const { engineModel, hasContinuousUsage, ownedBy, options } = context
-  const { stream_options: _, ...asked } = request.body
-  const isolation =
-    typeof asked['cache_salt'] === 'string' ? undefined : CACHE_ISOLATION.get(ownedBy)
-  const body = { ...asked, ...isolation?.(hex(options.random(SALT_BYTES))) }
+  const { stream_options: _, ...asked } = callersOwn(request.body)
+  const own = asked['cache_salt']
+  const salt = typeof own === 'string' && own !== '' ? own : hex(options.random(SALT_BYTES))
+  const body = { ...asked, ...CACHE_ISOLATION.get(ownedBy)?.(salt) }
   if (!request.stream) return { ...body, model: engineModel, stream: false }
   if (!GRAMMARS[request.endpoint].asksForUsage) {
     return { ...body, model: engineModel, stream: true }
