@@ -14,27 +14,27 @@ export class MigrateError extends CodedError<MigrateErrorCode> {}
 const HISTORY = 'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, sql TEXT NOT NULL)'
 
 /**
- * Brings a store to the newest migration, each in its own transaction with its mark. Applied ones are compared
- * word for word: migrations only grow.
+ * Brings a store to the newest migration in one transaction: it is of this release after it, or untouched. Applied
+ * ones are compared word for word: migrations only grow.
  * @throws MigrateError
  */
 export function migrate(store: Store, migrations: readonly Migration[]): void {
-  store.transaction(() => store.script(HISTORY))
-  const find = store.prepare('SELECT sql FROM migrations WHERE name = ?')
-  const mark = store.prepare('INSERT INTO migrations (name, sql) VALUES (?, ?)')
-  const ordered = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))
-  refuseNewer(store, ordered)
-  for (const { name, sql } of ordered) {
-    const applied = find.get(name)
-    if (applied === undefined) {
-      store.transaction(() => {
+  store.transaction(() => {
+    store.script(HISTORY)
+    const find = store.prepare('SELECT sql FROM migrations WHERE name = ?')
+    const mark = store.prepare('INSERT INTO migrations (name, sql) VALUES (?, ?)')
+    const ordered = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))
+    refuseNewer(store, ordered)
+    for (const { name, sql } of ordered) {
+      const applied = find.get(name)
+      if (applied === undefined) {
         store.script(sql)
         mark.run(name, sql)
-      })
-    } else if (applied[0] !== sql) {
-      throw new MigrateError('history_changed', `migration ${name} differs from the applied one`)
+      } else if (applied[0] !== sql) {
+        throw new MigrateError('history_changed', `migration ${name} differs from the applied one`)
+      }
     }
-  }
+  })
 }
 
 function refuseNewer(store: Store, ordered: readonly Migration[]): void {

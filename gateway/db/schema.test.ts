@@ -76,10 +76,11 @@ describe('migrations', () => {
     expect(() => migrate(store, [FIRST])).toThrow(/knows migration 0001_b/)
   })
 
-  test('that fail leave nothing of themselves', () => {
+  test('that fail leave the store as it was', () => {
     const store = openSqlite(':memory:')
     const broken = { name: '0001_b', sql: 'CREATE TABLE b (x INTEGER) STRICT; nonsense' }
     expect(() => migrate(store, [FIRST, broken])).toThrow(/syntax/)
+    expect(store.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()).toEqual([])
     migrate(store, [FIRST, { ...broken, sql: 'CREATE TABLE b (x INTEGER) STRICT' }])
     expect(store.prepare('SELECT COUNT(*) FROM b').get()).toEqual([0])
   })
