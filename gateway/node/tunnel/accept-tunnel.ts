@@ -41,30 +41,36 @@ export function asksForTunnel(request: IncomingMessage): boolean {
 
 /** Takes an upgrade: names a challenge, waits for the proof, hands the connection over. @see SPEC.md section 9.5 */
 export function createTunnelDoor(deps: AcceptDeps) {
-  let unproven = 0
+  // Oldest first. A proof takes a round trip: whoever only holds connections open makes room for who proves itself.
+  const unproven = new Set<Duplex>()
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
     try {
       if (deps.closing.aborted) throw new ApiError('shutting_down', 'This gateway is shutting down')
-      if (unproven >= MAX_UNPROVEN) {
-        throw new ApiError('rate_limit_exceeded', 'Too many tunnels wait for their proof')
-      }
       if (!(socket instanceof Socket)) throw new ApiError('not_implemented', 'Not over a socket')
       const name = request.headers[HEADER.runner]
       const runner = findTunnelRunner(deps.runners, typeof name === 'string' ? name : undefined)
-      unproven++
+      if (unproven.size >= MAX_UNPROVEN) dropOldest(unproven)
+      unproven.add(socket)
       prove(deps, { runner, socket, head })
         .catch((error: unknown) => {
           deps.runners.log('warn', 'tunnel refused', { runner: runner.id, code: codeOf(error) })
           socket.destroy()
         })
-        .finally(() => unproven--)
+        .finally(() => unproven.delete(socket))
     } catch (error) {
       const { headers, ...answer } = anyErrorAnswer(error)
       const named = { ...headers, 'x-request-id': newRequestId(deps.runners.random) }
       socket.end(httpAnswerText({ ...answer, headers: named }), () => socket.destroy())
     }
   }
+}
+
+function dropOldest(sockets: Set<Duplex>): void {
+  const [oldest] = sockets
+  if (oldest === undefined) return
+  sockets.delete(oldest)
+  oldest.destroy()
 }
 
 interface Upgrade {
@@ -96,6 +102,8 @@ async function prove(
   const line = await readLine(socket)
   await written.promise
   await proveTunnel(runners, runner, challenge, line)
+  // HTTP/2 over a connection that has ended would never hear of its end, nor a gateway that waits for it.
+  if (socket.destroyed) throw new Error('closed after the proof')
   tunnels.open(runner.id, socket)
   runners.log('info', 'tunnel opened', { runner: runner.id })
 }
