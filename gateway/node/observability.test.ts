@@ -210,3 +210,11 @@ describe('traces', () => {
     expect(names.filter((name) => /trace|baggage|b3/.test(name))).toEqual([])
   })
 })
+
+test('metrics are not passed on by a proxy on the gateway’s machine (M17)', async () => {
+  for (const name of ['x-forwarded-for', 'forwarded', 'via']) {
+    const headers = { [name]: '203.0.113.7' }
+    expect((await fetch(`${world.gateway.origin}/metrics`, { headers })).status).toBe(404)
+  }
+  expect((await fetch(`${world.gateway.origin}/metrics`)).status).toBe(200)
+})

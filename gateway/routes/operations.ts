@@ -27,7 +27,7 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
     const { metricsToken } = deps
     const allowed =
       metricsToken === undefined
-        ? context.env?.isLocal === true
+        ? context.env?.isLocal === true && !isPassedOn(context.req.header())
         : equalBytes(utf8(sent), utf8(`Bearer ${metricsToken}`))
     // Not even its existence is anybody else's business (M17).
     if (!allowed) throw new ApiError('not_found', 'Invalid URL (GET /metrics)')
@@ -41,3 +41,10 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
   )
   return app
 }
+
+/** To a proxy on this machine every connection is local: what says that it was passed on came from elsewhere. */
+function isPassedOn(headers: Readonly<Record<string, string>>): boolean {
+  return PASSED_ON.some((name) => headers[name] !== undefined)
+}
+
+const PASSED_ON = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'] as const
