@@ -1,6 +1,6 @@
 import { parseNano } from '#base/nano.ts'
 
-export const AMOUNTS = ['available', 'held', 'clearing', 'hosts', 'fees'] as const
+export const AMOUNTS = ['available', 'held', 'prepaid', 'clearing', 'hosts', 'fees'] as const
 
 interface AuditReport extends Readonly<Record<(typeof AMOUNTS)[number], string>> {
   readonly accounts: number
@@ -18,7 +18,7 @@ export interface Audited {
 
 /** Adds up all pages. @returns the status of a refusal */
 export async function auditAll(gateway: string, adminKey: string): Promise<Audited | number> {
-  const sums = { available: 0n, held: 0n, clearing: 0n, hosts: 0n, fees: 0n }
+  const sums = { available: 0n, held: 0n, prepaid: 0n, clearing: 0n, hosts: 0n, fees: 0n }
   const audited: Audited = { sums, sent: 0n, accounts: 0, broken: [] }
   for (let after: string | null = ''; after !== null; ) {
     const url = new URL('/admin/audit', gateway)

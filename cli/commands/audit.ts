@@ -83,9 +83,9 @@ async function compareTill(io: CommandIo, flags: Flags, at: Operated): Promise<r
   return compareBooks(context, async () => {
     const audited = await auditAll(at.gateway, at.adminKey)
     if (typeof audited === 'number') throw new UsageError(`the gateway answered ${audited}`)
-    const { available, held, hosts } = audited.sums
+    const { available, held, prepaid, hosts } = audited.sums
     const { losses } = await readStated(at.gateway)
-    return { accounts: nano(available + held), hosts: nano(hosts), losses }
+    return { accounts: nano(available + held - prepaid), hosts: nano(hosts), losses }
   })
 }
 

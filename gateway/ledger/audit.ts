@@ -136,6 +136,10 @@ export function prepareAudit(books: Books): () => AuditResult {
       accounts: Number(sum(db, sql`SELECT COUNT(*) AS sum FROM accounts`)),
       available: sum(db, sql`SELECT SUM(available) AS sum FROM accounts`),
       held: sum(db, sql`SELECT SUM(held) AS sum FROM accounts`),
+      prepaid: sum(
+        db,
+        sql`SELECT SUM(collected - settled) AS sum FROM accounts WHERE collected > settled`,
+      ),
       clearing: posted(db, CLEARING),
       hosts: sum(db, sql`SELECT SUM(earned - redeemed) AS sum FROM hosts`),
       fees: posted(db, FEES),

@@ -387,6 +387,8 @@ describe('the cashier', () => {
       await watcher.tick()
       await sound()
       expect(await watcher.reconcile()).toMatchObject({ covered: true, difference: 0n })
+      const [audit] = await books.ledger.commit([{ op: 'audit' }])
+      expect(audit.prepaid).toBe(cumulative)
       // What it did not use for it is gone: the account is closed, not served twice.
       await useOnce(world, books, { account: bob.id, host, cost: ton('0.5'), fails: true })
     })

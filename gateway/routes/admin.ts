@@ -68,6 +68,7 @@ export function adminRoutes(deps: AppDeps): Hono<AppEnv> {
       accounts: report.accounts,
       available: report.available.toString(),
       held: report.held.toString(),
+      prepaid: report.prepaid.toString(),
       clearing: report.clearing.toString(),
       hosts: report.hosts.toString(),
       fees: report.fees.toString(),

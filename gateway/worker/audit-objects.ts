@@ -6,7 +6,7 @@ import type { Objects } from './objects.ts'
 /** Objects of one page: below what one invocation may call. */
 const PAGE = 200
 
-const AMOUNTS = ['available', 'held', 'clearing', 'hosts', 'fees', 'sent'] as const
+const AMOUNTS = ['available', 'held', 'prepaid', 'clearing', 'hosts', 'fees', 'sent'] as const
 
 /**
  * Audits a page of all ledgers, accounts first and hosts last: a share that is acknowledged meanwhile was received before,
@@ -22,6 +22,7 @@ export async function auditObjects(objects: Objects, after = ''): Promise<AuditR
     accounts: reports.reduce((total, { accounts }) => total + accounts, 0),
     available: sum('available'),
     held: sum('held'),
+    prepaid: sum('prepaid'),
     clearing: sum('clearing'),
     hosts: sum('hosts'),
     fees: sum('fees'),

@@ -24,6 +24,7 @@ const ANSWERS: Answers = {
     hosts: ZERO_NANO,
     fees: ZERO_NANO,
     sent: ZERO_NANO,
+    prepaid: ZERO_NANO,
     next: null,
     broken: [],
   }),

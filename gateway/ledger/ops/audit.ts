@@ -11,6 +11,8 @@ export interface AuditReport {
   readonly accounts: number
   readonly available: Nano
   readonly held: Nano
+  /** Of both together, what the Till debited beyond the books: a cheque ahead of its use. It is no account's any more. */
+  readonly prepaid: Nano
   /** What is on its way to hosts: shares and commission not yet applied on the host's side. */
   readonly clearing: Nano
   readonly hosts: Nano
