@@ -4,7 +4,7 @@ import { type Allowance, ENDPOINTS, PACE } from '#protocol'
 import type { AnswerWriter } from '../engine/dialects/dialect.ts'
 import { openDialect } from '../engine/dialects/open-dialect.ts'
 import type { Answered, Engine, JsonObject, Recording } from '../engine/engine.ts'
-import { booleanField, integerField, isList, isObject } from '../engine/fields.ts'
+import { booleanField, integerField, isList, isObject, unsupported } from '../engine/fields.ts'
 import { promptBound } from '../engine/prompt-bound.ts'
 import { readRecording } from './read-recording.ts'
 import { ServeError } from './serve-error.ts'
@@ -53,6 +53,9 @@ export async function readRequest(input: ReadRequestInput): Promise<AcceptedRequ
   if (path === '/v1/audio/transcriptions') return readRecording(input)
   const { named, bytes, paceMs } = readJsonRequest(input)
   const stream = booleanField(named, 'stream') ?? false
+  if (stream && path === '/v1/embeddings') {
+    throw unsupported('stream', 'embeddings come whole, not as a stream')
+  }
   const dialect = openDialect(path, named, input.engine)
   if (dialect === undefined) throw unserved(path)
   const { endpoint, body, writer } = dialect

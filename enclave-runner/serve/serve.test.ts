@@ -280,6 +280,16 @@ test('embeddings are sealed and metered like everything else', async () => {
   expect(body.usage).toMatchObject({ completion_tokens: 0 })
 })
 
+test('embeddings are no stream: who asks for one is told so, in JSON', async () => {
+  const body = { model: 'tiny-demo', input: 'a red ball', stream: true }
+  const answer = await ask(at, body, { path: '/v1/embeddings' })
+  expect(answer.status).toBe(400)
+  expect(JSON.parse(answer.text ?? '').error).toMatchObject({
+    code: 'unsupported_parameter',
+    param: 'stream',
+  })
+})
+
 test('the attestation report is under the caller’s nonce and the attested keys', async () => {
   const nonce = 'cd'.repeat(32)
   const [one, two] = await Promise.all(
