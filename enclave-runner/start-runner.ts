@@ -82,6 +82,7 @@ export async function startRunner(config: RunnerConfig, deps: RunnerDeps): Promi
   const { keepOpen } = door
   const leaseDeps = {
     ...shared,
+    production: config.production,
     fetch,
     verifyVoucher,
     wait,

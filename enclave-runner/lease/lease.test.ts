@@ -133,7 +133,12 @@ test('a gateway gets no signature that another gateway would take (H7)', async (
   const asked = (gateway: string): Promise<unknown> =>
     register(
       // Sound: nothing of them is used before a quote is made.
-      { provider: nodeProvider, attestor: attestor as unknown as Attestor, fetch },
+      {
+        provider: nodeProvider,
+        attestor: attestor as unknown as Attestor,
+        fetch,
+        production: true,
+      },
       gateway,
       {} as Identity,
       {} as Offer,
