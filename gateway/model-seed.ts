@@ -1,4 +1,4 @@
-import { type NanoPerMillion, nanoPerMillion, parseNano } from '#base/nano.ts'
+import { MAX_COLUMN_NANO, type NanoPerMillion, nanoPerMillion, parseNano } from '#base/nano.ts'
 
 /** A model as the configuration sells it. */
 export interface ModelSeed {
@@ -32,6 +32,10 @@ export function modelSeed(entry: unknown): ModelSeed {
     cached: price(cached ?? input),
     output: price(output),
     demonstration: demonstration === true,
+  }
+  // More than an amount column holds: it could be read, and never kept.
+  if (seed.input > MAX_COLUMN_NANO || seed.output > MAX_COLUMN_NANO) {
+    throw new RangeError(`has a price of ${id} that is too large`)
   }
   if (seed.cached > seed.input) throw new RangeError(`has a cached price of ${id} above its input`)
   return seed

@@ -1,5 +1,5 @@
 import { unixMs, unixSeconds } from '#base/brand.ts'
-import { type Bytes, hex, utf8 } from '#base/bytes.ts'
+import { type Bytes, utf8 } from '#base/bytes.ts'
 import { makeApiKey, readApiKey } from '#gateway/accounts/api-key.ts'
 import { AccountError } from '#gateway/accounts/errors.ts'
 import { createSessionTokens } from '#gateway/accounts/session-token.ts'
@@ -14,8 +14,6 @@ import { addressByHost, addressByPath } from '#gateway/http/runner-address.ts'
 import type { InferencePath } from '#gateway/inference/endpoints.ts'
 import { readAsk } from '#gateway/inference/read-ask.ts'
 import { readRecordingAsk } from '#gateway/inference/read-recording-ask.ts'
-import { createStreamReader, createStreamWriter } from '#gateway/moving/stream.ts'
-import { MovingError } from '#gateway/moving/write-unit.ts'
 import { runnerOrigin } from '#gateway/runners/runner-url.ts'
 import { proveTunnel } from '#gateway/runners/tunnel-runner.ts'
 import { SETTINGS } from '#gateway/settings.ts'
@@ -35,7 +33,6 @@ export async function gatewayTargets(): Promise<readonly FuzzTarget[]> {
     ...(await credentialTargets()),
     ...addressTargets(),
     settings(),
-    exportLine(),
     tunnelLine(),
   ]
 }
@@ -338,35 +335,6 @@ export function environmentOf(bytes: Bytes): Readonly<Record<string, string>> {
         return [line.slice(0, Math.max(0, at)), line.slice(at + 1)]
       }),
   )
-}
-
-/** The hash chain has no key: whoever makes a file makes its hashes too. */
-function exportLine(): FuzzTarget {
-  const sha256 = (bytes: Uint8Array): Uint8Array => nodeProvider.hashes.sha256(bytes)
-  const writer = createStreamWriter(sha256)
-  const head = writer.head(['0000_init'])
-  const last = head.slice(0, 64)
-  const unit = {
-    kind: 'account',
-    id: ACCOUNT,
-    tables: { accounts: { columns: ['no', 'id'], rows: [[1, ACCOUNT]] } },
-    share: '0',
-    commission: '0',
-  }
-  const end = { accounts: 1, available: '1', held: '0', hosts: '0', fees: '0' }
-  return target({
-    name: 'line of an export file',
-    file: 'gateway/moving/stream.ts',
-    grammar: 'json',
-    corpus: [{ unit }, { mark: { next: null } }, { end }].map(jsonBytes),
-    errors: [MovingError],
-    parse: (b) => {
-      const read = createStreamReader(sha256)
-      read(head.trimEnd())
-      const text = textOf(b)
-      return read(`${hex(sha256(utf8(`${last} ${text}`)))} ${text}`)
-    },
-  })
 }
 
 function tunnelLine(): FuzzTarget {

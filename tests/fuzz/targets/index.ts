@@ -3,7 +3,9 @@ import { attestationTargets } from './attestation.ts'
 import { clientTargets } from './client.ts'
 import { gatewayTargets } from './gateway.ts'
 import { moneyTargets } from './money.ts'
+import { movingTargets } from './moving.ts'
 import { protocolTargets } from './protocol.ts'
+import { routeTargets } from './routes.ts'
 import { runnerTargets } from './runner.ts'
 
 /** What comes from outside, and the targets that meet it first: they are run before all others. */
@@ -33,6 +35,8 @@ export async function allTargets(): Promise<readonly FuzzTarget[]> {
     ...(await protocolTargets()),
     ...(await moneyTargets()),
     ...(await gatewayTargets()),
+    ...(await routeTargets()),
+    ...movingTargets(),
     ...runnerTargets(),
     ...(await clientTargets()),
   ]
