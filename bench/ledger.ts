@@ -74,7 +74,7 @@ export async function benchLedger(options: LedgerBench): Promise<LedgerRow[]> {
   }
 }
 
-function openFile(path: string): BenchedBooks {
+export function openFile(path: string): BenchedBooks {
   const store = openSqlite(path)
   migrate(store, readMigrations(MIGRATIONS))
   const ledger = groupCommit(createCore(store, { hosts: 'here' }), setImmediate)
@@ -106,7 +106,7 @@ export async function benchBooks(
   return rows
 }
 
-async function fund(ledger: Ledger): Promise<AccountId[]> {
+export async function fund(ledger: Ledger): Promise<AccountId[]> {
   const accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
     accountId(i.toString().padStart(32, '0')),
   )
@@ -127,7 +127,7 @@ async function fund(ledger: Ledger): Promise<AccountId[]> {
   return accounts
 }
 
-interface Load {
+export interface Load {
   readonly batch: number
   readonly pairs: number
   readonly receipt: string
@@ -148,7 +148,7 @@ async function measure(
 }
 
 /** Keeps 2 x `batch` requests in flight: any one transaction reserves for half of them and settles the others. */
-async function drive(
+export async function drive(
   ledger: Ledger,
   accounts: readonly AccountId[],
   { batch, receipt, pairs, from }: Load & { readonly from: number },
