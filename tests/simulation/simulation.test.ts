@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { GUARDS } from './guards.ts'
 import { RunFailure, runSimulation } from './run-simulation.ts'
+import { Simulation } from './simulation.ts'
 
 /** A sample of what `simulation.deep.test.ts` does at length. */
 test('crashes, faults, lies and departures lose and invent no nano (a short run)', async () => {
@@ -13,6 +14,10 @@ test('the same seed does the same, to the last nano', async () => {
   const run = () => runSimulation({ seed: 2, steps: 80 })
   const [first, second] = [await run(), await run()]
   expect(second.fingerprint).toBe(first.fingerprint)
+})
+
+test.each(GUARDS)('the control “$name” still finds what it takes away', ({ broken }) => {
+  expect(() => new Simulation({ seed: 1, ...broken }).close()).not.toThrow()
 })
 
 const QUICK = [

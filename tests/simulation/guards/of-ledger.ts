@@ -55,7 +55,7 @@ export const GUARDS_OF_LEDGER: readonly Guard[] = [
     name: 'a lapsed hold is not given back again',
     broken: {
       sabotage: {
-        sql: sql('SELECT state, amount, key FROM holds', "SELECT 'open', amount, key FROM holds"),
+        sql: sql('SELECT state, amount, key, terms', "SELECT 'open', amount, key, terms"),
       },
     },
   },
