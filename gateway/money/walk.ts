@@ -19,14 +19,16 @@ export function readCursor(store: Store, address: TonAddress): TransactionId | n
 /**
  * Walks from a contract's newest transaction down to the cursor by the hash chain and stages every row, so that an outage of
  * any length is caught up in bounded memory and a walk that was cut resumes where it was.
+ * @returns whether anything is new; mostly nothing is, and then nothing was written or needs to be read
  * @throws MoneyError `gap`, `fork` when the provider's history does not meet ours
  */
 export async function walkToCursor(
   { store, chain }: { readonly store: Store; readonly chain: Chain },
   address: TonAddress,
   top: TransactionId,
-): Promise<void> {
+): Promise<boolean> {
   const cursor = readCursor(store, address)
+  if (isSame(top, cursor)) return false
   let next: TransactionId | null = top
   let walked = 0
   while (next !== null && !isSame(next, cursor)) {
@@ -46,6 +48,7 @@ export async function walkToCursor(
     throw new MoneyError('fork', `the chain has no transaction ${cursor.lt}`)
   }
   refuseLeftovers(store, address, { walked, top })
+  return true
 }
 
 /** Rows that are not on the way, from a provider that told another story before: all are walked again. */

@@ -78,8 +78,12 @@ export function createWatcher(deps: WatcherDeps): Watcher {
   return {
     async tick() {
       const head = await present()
-      if (head.last === null) return { events: [], credited: ZERO_NANO, seqno: head.seqno }
-      await walkToCursor(deps, deps.till, head.last)
+      const nothing = { events: [], credited: ZERO_NANO, seqno: head.seqno }
+      if (head.last === null) return nothing
+      if (!(await walkToCursor(deps, deps.till, head.last))) {
+        await waiting.none()
+        return nothing
+      }
       // Read once a tick: a state at or above the head's block covers all of its transactions.
       const read = new Set<AccountId>()
       const events: ChainEvent[] = []
