@@ -9,7 +9,16 @@ const READY_MS_MAX = 30_000
 
 /** CPU time of one process in milliseconds, user and system. @see proc(5), /proc/pid/stat fields 14 and 15 */
 export function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return cpuMsIn(`/proc/${pid}/stat`)
+}
+
+/** The same of its first thread alone: where Node runs its event loop. */
+export function mainThreadMs(pid: number): number {
+  return cpuMsIn(`/proc/${pid}/task/${pid}/stat`)
+}
+
+function cpuMsIn(path: string): number {
+  const fields = readFileSync(path, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS
 }
 
