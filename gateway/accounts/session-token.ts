@@ -10,7 +10,8 @@ export const SESSION_SECONDS = 900
 const ALGORITHM = 'HS256'
 /** No other token of this kind is one of these. */
 const TYPE = 'cocoon-session+jwt'
-const SHAPE = /^[\w-]{1,512}\.[\w-]{1,1024}\.[\w-]{43}$/
+/** 43 characters hold two bits more than 32 bytes: they are zero, so that no token has a second spelling. */
+const SHAPE = /^[\w-]{1,512}\.[\w-]{1,1024}\.[\w-]{42}[AEIMQUYcgkosw048]$/
 
 export interface SessionTokensOptions {
   /** 32 bytes for this purpose alone. */
@@ -53,6 +54,7 @@ export function createSessionTokens({
       return { token, expiresAt }
     },
     async read(token) {
+      if (!SHAPE.test(token)) throw new AccountError('invalid_key', 'no session')
       try {
         const { payload } = await jwtVerify(token, secret, {
           algorithms: [ALGORITHM],

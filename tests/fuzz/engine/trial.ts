@@ -37,7 +37,8 @@ export function createTrial(
     used = process.resourceUsage()
     unlooked = 0
     if (took < FILL_MS || outcome.why !== undefined) return outcome
-    if (used.maxRSS - before.maxRSS > MOST_GROWN_KIB) {
+    const hasGrown = used.maxRSS - before.maxRSS > MOST_GROWN_KIB
+    if (hasGrown && (await heldBy(target, input)) > (MOST_GROWN_KIB * 1_024) / 2) {
       return { ...outcome, why: `takes more than ${MOST_GROWN_KIB / 1_024} MiB` }
     }
     if (took < SLOW_MS || processorMs(used) - processorMs(before) < SLOW_MS) return outcome
@@ -46,6 +47,18 @@ export function createTrial(
     used = process.resourceUsage()
     return isTooSlow ? { ...outcome, why: 'takes too many steps' } : outcome
   }
+}
+
+/** A collection can make the process grow during any input: the most that stands after this one alone, of three times. */
+async function heldBy(target: FuzzTarget, input: Bytes): Promise<number> {
+  let most = 0
+  for (let times = 0; times < 3; times++) {
+    const before = process.memoryUsage()
+    await outcomeOf(target, input)
+    const after = process.memoryUsage()
+    most = Math.max(most, after.heapUsed + after.external - before.heapUsed - before.external)
+  }
+  return most
 }
 
 function processorMs({ userCPUTime, systemCPUTime }: NodeJS.ResourceUsage): number {
