@@ -38,12 +38,10 @@ export class TunnelCall implements Call {
     stream.on('headers', () => {
       if (++this.#informational > MAX_INFORMATIONAL) this.#break('broken')
     })
-    stream.on('response', (headers) => this.#head(headers))
-    stream.on('data', (chunk: Buffer) => {
-      const told = Math.min(this.#toldWaiting, chunk.length)
-      this.#toldWaiting -= told
-      deps.onContent(chunk.length - told)
-      if (!this.#over) incoming.data(chunk)
+    stream.on('response', (headers) => {
+      this.#head(headers)
+      // Node tells of the head a tick after it came, and of a short answer's bytes before that if somebody listens.
+      stream.on('data', (chunk: Buffer) => this.#data(chunk))
     })
     stream.on('end', () => this.#end())
     stream.on('error', () => {})
@@ -62,6 +60,13 @@ export class TunnelCall implements Call {
       const value = headers[name]
       return typeof value === 'string' ? value : undefined
     })
+  }
+
+  #data(chunk: Buffer): void {
+    const told = Math.min(this.#toldWaiting, chunk.length)
+    this.#toldWaiting -= told
+    this.#deps.onContent(chunk.length - told)
+    if (!this.#over) this.#incoming.data(chunk)
   }
 
   #end(): void {
