@@ -34,7 +34,7 @@ test('a host is paid only at a wallet that has shown who controls it (H2)', asyn
   await runner.close()
 })
 
-test('a proof is good once, for its own wallet and gateway', async () => {
+test('a proof is good for its own wallet and gateway alone', async () => {
   const url = `${world.gateway.origin}/v1/hosts/${payee}/proof`
   const asked = await (await fetch(url)).json()
   expect(asked).toMatchObject({ address: payee, required: true })
@@ -53,8 +53,14 @@ test('a proof is good once, for its own wallet and gateway', async () => {
     return [response.status, (await response.json()).error?.code]
   }
   expect(await post(proof)).toEqual([403, 'signature_invalid'])
-  // Used up by the try.
-  expect(await post(proof)).toEqual([400, 'invalid_challenge'])
+  const madeUp = { ...proof.proof, payload: asked.payload.replace(/.{32}$/, '0'.repeat(32)) }
+  expect(await post({ ...proof, proof: madeUp })).toEqual([400, 'invalid_challenge'])
+  const other = `${world.gateway.origin}/v1/hosts/0:${'5a'.repeat(32)}/proof`
+  const { payload } = await (await fetch(other)).json()
+  expect(await post({ ...proof, proof: { ...proof.proof, payload } })).toEqual([
+    400,
+    'invalid_challenge',
+  ])
   expect(await post({})).toEqual([400, 'invalid_request'])
   expect((await fetch(`${world.gateway.origin}/v1/hosts/nobody/proof`)).status).toBe(400)
 })

@@ -8,10 +8,10 @@ import {
   signInStatement,
 } from '#protocol'
 import { type AccountId, accountId } from '../db/ids.ts'
+import { makeOwnNonce, readOwnNonce, SIGN_IN } from '../own-nonce.ts'
 import { AccountError } from './errors.ts'
 import type { OpenAccountDeps } from './open-account.ts'
 import type { SessionTokens } from './session-token.ts'
-import { makeSignInNonce, readSignInNonce, SIGN_IN_SECONDS } from './sign-in-nonce.ts'
 import { accountOfWallet, listWallets } from './wallet-links.ts'
 import { askWalletProof, type ProofAsked, walletOfProof } from './wallet-proof.ts'
 
@@ -38,7 +38,11 @@ export function issueChallenge(
 ): Challenge {
   const subject = account ?? ANY_ACCOUNT
   const now = toSeconds(deps.clock())
-  const { nonce, expiresAt } = makeSignInNonce(deps.challenges, { subject, now }, deps.random)
+  const { nonce, expiresAt } = makeOwnNonce(
+    deps.challenges,
+    { kind: SIGN_IN, subject, now },
+    deps.random,
+  )
   return { nonce, expiresAt, tonProof: askWalletProof(deps, { purpose, subject, nonce }) }
 }
 
@@ -58,7 +62,8 @@ export async function signIn(
 ): Promise<{ account: AccountId; token: string; expiresAt: UnixSeconds }> {
   const request = parse(body)
   const { nonce } = request
-  const expires = readSignInNonce(deps.challenges, request.account ?? ANY_ACCOUNT, nonce)
+  const subject = request.account ?? ANY_ACCOUNT
+  const expires = readOwnNonce(deps.challenges, { kind: SIGN_IN, subject }, nonce)
   if (expires === undefined || expires <= toSeconds(deps.clock())) {
     throw new AccountError('stale_statement', 'the nonce is not of this gateway, or is over')
   }
@@ -95,7 +100,7 @@ async function findAccount(
     throw new AccountError('unknown_account', 'this wallet is linked to no account')
   }
   // Else one nonce could be used for two accounts: the one before and the one after.
-  if (toSeconds(link.at) > expires - SIGN_IN_SECONDS) {
+  if (toSeconds(link.at) > expires - SIGN_IN.seconds) {
     throw new AccountError('stale_statement', 'the wallet was linked after this nonce was made')
   }
   return link.account

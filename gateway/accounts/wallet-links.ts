@@ -2,9 +2,9 @@ import { toSeconds } from '#base/brand.ts'
 import { parseWalletLink, type WalletLink } from '#protocol'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { LinkedWallet } from '../ledger/port.ts'
+import { readOwnNonce, SIGN_IN } from '../own-nonce.ts'
 import { AccountError } from './errors.ts'
 import type { SignInDeps } from './sign-in.ts'
-import { readSignInNonce } from './sign-in-nonce.ts'
 import { walletOfProof } from './wallet-proof.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function linkWallet(
   body: unknown,
 ): Promise<LinkedWallet> {
   const { nonce, ton_proof } = parse(body)
-  const expires = readSignInNonce(deps.challenges, account, nonce)
+  const expires = readOwnNonce(deps.challenges, { kind: SIGN_IN, subject: account }, nonce)
   if (expires === undefined || expires <= toSeconds(deps.clock())) {
     throw new AccountError('stale_statement', 'the nonce is not of this gateway, or is over')
   }

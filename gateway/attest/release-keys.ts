@@ -14,7 +14,7 @@ import {
 } from '#protocol'
 import { ApiError, errorAnswer } from '../errors.ts'
 import { codeOf, type Log } from '../log.ts'
-import { createChallenges } from '../runners/challenges.ts'
+import { type Challenges, createChallenges, usedInMemory } from '../runners/challenges.ts'
 import { type JudgeDeps, judgeEvidence } from '../runners/judge-evidence.ts'
 import { CHALLENGE_PATH, RELEASE_PATH } from './release-paths.ts'
 import type { ReleasedSettings } from './released-settings.ts'
@@ -27,7 +27,7 @@ export interface KeyServiceDeps {
   readonly origin: string
   readonly keys: ReleasedSettings
   readonly signer: Signer
-  readonly provider: Pick<Provider<CryptoMode>, 'suites'>
+  readonly provider: Pick<Provider<CryptoMode>, 'suites' | 'hashes'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -35,6 +35,7 @@ export interface KeyServiceDeps {
 
 /** Evidence of the largest machine, certificates and all, is below this. */
 const MAX_BODY_BYTES = 512 * 1024
+const MAC_BYTES = 32
 
 /**
  * Releases a gateway's keys to a machine that proves which software it runs, over a challenge of this service's own
@@ -42,18 +43,19 @@ const MAX_BODY_BYTES = 512 * 1024
  * @see protocol/SPEC.md section 17
  */
 export function createKeyService(deps: KeyServiceDeps): (request: Request) => Promise<Response> {
-  const challenges = createChallenges(deps.random)
+  const { random, provider } = deps
+  const mac = provider.hashes.macKey(random(MAC_BYTES))
+  const challenges = createChallenges({ mac, random, used: usedInMemory() })
   const now = () => toSeconds(deps.clock())
 
   const challenge = async (): Promise<object> => {
-    const { challenge, expiresAt } = await challenges.issue(now())
+    const { challenge, expiresAt } = challenges.issue(now())
     return { challenge, expires_at: expiresAt }
   }
   const release = async (request: Request): Promise<object> => {
     const asked = readRequest(await readLimited(request))
-    // Used up before anything else is looked at: one challenge, one try.
-    await challenges.take(asked.challenge, now())
-    return releaseTo(deps, asked)
+    challenges.check(asked.challenge, now())
+    return releaseTo(deps, asked, challenges)
   }
   const routes: Readonly<Record<string, (request: Request) => Promise<object>>> = {
     [CHALLENGE_PATH]: challenge,
@@ -76,8 +78,12 @@ export function createKeyService(deps: KeyServiceDeps): (request: Request) => Pr
   }
 }
 
-/** 1. it is this gateway  2. its machine is what the operator listed  3. seal to the key that the quote names */
-async function releaseTo(deps: KeyServiceDeps, asked: ReleaseRequest): Promise<object> {
+/** 1. it is this gateway  2. its machine is what the operator listed, once  3. seal to the key that the quote names */
+async function releaseTo(
+  deps: KeyServiceDeps,
+  asked: ReleaseRequest,
+  challenges: Challenges,
+): Promise<object> {
   const { attestation } = asked.report
   const keyset = attestation.workload_keyset
   const now = toSeconds(deps.clock())
@@ -99,6 +105,7 @@ async function releaseTo(deps: KeyServiceDeps, asked: ReleaseRequest): Promise<o
     subject: undefined,
     nonce: asked.challenge,
   })
+  await challenges.use(asked.challenge, now)
   const binding = { keysetDigest: digest, challenge: asked.challenge }
   const keys = utf8(JSON.stringify(deps.keys))
   const sealed = await sealRelease(deps.provider, binding, publicKey, keys, deps.signer)

@@ -9,7 +9,12 @@ import { hex } from '#base/bytes.ts'
 import type { TonAddress } from '../db/ids.ts'
 import type { Chain } from '../money/chain.ts'
 import { createAllowlistSource } from '../runners/allowlist-source.ts'
-import type { Challenges } from '../runners/challenges.ts'
+import {
+  type Challenges,
+  createChallenges,
+  type UsedChallenges,
+  usedInMemory,
+} from '../runners/challenges.ts'
 import type { Origins, RunnersDeps, Voucher } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
 import { bytesOfKey } from '../runners/host-proof.ts'
@@ -18,7 +23,7 @@ import { createReadRegistry } from '../runners/read-registry.ts'
 import type { RunnerHours } from '../runners/runner-hours.ts'
 import type { RunnerStore } from '../runners/runner-store.ts'
 import { createTrackRecords } from '../runners/track-records.ts'
-import type { Platform } from './platform.ts'
+import { deriveSecret, type Platform } from './platform.ts'
 
 /** Development only (H17). */
 export interface SimulationTrust {
@@ -36,7 +41,8 @@ export interface MarketParts {
   /** Whether this place counts runners' time: where several do the same, one. */
   readonly countsTime: () => boolean
   readonly payees: Payees
-  readonly challenges: Challenges
+  /** Undefined: this process alone issues challenges and takes them. */
+  readonly usedChallenges: UsedChallenges | undefined
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
   readonly collateral: CollateralSource
   readonly chain: Pick<Chain, 'runGet'>
@@ -49,7 +55,7 @@ export interface MarketParts {
 /** Puts registration, appraisal and leases together: what serves hosts, wherever it runs. */
 export function composeMarket(platform: Platform, parts: MarketParts): RunnersDeps {
   const { config, provider, verifier, ledger, meter, clock, random, log } = platform
-  const { directory, store, challenges, collateral, origins, latestVoucher, simulation } = parts
+  const { directory, store, collateral, origins, latestVoucher, simulation } = parts
   const { hours, countsRequests, countsTime } = parts
   const { registry, till } = config.chain
   return {
@@ -64,7 +70,8 @@ export function composeMarket(platform: Platform, parts: MarketParts): RunnersDe
       const { stack } = await parts.chain.runGet(wallet, 'get_public_key', [])
       return bytesOfKey(stack.readBigNumber())
     },
-    challenges,
+    challenges: openChallenges(platform, parts.usedChallenges),
+    hostWallets: provider.hashes.macKey(deriveSecret(platform, 'host wallets')),
     allowlist: createAllowlistSource({
       readRegistry: createReadRegistry(parts.chain, registry),
       clock,
@@ -91,3 +98,14 @@ export function composeMarket(platform: Platform, parts: MarketParts): RunnersDe
     log,
   }
 }
+
+/** A memory that ends with the process takes the key of its challenges along. */
+function openChallenges(platform: Platform, used: UsedChallenges | undefined): Challenges {
+  const { provider, random } = platform
+  const key =
+    used === undefined ? random(MAC_BYTES) : deriveSecret(platform, 'registration challenges')
+  const mac = provider.hashes.macKey(key)
+  return createChallenges({ mac, random, used: used ?? usedInMemory() })
+}
+
+const MAC_BYTES = 32

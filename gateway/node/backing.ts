@@ -5,7 +5,7 @@ import type { Job } from '../jobs.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { MoneyWatch } from '../money/money-watch.ts'
 import type { OwedBooks } from '../money/reserves.ts'
-import type { ChallengeMemory } from '../runners/challenges.ts'
+import type { UsedChallenges } from '../runners/challenges.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeaseGlance } from '../runners/follow-market.ts'
 import type { Payees } from '../runners/payees.ts'
@@ -20,7 +20,7 @@ export interface Backing {
   readonly payees: Payees
   readonly hours: RunnerHours
   /** Undefined: this process alone issues challenges and takes them. */
-  readonly challenges: ChallengeMemory | undefined
+  readonly usedChallenges: UsedChallenges | undefined
   latestVoucher(payee: TonAddress): Promise<Voucher | undefined>
   readonly models: ModelTable
   readBooks(): Answer<OwedBooks>

@@ -28,7 +28,6 @@ import type { ServePages } from '../pages.ts'
 import { createKeysetOf } from '../receipts/keyset-of.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
-import { createChallenges } from '../runners/challenges.ts'
 import type { Origins } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
 import type { JudgeDeps } from '../runners/judge-evidence.ts'
@@ -105,7 +104,7 @@ export function build(input: BuildInput): Built {
     countsRequests: true,
     countsTime: () => backing.leads(),
     payees: backing.payees,
-    challenges: createChallenges(random, backing.challenges),
+    usedChallenges: backing.usedChallenges,
     latestVoucher: (payee) => backing.latestVoucher(payee),
     collateral,
     chain,

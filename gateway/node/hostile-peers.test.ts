@@ -100,10 +100,10 @@ describe('a host cannot (H7)', () => {
 
   test('use a challenge twice, or one of its own making', async () => {
     const challenge = await newChallenge()
-    const sent = registration(await honest.report(challenge), challenge, OTHER_PAYEE)
-    await post('/v1/runners/register', sent)
-    const again = await post<{ error: { code: string } }>('/v1/runners/register', sent)
-    expect(again.body.error.code).toBe('invalid_challenge')
+    const renewed = await startTestRunner(world, { challenge })
+    await honest.close()
+    honest = renewed
+    expect(await refusalOf(startTestRunner(world, { challenge }))).toBe('invalid_challenge')
     expect(await refusalOf(startTestRunner(world, { challenge: 'ab'.repeat(32) }))).toBe(
       'invalid_challenge',
     )

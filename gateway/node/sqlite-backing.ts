@@ -55,7 +55,7 @@ export function openSqliteBacking(
     runners: createRunnerStore(store),
     payees: createPayees(store),
     hours: createRunnerHours(store),
-    challenges: undefined,
+    usedChallenges: undefined,
     latestVoucher: createLatestVoucher(store.db, chain.till),
     models: createModelTable(store.db),
     readBooks: () => readOwedBooks(store),

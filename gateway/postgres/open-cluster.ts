@@ -31,7 +31,7 @@ export async function openCluster(
     runners: { ...office.runners, registryFloor: office.floor },
     payees: office.payees,
     hours: office.hours,
-    challenges: office.challenges,
+    usedChallenges: office.usedChallenges,
     latestVoucher: (payee) => office.vouchers.latest(payee),
     models: office.models,
     readBooks: () => office.books.read(),

@@ -23,7 +23,7 @@ export function runnerRoutes(deps: AppDeps): Hono<AppEnv> {
   const { directory, challenges, clock, gatewayName } = deps.runners
 
   app.post('/v1/runners/challenge', async (context) => {
-    const { challenge, expiresAt } = await challenges.issue(toSeconds(clock()))
+    const { challenge, expiresAt } = challenges.issue(toSeconds(clock()))
     return context.json({ challenge, gateway: gatewayName, expires_at: expiresAt })
   })
 

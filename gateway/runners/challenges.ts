@@ -1,74 +1,69 @@
-import type { Random } from '#base/brand.ts'
-import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
-import { hex } from '#base/bytes.ts'
+import type { Random, UnixSeconds } from '#base/brand.ts'
+import type { MacKey } from '#protocol'
 import type { Answer } from '../db/db.ts'
 import { ApiError } from '../errors.ts'
+import { makeOwnNonce, REGISTRATION, readOwnNonce } from '../own-nonce.ts'
 
 /** Registration challenges: random, single-use, short-lived. They are also the nonces of quotes (H7). */
 export interface Challenges {
-  /** @throws ApiError `rate_limit_exceeded` while too many are open */
-  issue(now: UnixSeconds): Promise<{ readonly challenge: string; readonly expiresAt: UnixSeconds }>
-  /** Uses a challenge up. @throws ApiError `invalid_challenge` */
-  take(challenge: string, now: UnixSeconds): Promise<void>
+  /** Costs no memory: whoever asks for many keeps no host out. */
+  issue(now: UnixSeconds): { readonly challenge: string; readonly expiresAt: UnixSeconds }
+  /** Whether it is one of ours and not over. @throws ApiError `invalid_challenge` */
+  check(challenge: string, now: UnixSeconds): void
+  /** Uses a challenge up, for evidence that was accepted: only machines fill this memory. @throws ApiError `invalid_challenge` */
+  use(challenge: string, now: UnixSeconds): Promise<void>
 }
 
-const CHALLENGE_BYTES = 32
-const LIFE_SECONDS = 300
-const MAX_OPEN = 10_000
-
-/** Where open challenges are kept. */
-export interface ChallengeMemory {
-  /** Drops what has expired. @returns how many are left */
-  sweep(now: UnixSeconds): Answer<number>
-  add(challenge: string, expires: UnixSeconds): Answer<void>
-  /** Forgets the challenge. @returns when it expires, if it was open */
-  take(challenge: string): Answer<UnixSeconds | undefined>
+/** Challenges that were used, for as long as they would be taken. */
+export interface UsedChallenges {
+  /** Drops what is over at `now`, and keeps this one. @returns false: it was there already */
+  add(challenge: string, expires: UnixSeconds, now: UnixSeconds): Answer<boolean>
 }
 
-export function createChallenges(
-  random: Random,
-  memory: ChallengeMemory = createChallengeMemory(),
-): Challenges {
+const KIND = { kind: REGISTRATION, subject: 'registration' }
+
+export function createChallenges({
+  mac,
+  random,
+  used,
+}: {
+  /** Lives as long as `used` does: else what was used before a restart could be used after it. */
+  readonly mac: MacKey
+  readonly random: Random
+  readonly used: UsedChallenges
+}): Challenges {
+  const endOf = (challenge: string, now: UnixSeconds): UnixSeconds => {
+    const expires = readOwnNonce(mac, KIND, challenge)
+    if (expires === undefined || expires <= now) throw refused()
+    return expires
+  }
   return {
-    async issue(now) {
-      if ((await memory.sweep(now)) >= MAX_OPEN) {
-        throw new ApiError('rate_limit_exceeded', 'Too many registrations are under way')
-      }
-      const challenge = hex(random(CHALLENGE_BYTES))
-      const expiresAt = unixSeconds(now + LIFE_SECONDS)
-      await memory.add(challenge, expiresAt)
-      return { challenge, expiresAt }
+    issue(now) {
+      const { nonce, expiresAt } = makeOwnNonce(mac, { ...KIND, now }, random)
+      return { challenge: nonce, expiresAt }
     },
-    async take(challenge, now) {
-      const expires = await memory.take(challenge)
-      if (expires === undefined || expires <= now) {
-        throw new ApiError(
-          'invalid_challenge',
-          'The challenge is unknown, used or expired: ask anew',
-        )
-      }
+    check(challenge, now) {
+      endOf(challenge, now)
+    },
+    async use(challenge, now) {
+      if (!(await used.add(challenge, endOf(challenge, now), now))) throw refused()
     },
   }
 }
 
-function createChallengeMemory(): ChallengeMemory {
-  const open = new Map<string, UnixSeconds>()
+function refused(): ApiError {
+  return new ApiError('invalid_challenge', 'The challenge is unknown, used or expired: ask anew')
+}
+
+/** Of one process. */
+export function usedInMemory(): UsedChallenges {
+  const kept = new Map<string, UnixSeconds>()
   return {
-    sweep(now) {
-      for (const [challenge, expires] of open) {
-        // Oldest first: the first one alive ends the sweep.
-        if (expires > now) break
-        open.delete(challenge)
-      }
-      return open.size
-    },
-    add: (challenge, expires) => {
-      open.set(challenge, expires)
-    },
-    take(challenge) {
-      const expires = open.get(challenge)
-      open.delete(challenge)
-      return expires
+    add(challenge, expires, now) {
+      for (const [other, end] of kept) if (end <= now) kept.delete(other)
+      if (kept.has(challenge)) return false
+      kept.set(challenge, expires)
+      return true
     },
   }
 }

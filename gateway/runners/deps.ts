@@ -1,6 +1,6 @@
 import type { Clock, Random } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
-import type { CryptoMode, Provider } from '#protocol'
+import type { CryptoMode, MacKey, Provider } from '#protocol'
 import type { RunnerId, TonAddress } from '../db/ids.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Log } from '../log.ts'
@@ -40,6 +40,8 @@ export interface RunnersDeps extends JudgeDeps {
   /** The key that a deployed wallet says that it has. @throws MoneyError */
   readonly walletKey: (wallet: TonAddress) => Promise<Bytes>
   readonly challenges: Challenges
+  /** Makes and recognises what hosts' wallets are asked to sign. */
+  readonly hostWallets: MacKey
   readonly allowlist: AllowlistSource
   readonly origins: Origins
   readonly ledger: Ledger

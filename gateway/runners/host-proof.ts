@@ -1,15 +1,14 @@
 import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
-import { copyBytes, fromHex, hex } from '#base/bytes.ts'
+import { copyBytes, fromHex } from '#base/bytes.ts'
 import { ProtocolError, parseTonProof, type TonProofPayload, tonProofPayload } from '#protocol'
 import { TonProofError, verifyTonProof } from '../accounts/ton-proof.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { MoneyError } from '../money/errors.ts'
+import { HOST_WALLET, makeOwnNonce, readOwnNonce } from '../own-nonce.ts'
 import type { RunnersDeps } from './deps.ts'
 
-const NONCE_BYTES = 16
-const LIFE_SECONDS = 900
-const MAX_OPEN = 10_000
+const NONCE_DIGITS = 32
 
 /** What a host's wallet is asked to sign. */
 export interface HostProofAsk {
@@ -20,55 +19,45 @@ export interface HostProofAsk {
 
 /**
  * Asks hosts' wallets to show who controls them, once for each gateway: the subject is the wallet, so that no key rotation of a
- * runner needs its owner's phone. Nonces live in memory: whoever was asked before a restart asks again.
+ * runner needs its owner's phone. Asking costs no memory, so that no number of askers keeps a host out.
  * @see protocol/SPEC.md section 10.3
  */
 export function createHostProofs(
   deps: Pick<
     RunnersDeps,
-    'provider' | 'verifier' | 'payees' | 'gatewayName' | 'random' | 'clock' | 'walletKey'
+    | 'provider'
+    | 'verifier'
+    | 'payees'
+    | 'gatewayName'
+    | 'random'
+    | 'clock'
+    | 'walletKey'
+    | 'hostWallets'
   >,
 ) {
-  const open = new Map<string, UnixSeconds>()
   const domainOf = () => new URL(deps.gatewayName).host
   const now = () => unixSeconds(Math.floor(deps.clock() / 1000))
   return {
     ask(wallet: TonAddress): HostProofAsk {
-      for (const [payload, expires] of open) {
-        // Oldest first: the first one alive ends the sweep.
-        if (expires > now()) break
-        open.delete(payload)
-      }
-      if (open.size >= MAX_OPEN) {
-        throw new ApiError('rate_limit_exceeded', 'Too many proofs are asked for')
-      }
-      const nonce = hex(deps.random(NONCE_BYTES))
-      const payload = tonProofPayload({ purpose: 'hostWallet', subject: wallet, nonce })
-      const expiresAt = unixSeconds(now() + LIFE_SECONDS)
-      open.set(payload, expiresAt)
-      return { domain: domainOf(), payload, expiresAt }
+      const asked = { kind: HOST_WALLET, subject: wallet, now: now() }
+      const { nonce, expiresAt } = makeOwnNonce(deps.hostWallets, asked, deps.random)
+      return { domain: domainOf(), payload: payloadOf(wallet, nonce), expiresAt }
     },
 
-    /** @throws ApiError */
+    /** Again with the same proof it proves the same once more. @throws ApiError */
     async prove(wallet: TonAddress, body: unknown): Promise<void> {
       const proof = parsed(body)
-      const { payload } = proof.proof
-      const expires = open.get(payload)
-      // Used up whatever comes of it.
-      open.delete(payload)
+      const nonce = proof.proof.payload.slice(-NONCE_DIGITS)
+      const expires = readOwnNonce(deps.hostWallets, { kind: HOST_WALLET, subject: wallet }, nonce)
       if (expires === undefined || expires <= now()) {
-        throw new ApiError(
-          'invalid_challenge',
-          'The payload is not ours, or used, or old: ask anew',
-        )
+        throw new ApiError('invalid_challenge', 'The payload is not ours, or old: ask anew')
       }
       const crypto = { hashes: deps.provider.hashes, verify: deps.verifier.verify }
       const walletKey = await readKey(deps, wallet)
-      // Sound: every text in the map was made by tonProofPayload.
       const expected = {
         wallet,
         domain: domainOf(),
-        payload: payload as TonProofPayload,
+        payload: payloadOf(wallet, nonce),
         walletKey,
         now: now(),
       }
@@ -79,6 +68,10 @@ export function createHostProofs(
       await deps.payees.prove(wallet, deps.clock())
     },
   }
+}
+
+function payloadOf(wallet: TonAddress, nonce: string): TonProofPayload {
+  return tonProofPayload({ purpose: 'hostWallet', subject: wallet, nonce })
 }
 
 function parsed(body: unknown) {

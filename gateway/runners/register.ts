@@ -34,8 +34,8 @@ const CLOCK_SLACK_SECONDS = 60
 
 /**
  * Registers a runner.
- * 1. shape, version  2. the challenge, once  3. signature, payee and model of the keyset's subject (H7)  4. lifetime, keys,
- * price, address  5. evidence, allowlist  6. the hardware's own runner id  7. the allowance context and the session
+ * 1. shape, version  2. the challenge  3. signature, payee and model of the keyset's subject (H7)  4. lifetime, keys,
+ * price, address  5. evidence, allowlist; the challenge is used  6. the hardware's own runner id  7. the allowance context and the session
  * 8. lease
  * @throws ApiError or ProtocolError that names what failed
  */
@@ -43,11 +43,13 @@ export async function register(deps: RunnersDeps, body: unknown): Promise<Regist
   const at = deps.clock()
   const request = parsed(() => parseRegisterRequest(body, 'register'))
   agreeVersion(request.report)
-  await deps.challenges.take(request.registration.challenge, toSeconds(at))
+  const { challenge } = request.registration
+  deps.challenges.check(challenge, toSeconds(at))
   const { keyset, subject } = await checkSignature(deps, request)
   await requireProvenPayee(deps, tonAddress(request.registration.payee))
   const offer = checkOffer(deps, request, keyset)
   const judgement = await judge(deps, request, keyset, subject)
+  await deps.challenges.use(challenge, toSeconds(at))
   const runner = await claimHardware(deps, { request, judgement, at })
   const origin = await deps.origins.assign(runner.id, previousOrigin(deps, runner.id))
   const session = await documentOf(deps, { request, runner, origin, judgement, at })

@@ -25,7 +25,6 @@ import { unitPage } from '../moving/unit-page.ts'
 import { writeUnit } from '../moving/write-unit.ts'
 import { createPendingSettlements } from '../receipts/pending.ts'
 import { createWatchdog } from '../relay/watchdog.ts'
-import { createChallenges } from '../runners/challenges.ts'
 import type { RunnersDeps } from '../runners/deps.ts'
 import { createDirectory } from '../runners/directory.ts'
 import { createPayees } from '../runners/payees.ts'
@@ -102,7 +101,7 @@ export function marketObject(host: WorkerHost) {
         countsRequests: true,
         countsTime: () => true,
         payees: createPayees(db),
-        challenges: createChallenges(random, objectChallenges(storage.kv)),
+        usedChallenges: objectChallenges(storage.kv),
         latestVoucher: async (payee) =>
           till === undefined
             ? undefined

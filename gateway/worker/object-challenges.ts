@@ -1,28 +1,19 @@
 import type { UnixSeconds } from '#base/brand.ts'
-import type { ChallengeMemory } from '../runners/challenges.ts'
+import type { UsedChallenges } from '../runners/challenges.ts'
 
 const PREFIX = 'challenge:'
 
-/** Challenges that outlive the object's sleep: a quote over one may take longer than that comes. */
-export function objectChallenges(kv: SyncKvStorage): ChallengeMemory {
+/** Challenges that were used, also before the object slept. */
+export function objectChallenges(kv: SyncKvStorage): UsedChallenges {
   return {
-    sweep(now) {
-      let open = 0
-      for (const [key, expires] of kv.list<UnixSeconds>({ prefix: PREFIX })) {
-        if (expires <= now) kv.delete(key)
-        else open++
+    add(challenge, expires, now) {
+      for (const [key, end] of kv.list<UnixSeconds>({ prefix: PREFIX })) {
+        if (end <= now) kv.delete(key)
       }
-      return open
-    },
-    add: (challenge, expires) => kv.put(PREFIX + challenge, expires),
-    take(challenge) {
-      // A caller's text: only what could have been issued is looked up.
-      if (!CHALLENGE.test(challenge)) return undefined
-      const expires = kv.get<UnixSeconds>(PREFIX + challenge)
-      kv.delete(PREFIX + challenge)
-      return expires
+      const key = PREFIX + challenge
+      if (kv.get<UnixSeconds>(key) !== undefined) return false
+      kv.put(key, expires)
+      return true
     },
   }
 }
-
-const CHALLENGE = /^[0-9a-f]{64}$/

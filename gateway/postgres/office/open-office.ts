@@ -42,7 +42,7 @@ const VERBS: { readonly [Name in keyof Ports]: Record<keyof Ports[Name], true> }
   floor: { get: true, put: true },
   payees: { provenAt: true, prove: true, wants: true, settled: true },
   hours: { seenSince: true, add: true, sum: true, dropBefore: true, ofHost: true },
-  challenges: { sweep: true, add: true, take: true },
+  usedChallenges: { add: true },
   models: { all: true, put: true },
   books: { read: true },
   vouchers: { latest: true },

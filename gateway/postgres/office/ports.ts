@@ -1,12 +1,10 @@
 import { asc, eq } from 'drizzle-orm'
-import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import type { Store } from '../../db/db.ts'
 import type { TonAddress } from '../../db/ids.ts'
-import { numberIn } from '../../db/row.ts'
 import { leases, runners } from '../../db/schema.ts'
 import { createModelTable } from '../../inference/stored-catalog.ts'
 import { readOwedBooks } from '../../money/reserves.ts'
-import type { ChallengeMemory } from '../../runners/challenges.ts'
+import type { UsedChallenges } from '../../runners/challenges.ts'
 import { createLatestVoucher } from '../../runners/latest-voucher.ts'
 import { createPayees } from '../../runners/payees.ts'
 import { createRunnerHours } from '../../runners/runner-hours.ts'
@@ -21,7 +19,7 @@ export function officePorts(store: PostgresStore, till: TonAddress | undefined) 
     floor: registryFloor,
     payees: createPayees(store),
     hours: createRunnerHours(store),
-    challenges: sharedChallenges(store),
+    usedChallenges: sharedChallenges(store),
     models: createModelTable(store.db),
     books: { read: () => store.snapshot(() => readOwedBooks(store)) },
     vouchers: { latest: createLatestVoucher(store.db, till) },
@@ -48,23 +46,16 @@ function look({ db }: Store) {
 
 const PREFIX = 'challenge:'
 
-/** Open challenges as marks: a runner may ask one gateway and answer another. */
-function sharedChallenges(store: Store): ChallengeMemory {
+/** Used challenges as marks: a runner may ask one gateway and answer another. */
+function sharedChallenges(store: Store): UsedChallenges {
   const drop = store.prepare(`DELETE FROM marks WHERE name LIKE '${PREFIX}%' AND value <= ?`)
-  const count = store.prepare(`SELECT COUNT(*) FROM marks WHERE name LIKE '${PREFIX}%'`)
-  const add = store.prepare('INSERT INTO marks (name, value) VALUES (?, ?)')
-  const take = store.prepare('DELETE FROM marks WHERE name = ? RETURNING value')
+  const add = store.prepare(
+    'INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING RETURNING name',
+  )
   return {
-    sweep(now) {
+    add(challenge, expires, now) {
       drop.run(now)
-      return numberIn(count.get()?.[0])
-    },
-    add: (challenge, expires) => {
-      add.run(PREFIX + challenge, expires)
-    },
-    take(challenge): UnixSeconds | undefined {
-      const [expires] = take.get(PREFIX + challenge) ?? []
-      return expires === undefined ? undefined : unixSeconds(numberIn(expires))
+      return add.get(PREFIX + challenge, expires) !== undefined
     },
   }
 }

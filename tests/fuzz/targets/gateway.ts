@@ -3,7 +3,6 @@ import { type Bytes, utf8 } from '#base/bytes.ts'
 import { makeApiKey, readApiKey } from '#gateway/accounts/api-key.ts'
 import { AccountError } from '#gateway/accounts/errors.ts'
 import { createSessionTokens } from '#gateway/accounts/session-token.ts'
-import { makeSignInNonce, readSignInNonce } from '#gateway/accounts/sign-in-nonce.ts'
 import { webhookUrl } from '#gateway/accounts/webhook-url.ts'
 import { ConfigError, readGatewayConfig } from '#gateway/config.ts'
 import { accountId } from '#gateway/db/ids.ts'
@@ -14,6 +13,7 @@ import { addressByHost, addressByPath } from '#gateway/http/runner-address.ts'
 import type { InferencePath } from '#gateway/inference/endpoints.ts'
 import { readAsk } from '#gateway/inference/read-ask.ts'
 import { readRecordingAsk } from '#gateway/inference/read-recording-ask.ts'
+import { makeOwnNonce, readOwnNonce, SIGN_IN } from '#gateway/own-nonce.ts'
 import { runnerOrigin } from '#gateway/runners/runner-url.ts'
 import { proveTunnel } from '#gateway/runners/tunnel-runner.ts'
 import { SETTINGS } from '#gateway/settings.ts'
@@ -151,7 +151,11 @@ function form(): FuzzTarget {
 async function credentialTargets(): Promise<readonly FuzzTarget[]> {
   const mac = nodeProvider.hashes.macKey(fixed(32))
   const key = makeApiKey(ACCOUNT, mac, fixed)
-  const { nonce } = makeSignInNonce(mac, { subject: ACCOUNT, now: unixSeconds(NOW) }, fixed)
+  const { nonce } = makeOwnNonce(
+    mac,
+    { kind: SIGN_IN, subject: ACCOUNT, now: unixSeconds(NOW) },
+    fixed,
+  )
   const sessions = createSessionTokens({
     secret: fixed(32),
     gateway: 'https://gateway.example',
@@ -171,10 +175,10 @@ async function credentialTargets(): Promise<readonly FuzzTarget[]> {
     }),
     target({
       name: 'sign-in nonce, its MAC',
-      file: 'gateway/accounts/sign-in-nonce.ts',
+      file: 'gateway/own-nonce.ts',
       corpus: [utf8(nonce)],
       errors: [],
-      parse: (b) => readSignInNonce(mac, ACCOUNT, textOf(b)),
+      parse: (b) => readOwnNonce(mac, { kind: SIGN_IN, subject: ACCOUNT }, textOf(b)),
       rule: (until, b) => {
         if (until !== undefined && textOf(b) !== nonce)
           throw new Violation('took a nonce of nobody')
