@@ -183,7 +183,7 @@ async function serveBody(
     const key = readKey(textOf(header('authorization')), textOf(header('x-api-key')))
     const identity = await authenticate(deps.authenticator, key)
     assertOrigin(identity, textOf(header('origin')))
-    if (runner === undefined && header(HEADER.encapsulatedKey) !== undefined) {
+    if (runner === undefined && textOf(header(HEADER.encapsulatedKey)) !== undefined) {
       // Whoever believes that it is sealed must not be served in the clear.
       throw new ApiError(
         'seal_invalid',
