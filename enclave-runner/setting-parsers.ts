@@ -1,4 +1,5 @@
 import { parseTon } from '#base/nano.ts'
+import { required } from '#base/parse-setting.ts'
 
 /**
  * Parsers of setting values. Each throws a RangeError whose message completes "NAME …" and holds no value.
@@ -8,19 +9,6 @@ const LISTEN = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):([0-9]{1,5})$/i
 /** Addresses only: even `localhost` may be asked of a DNS, which in an enclave is the host's. */
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]'])
 const UNIX_PREFIX = 'unix:/'
-
-export function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
-  return (text) => {
-    if (text === undefined) throw new RangeError('is missing')
-    return parse(text)
-  }
-}
-
-export function optional<T>(
-  parse: (text: string) => T,
-): (text: string | undefined) => T | undefined {
-  return (text) => (text === undefined ? undefined : parse(text))
-}
 
 export function oneOf<const T extends string>(...choices: readonly T[]) {
   return required((text) => {
@@ -34,13 +22,6 @@ export function oneOf<const T extends string>(...choices: readonly T[]) {
 export function someOf<const T extends string>(...choices: readonly T[]) {
   return (text: string): readonly T[] =>
     [...new Set(text.split(',').map((name) => name.trim()))].map((name) => oneOf(...choices)(name))
-}
-
-export function matching(pattern: RegExp, rule: string): (text: string) => string {
-  return (text) => {
-    if (!pattern.test(text)) throw new RangeError(rule)
-    return text
-  }
 }
 
 export function integer(min: number, max: number): (text: string) => number {

@@ -1,15 +1,13 @@
+import { matching, optional, required } from '#base/parse-setting.ts'
 import { MODALITIES } from '#protocol'
 import {
   engineUrl,
   integer,
   isLocal,
   listen,
-  matching,
   oneOf,
-  optional,
   origins,
   originUrl,
-  required,
   someOf,
   tons,
 } from './setting-parsers.ts'

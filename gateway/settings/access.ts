@@ -1,5 +1,6 @@
+import { matching, optional } from '#base/parse-setting.ts'
 import { setting } from './setting.ts'
-import { addresses, integer, matching, optional } from './setting-parsers.ts'
+import { addresses, integer } from './setting-parsers.ts'
 
 const TOKEN = /^[\x21-\x7e]{24,256}$/
 const MAX_BODY_BYTES = 256 * 1024 * 1024

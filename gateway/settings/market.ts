@@ -1,7 +1,8 @@
+import { matching, optional } from '#base/parse-setting.ts'
 import type { PlaintextRule } from '../inference/deps.ts'
 import type { HostProofRule } from '../runners/host-proof-rule.ts'
 import { setting } from './setting.ts'
-import { hashes, integer, matching, models, oneOf, optional, url } from './setting-parsers.ts'
+import { hashes, integer, models, oneOf, url } from './setting-parsers.ts'
 
 const MAX_BPS = 9_999
 const MAX_COEFFICIENT_BPS = 1_000_000

@@ -1,16 +1,6 @@
+import { matching, optional, required } from '#base/parse-setting.ts'
 import { setting } from './setting.ts'
-import {
-  dollars,
-  matching,
-  oneOf,
-  optional,
-  required,
-  secretBytes,
-  tickers,
-  tons,
-  url,
-  urls,
-} from './setting-parsers.ts'
+import { dollars, oneOf, secretBytes, tickers, tons, url, urls } from './setting-parsers.ts'
 
 const RAW_ADDRESS = /^(?:0|-1):[0-9a-f]{64}$/
 

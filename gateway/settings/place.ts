@@ -1,15 +1,6 @@
+import { matching, optional, required } from '#base/parse-setting.ts'
 import { setting } from './setting.ts'
-import {
-  integer,
-  matching,
-  oneOf,
-  optional,
-  origin,
-  ports,
-  postgresUrl,
-  required,
-  secretBytes,
-} from './setting-parsers.ts'
+import { integer, oneOf, origin, ports, postgresUrl, secretBytes } from './setting-parsers.ts'
 
 const DOMAIN = /^(?=.{1,200}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
 const MAX_DRAIN_SECONDS = 3_600

@@ -9,26 +9,6 @@ import type { Ticker } from '../money/rates.ts'
 const HASH = /^[0-9a-f]{64}$/
 const SECRET_BYTES = 32
 
-export function required<T>(parse: (text: string) => T): (text: string | undefined) => T {
-  return (text) => {
-    if (text === undefined) throw new RangeError('is missing')
-    return parse(text)
-  }
-}
-
-export function optional<T>(
-  parse: (text: string) => T,
-): (text: string | undefined) => T | undefined {
-  return (text) => (text === undefined ? undefined : parse(text))
-}
-
-export function matching(pattern: RegExp, rule: string): (text: string) => string {
-  return (text) => {
-    if (!pattern.test(text)) throw new RangeError(rule)
-    return text
-  }
-}
-
 export function oneOf<const T extends string>(
   ...choices: readonly T[]
 ): (text: string | undefined) => T {

@@ -1,5 +1,6 @@
+import { optional, required } from '#base/parse-setting.ts'
 import { setting } from './setting.ts'
-import { headerList, oneOf, optional, ratio, required, url } from './setting-parsers.ts'
+import { headerList, oneOf, ratio, url } from './setting-parsers.ts'
 
 /** What is told about requests, and to whom. */
 export const TELEMETRY_SETTINGS = {
