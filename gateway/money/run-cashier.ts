@@ -35,7 +35,7 @@ import {
 import type { Chain } from './chain.ts'
 import { type GasWallet, MAX_MESSAGES, type WalletMessage } from './gas-wallet.ts'
 import { readTill, type TillReader } from './read-till.ts'
-import { requireSameTill } from './require-same-till.ts'
+import { createRequireSameTill } from './require-same-till.ts'
 
 /** Without an effect until then, a message is made and sent again. */
 const PENDING_MS = 90_000
@@ -91,9 +91,10 @@ export function createCashier(deps: CashierDeps): Cashier {
   const others = (deps.witnesses ?? []).map((witness) => readTill(witness, deps.till))
   const pending = new Map<string, Pending>()
   const moment = createMoment(deps)
+  const requireSameTill = createRequireSameTill(deps.store, deps.till)
   return {
     async tick() {
-      requireSameTill(deps.store, deps.till)
+      requireSameTill()
       const hosts = await mirrorRedeemed(deps, [reader, ...others])
       const rotationAt = (await reader.meterKey()).pending?.at ?? null
       const { view: seen, stands } = await readView(deps, reader, { hosts, pending })

@@ -13,7 +13,7 @@ import { MoneyError } from './errors.ts'
 import type { ReconcileReport } from './money-watch.ts'
 import { createWaitingNotes } from './note-waiting.ts'
 import { readTill } from './read-till.ts'
-import { requireSameTill } from './require-same-till.ts'
+import { createRequireSameTill } from './require-same-till.ts'
 import { rescan } from './rescan.ts'
 import { readCursor, readStaged, walkToCursor } from './walk.ts'
 
@@ -162,9 +162,10 @@ async function applyStep(
 
 /** Says where the chain is, and refuses a provider that shows the past. */
 function createPresence({ chain, till, clock, store }: WatcherDeps): () => Promise<Head> {
+  const requireSameTill = createRequireSameTill(store, till)
   let newest = 0
   return async () => {
-    requireSameTill(store, till)
+    requireSameTill()
     const head = await chain.head(till)
     if (head.seqno < newest) throw new MoneyError('regressed', `block ${head.seqno} is over`)
     if (head.syncedAt < toSeconds(clock()) - STALE_SECONDS) {
