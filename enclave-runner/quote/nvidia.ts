@@ -1,5 +1,6 @@
 import type { Bytes } from '#base/bytes.ts'
 import { fromBase64, hex } from '#base/bytes.ts'
+import { isObject } from '#base/members.ts'
 import type { RunGpuTool } from './gpu-tools.ts'
 import { QuoteError } from './quote-error.ts'
 import type { GpuEvidence, Quoter } from './quoter.ts'
@@ -54,8 +55,8 @@ interface Collected {
 /** `{result_code, evidences: [...]}`; earlier releases print the list alone. */
 function readCollected(output: string): readonly Collected[] {
   const answer: unknown = parseJson(output)
-  const list = isRecord(answer) ? answer['evidences'] : answer
-  if (isRecord(answer) && answer['result_code'] !== 0) {
+  const list = isObject(answer) ? answer['evidences'] : answer
+  if (isObject(answer) && answer['result_code'] !== 0) {
     throw new QuoteError('device_failed', 'nvattest collected nothing')
   }
   if (!Array.isArray(list) || !list.every(isCollected)) {
@@ -74,13 +75,9 @@ function parseJson(output: string): unknown {
   }
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function isCollected(value: unknown): value is Collected {
   const names = ['arch', 'nonce', 'evidence', 'certificate']
-  return isRecord(value) && names.every((name) => typeof value[name] === 'string')
+  return isObject(value) && names.every((name) => typeof value[name] === 'string')
 }
 
 function decodeDevice({ evidence, certificate }: Collected): GpuEvidence['devices'][number] {

@@ -1,3 +1,5 @@
+import { isObject, member } from '#base/members.ts'
+
 type Body = Readonly<Record<string, unknown>>
 
 export const NO_DEMANDS: ReadonlySet<string> = new Set()
@@ -61,22 +63,18 @@ function listedAs(name: string, value: unknown): readonly string[] {
 
 /** A format by its `type`: plain text is everybody's, a schema must hold. */
 function formatDemands(format: unknown): readonly string[] {
-  const type = isRecord(format) ? format['type'] : undefined
+  const type = member(format, 'type')
   if (type === 'text') return []
   return type === 'json_schema' ? ['response_format', 'structured_outputs'] : ['response_format']
 }
 
 /** Responses say the format, and more, inside of `text`. */
 function textDemands(text: unknown): readonly string[] {
-  if (!isRecord(text)) return ['response_format']
+  if (!isObject(text)) return ['response_format']
   const { format, ...more } = text
   const others = Object.entries(more).filter(([name, value]) => !isIdle(name, value))
   return [
     ...(format === undefined || format === null ? [] : formatDemands(format)),
     ...others.map(([name]) => name),
   ]
-}
-
-function isRecord(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

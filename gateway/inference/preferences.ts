@@ -1,3 +1,4 @@
+import { isObject } from '#base/members.ts'
 import { type NanoPerMillion, nanoPerMillion, parseTon } from '#base/nano.ts'
 import { ApiError } from '../errors.ts'
 
@@ -91,10 +92,7 @@ export function readPreferences(value: unknown): Preferences {
 type Members = Readonly<Record<string, unknown>>
 
 function recordOf(param: string, value: unknown): Members {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    // Sound: neither null nor an array, so an object with string keys.
-    return value as Members
-  }
+  if (isObject(value)) return value
   throw new ApiError('invalid_request', `${param} must be an object`, { param })
 }
 

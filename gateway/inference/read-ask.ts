@@ -1,3 +1,4 @@
+import { isObject } from '#base/members.ts'
 import { ProtocolError, parseServingConstraints, type ServingConstraints } from '#protocol'
 import { ApiError } from '../errors.ts'
 import { demandsOf, NO_DEMANDS } from './demands.ts'
@@ -78,10 +79,6 @@ function parseObject(text: string): Body {
     throw new ApiError('invalid_json', 'the request body is not a JSON object')
   }
   return body
-}
-
-function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function readConstraints(provider: unknown): ServingConstraints {
