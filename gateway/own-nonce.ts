@@ -4,7 +4,7 @@ import { type Bytes, concat, equalBytes, fromHex, hex, utf8 } from '#base/bytes.
 import type { MacKey } from '#protocol'
 
 /** Sizes in bytes; `seconds`: how long whoever asked may take. */
-export interface NonceKind {
+interface NonceKind {
   readonly random: number
   readonly tag: number
   readonly seconds: number
@@ -17,6 +17,12 @@ export const HOST_WALLET: NonceKind = { ...SIGN_IN, seconds: 900 }
 /** 32 bytes: it is the nonce of a quote too. */
 export const REGISTRATION: NonceKind = { random: 12, tag: 16, seconds: 300 }
 
+export interface NonceUse {
+  readonly kind: NonceKind
+  readonly subject: string
+  readonly now: UnixSeconds
+}
+
 const TIME_BYTES = 4
 const HEX = /^(?:[0-9a-f]{2})+$/
 
@@ -27,11 +33,7 @@ const HEX = /^(?:[0-9a-f]{2})+$/
  */
 export function makeOwnNonce(
   mac: MacKey,
-  {
-    kind,
-    subject,
-    now,
-  }: { readonly kind: NonceKind; readonly subject: string; readonly now: UnixSeconds },
+  { kind, subject, now }: NonceUse,
   random: Random,
 ): { readonly nonce: string; readonly expiresAt: UnixSeconds } {
   const expiresAt = unixSeconds(now + kind.seconds)
@@ -41,10 +43,10 @@ export function makeOwnNonce(
   return { nonce: hex(concat(body, tagOf(mac, kind, subject, body))), expiresAt }
 }
 
-/** When a nonce of ours for this subject ends; undefined for any other text. */
+/** When a nonce of ours for this subject ends; undefined for any other text, and for one that is over. */
 export function readOwnNonce(
   mac: MacKey,
-  { kind, subject }: { readonly kind: NonceKind; readonly subject: string },
+  { kind, subject, now }: NonceUse,
   nonce: string,
 ): UnixSeconds | undefined {
   const bodyBytes = TIME_BYTES + kind.random
@@ -52,7 +54,8 @@ export function readOwnNonce(
   const bytes = fromHex(nonce)
   const body = bytes.slice(0, bodyBytes)
   if (!equalBytes(bytes.subarray(bodyBytes), tagOf(mac, kind, subject, body))) return undefined
-  return unixSeconds(new DataView(body.buffer).getUint32(0))
+  const expires = unixSeconds(new DataView(body.buffer).getUint32(0))
+  return expires > now ? expires : undefined
 }
 
 function tagOf(mac: MacKey, kind: NonceKind, subject: string, body: Bytes): Bytes {

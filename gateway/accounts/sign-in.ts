@@ -63,8 +63,9 @@ export async function signIn(
   const request = parse(body)
   const { nonce } = request
   const subject = request.account ?? ANY_ACCOUNT
-  const expires = readOwnNonce(deps.challenges, { kind: SIGN_IN, subject }, nonce)
-  if (expires === undefined || expires <= toSeconds(deps.clock())) {
+  const asked = { kind: SIGN_IN, subject, now: toSeconds(deps.clock()) }
+  const expires = readOwnNonce(deps.challenges, asked, nonce)
+  if (expires === undefined) {
     throw new AccountError('stale_statement', 'the nonce is not of this gateway, or is over')
   }
   const account =

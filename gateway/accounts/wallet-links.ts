@@ -19,8 +19,9 @@ export async function linkWallet(
   body: unknown,
 ): Promise<LinkedWallet> {
   const { nonce, ton_proof } = parse(body)
-  const expires = readOwnNonce(deps.challenges, { kind: SIGN_IN, subject: account }, nonce)
-  if (expires === undefined || expires <= toSeconds(deps.clock())) {
+  const asked = { kind: SIGN_IN, subject: account, now: toSeconds(deps.clock()) }
+  const expires = readOwnNonce(deps.challenges, asked, nonce)
+  if (expires === undefined) {
     throw new AccountError('stale_statement', 'the nonce is not of this gateway, or is over')
   }
   const binding = { purpose: 'linkWallet', subject: account, nonce } as const

@@ -33,8 +33,8 @@ export function createChallenges({
   readonly used: UsedChallenges
 }): Challenges {
   const endOf = (challenge: string, now: UnixSeconds): UnixSeconds => {
-    const expires = readOwnNonce(mac, KIND, challenge)
-    if (expires === undefined || expires <= now) throw refused()
+    const expires = readOwnNonce(mac, { ...KIND, now }, challenge)
+    if (expires === undefined) throw refused()
     return expires
   }
   return {

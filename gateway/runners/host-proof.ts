@@ -48,8 +48,8 @@ export function createHostProofs(
     async prove(wallet: TonAddress, body: unknown): Promise<void> {
       const proof = parsed(body)
       const nonce = proof.proof.payload.slice(-NONCE_DIGITS)
-      const expires = readOwnNonce(deps.hostWallets, { kind: HOST_WALLET, subject: wallet }, nonce)
-      if (expires === undefined || expires <= now()) {
+      const asked = { kind: HOST_WALLET, subject: wallet, now: now() }
+      if (readOwnNonce(deps.hostWallets, asked, nonce) === undefined) {
         throw new ApiError('invalid_challenge', 'The payload is not ours, or old: ask anew')
       }
       const crypto = { hashes: deps.provider.hashes, verify: deps.verifier.verify }

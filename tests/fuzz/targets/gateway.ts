@@ -151,11 +151,8 @@ function form(): FuzzTarget {
 async function credentialTargets(): Promise<readonly FuzzTarget[]> {
   const mac = nodeProvider.hashes.macKey(fixed(32))
   const key = makeApiKey(ACCOUNT, mac, fixed)
-  const { nonce } = makeOwnNonce(
-    mac,
-    { kind: SIGN_IN, subject: ACCOUNT, now: unixSeconds(NOW) },
-    fixed,
-  )
+  const own = { kind: SIGN_IN, subject: ACCOUNT, now: unixSeconds(NOW) }
+  const { nonce } = makeOwnNonce(mac, own, fixed)
   const sessions = createSessionTokens({
     secret: fixed(32),
     gateway: 'https://gateway.example',
@@ -178,7 +175,7 @@ async function credentialTargets(): Promise<readonly FuzzTarget[]> {
       file: 'gateway/own-nonce.ts',
       corpus: [utf8(nonce)],
       errors: [],
-      parse: (b) => readOwnNonce(mac, { kind: SIGN_IN, subject: ACCOUNT }, textOf(b)),
+      parse: (b) => readOwnNonce(mac, own, textOf(b)),
       rule: (until, b) => {
         if (until !== undefined && textOf(b) !== nonce)
           throw new Violation('took a nonce of nobody')
