@@ -37,6 +37,7 @@ export function setup(project: TestProject): (() => Promise<void>) | undefined {
     process.stderr.write(
       `\nopenapi.yaml promises what no test has exercised:\n  ${missing.join('\n  ')}\n`,
     )
+    process.exitCode = 1
   }
 }
 
