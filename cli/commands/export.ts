@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { MigrateError } from '#gateway/db/migrate.ts'
 import type { Totals } from '#gateway/moving/stream.ts'
 import { MovingError } from '#gateway/moving/write-unit.ts'
 import { PostgresError } from '#gateway/postgres/errors.ts'
@@ -61,9 +62,11 @@ export async function orFailed(io: CommandIo, run: () => Promise<number>): Promi
   try {
     return await run()
   } catch (error) {
-    const isTold = [MovingRefused, MovingError, PostgresError].some((kind) => error instanceof kind)
+    const isTold = [MovingRefused, MovingError, PostgresError, MigrateError].some(
+      (kind) => error instanceof kind,
+    )
     if (!isTold || !(error instanceof Error)) throw error
-    io.err(`cocoon: ${error.message}`)
+    io.err(`cocoon: ${error instanceof MigrateError ? 'the database: ' : ''}${error.message}`)
     return EXIT.failed
   }
 }

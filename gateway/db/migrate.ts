@@ -7,7 +7,7 @@ export interface Migration {
   readonly sql: string
 }
 
-/** `history_changed`, `history_newer`: stop; this program must not touch that database. */
+/** `history_changed`, `history_newer`: stop; this program must not touch that database. The message ends with the remedy. */
 export type MigrateErrorCode = 'history_changed' | 'history_newer'
 export class MigrateError extends CodedError<MigrateErrorCode> {}
 
@@ -31,7 +31,10 @@ export function migrate(store: Store, migrations: readonly Migration[]): void {
         store.script(sql)
         mark.run(name, sql)
       } else if (applied[0] !== sql) {
-        throw new MigrateError('history_changed', `migration ${name} differs from the applied one`)
+        throw new MigrateError(
+          'history_changed',
+          `its migration ${name} differs from this release's: start the release that wrote it, or restore a backup`,
+        )
       }
     }
   })
@@ -41,6 +44,9 @@ function refuseNewer(store: Store, ordered: readonly Migration[]): void {
   const newest = store.prepare('SELECT max(name) FROM migrations').get()?.[0]
   const known = ordered.at(-1)?.name ?? ''
   if (typeof newest === 'string' && newest > known) {
-    throw new MigrateError('history_newer', `the database knows migration ${newest}`)
+    throw new MigrateError(
+      'history_newer',
+      `a newer release wrote it (it knows migration ${newest}): start that release, or restore a backup from before the upgrade`,
+    )
   }
 }

@@ -28,7 +28,7 @@ export function requireAccount(deps: FrontDeps): MiddlewareHandler<AppEnv> {
   }
 }
 
-/** After `requireAccount`: a leaked inference key makes no keys and sees nobody else's usage. */
+/** After `requireAccount`: a leaked inference key makes no keys, and sees neither the usage of others nor where money came from. */
 export const requireAdmin: MiddlewareHandler<AppEnv> = async function admin(context, next) {
   if (!callerOf(context).isAdmin) {
     throw new ApiError('admin_key_required', 'This takes an admin key of the account, or its owner')

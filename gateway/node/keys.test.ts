@@ -19,6 +19,8 @@ afterAll(async () => {
   await world?.close()
 })
 
+const PATIENTLY = { timeout: 30_000, interval: 100 }
+
 interface Call {
   readonly key?: string | undefined
   readonly body?: unknown
@@ -58,7 +60,7 @@ async function withKey(wish: object, funds = 1_000_000_000n) {
 }
 
 describe('an inference key', () => {
-  test('spends and reads its balance, and makes, lists, changes and revokes no keys', async () => {
+  test('spends and reads its balance; it makes, lists, changes and revokes no keys, and sees no history of money', async () => {
     const { key, id, account } = await withKey({})
     expect((await chat(key)).status).toBe(200)
     expect((await call('GET', '/v1/account', { key })).status).toBe(200)
@@ -69,6 +71,8 @@ describe('an inference key', () => {
       ['POST', `/v1/keys/${id}/rotate`, {}],
       ['DELETE', `/v1/keys/${id}`, undefined],
       ['GET', '/v1/account/usage', undefined],
+      ['GET', '/v1/account/ledger', undefined],
+      ['GET', '/v1/account/deposits', undefined],
       ['PUT', '/v1/account/webhook', { url: 'https://x.example', threshold: '1' }],
     ] as const) {
       expect(await codeOf(call(method, path, { key, body }))).toEqual([403, 'admin_key_required'])
@@ -150,8 +154,35 @@ describe('a key', () => {
     expect(await codeOf(chat(key))).toEqual([400, 'price_ceiling'])
     await patch({ max_price: null, sealed_only: true })
     expect(await codeOf(chat(key))).toEqual([403, 'sealed_only'])
-    await patch({ sealed_only: false, expires_at: 1 })
+    const soon = Math.ceil(Date.now() / 1000) + 1
+    expect((await patch({ sealed_only: false, expires_at: soon })).status).toBe(200)
+    await expect
+      .poll(() => call('GET', '/v1/account', { key }).then(({ status }) => status), PATIENTLY)
+      .toBe(401)
     expect(await codeOf(chat(key))).toEqual([401, 'invalid_api_key'])
+  })
+
+  test.each([
+    ['expires_at', 1],
+    ['expires_at', Math.floor(Date.now() / 1000)],
+    ['name', 'two\nlines'],
+    ['name', 'bell\u0007'],
+    ['name', 'turned \u202e round'],
+    ['name', 'half a pair \ud800'],
+  ])('is not made or changed with %s %j', async (param, value) => {
+    const { account, id, made } = await withKey({ name: 'клавиша 👩‍🚀' })
+    const body = { [param]: value }
+    for (const [method, path] of [
+      ['POST', '/v1/keys'],
+      ['PATCH', `/v1/keys/${id}`],
+    ] as const) {
+      const answer = await call(method, path, { key: account.key, body })
+      expect(answer.status).toBe(400)
+      expect((await answer.json()).error).toMatchObject({ code: 'invalid_request', param })
+    }
+    const { data } = await json(call('GET', '/v1/keys', { key: account.key }))
+    expect(data).toHaveLength(2)
+    expect(data.find((key: { id: string }) => key.id === id).name).toBe(made.name)
   })
 
   test('spends its budget and not a nanoTON more, and says what is left', async () => {

@@ -21,7 +21,9 @@ function openMigrated(path: string, migrations: readonly Migration[]): SqliteSto
     migrate(store, migrations)
     return store
   } catch (error) {
-    if (error instanceof MigrateError) throw error
+    if (error instanceof MigrateError) {
+      throw new ConfigError('invalid', `DATABASE_PATH: ${path}: ${error.message}`, { cause: error })
+    }
     const why = `${path} cannot be opened for writing (${codeOf(error)})`
     const remedy = 'give the gateway a file that it can write, in a folder that it can write'
     throw new ConfigError('invalid', `DATABASE_PATH: ${why}: ${remedy}`, { cause: error })
@@ -34,7 +36,7 @@ const CHECKPOINT_MS = 5_000
 
 type MoneyParts = Omit<MoneyJobsDeps, 'ledger' | 'store' | 'covers' | 'orders' | 'watch'>
 
-/** One SQLite file, of this process alone. @throws MigrateError, or ConfigError when the file cannot be used */
+/** One SQLite file, of this process alone. @throws ConfigError when the file cannot be used */
 export function openSqliteBacking(
   migrations: readonly Migration[],
   money: MoneyParts,

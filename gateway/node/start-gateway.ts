@@ -75,7 +75,7 @@ export interface RunningGateway {
  * Starts a gateway on Node.
  * 1. store and migrations  2. the listener, whose port may be its name  3. the parts  4. leases of before, judged anew
  * 5. jobs
- * @throws ConfigError, MigrateError, or the system's error for a busy port
+ * @throws ConfigError, or the system's error for a busy port
  */
 export async function startGateway({
   config,

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { GatewayConfig } from '../config.ts'
+import { openBridge } from './bridge.ts'
+import { migratePostgres } from './migrate-postgres.ts'
 import { openCluster } from './open-cluster.ts'
+import { openPostgres } from './open-postgres.ts'
 import { MIGRATIONS } from './testing/open-shared-ledger.ts'
 import { freePort, startServer, type TestServer } from './testing/server.ts'
 
@@ -42,4 +45,15 @@ test('a database that cannot be used ends the start, says what to mend, and name
     expect(said).not.toContain(url.password)
     expect(said).not.toContain(good.password)
   }
+}, 60_000)
+
+test('a database of a newer release ends the start too', async () => {
+  const url = new URL(await server.database('newer'))
+  await migratePostgres(url.href, MIGRATIONS)
+  const bridge = openBridge(url.href, 'test')
+  openPostgres(bridge).script("INSERT INTO migrations VALUES ('9999_later', '')")
+  await bridge.close()
+  expect(await refusal(url)).toMatch(
+    /^ConfigError: DATABASE_URL: a newer release wrote it .* restore a backup/,
+  )
 }, 60_000)

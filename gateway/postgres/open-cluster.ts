@@ -1,5 +1,5 @@
 import { ConfigError, type GatewayConfig } from '../config.ts'
-import type { Migration } from '../db/migrate.ts'
+import { MigrateError, type Migration } from '../db/migrate.ts'
 import type { Backing } from '../node/backing.ts'
 import { PostgresError } from './errors.ts'
 import { openLanes } from './lanes.ts'
@@ -10,7 +10,7 @@ import { openOffice } from './office/open-office.ts'
 /**
  * The tables of a gateway that shares a PostgreSQL database with others. Three threads keep them: two run the ledger, one
  * everything else. Each has a connection, and the leader's lock has another.
- * @throws ConfigError that says what to mend; MigrateError
+ * @throws ConfigError that says what to mend
  */
 export async function openCluster(
   config: GatewayConfig,
@@ -55,6 +55,9 @@ async function orUnusable(work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
+    if (error instanceof MigrateError) {
+      throw new ConfigError('invalid', `DATABASE_URL: ${error.message}`, { cause: error })
+    }
     if (!(error instanceof PostgresError)) throw error
     throw new ConfigError('invalid', error.message, { cause: error })
   }

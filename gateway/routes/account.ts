@@ -39,7 +39,7 @@ export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
     usageAnswer(deps.accounts, context),
   )
 
-  app.get('/v1/account/deposits', account, async (context) => {
+  app.get('/v1/account/deposits', account, requireAdmin, async (context) => {
     const of = { account: callerOf(context).account }
     const op = {
       op: 'list_events',
@@ -56,7 +56,7 @@ export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
     })
   })
 
-  app.get('/v1/account/ledger', account, async (context) => {
+  app.get('/v1/account/ledger', account, requireAdmin, async (context) => {
     const { account } = callerOf(context)
     const before = readBefore(context.req.query('before'))
     const [{ movements }] = await ledger.commit([

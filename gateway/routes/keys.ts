@@ -60,8 +60,14 @@ const LIMITS = {
     .nullable()
     .optional(),
 }
+/** What would break a line of a list or a log, or turn around what stands beside it. */
+const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 const COMMON = {
-  name: z.string().max(100).optional(),
+  name: z
+    .string()
+    .max(100)
+    .refine((text) => !UNSEEN.test(text), 'takes text without control characters')
+    .optional(),
   sealed_only: z.boolean().optional(),
   /** Unix seconds. */
   expires_at: z.number().int().positive().max(253_402_300_799).nullable().optional(),
@@ -91,6 +97,7 @@ export function keyRoutes(deps: FrontDeps): Hono<AppEnv> {
 
   app.post('/v1/keys', ...guards, async (context) => {
     const wish = await readBody(context, NewKey)
+    requireAhead(wish, deps.accounts.clock())
     const { text, ...key } = await issueKey(deps.accounts, callerOf(context).account, {
       name: wish.name ?? '',
       role: wish.role ?? 'inference',
@@ -104,6 +111,7 @@ export function keyRoutes(deps: FrontDeps): Hono<AppEnv> {
 
   app.patch('/v1/keys/:id', ...guards, async (context) => {
     const wish = await readBody(context, KeyChange)
+    requireAhead(wish, deps.accounts.clock())
     const { account } = callerOf(context)
     const id = readKeyId(context.req.param('id'))
     const changes = defined({
@@ -153,6 +161,14 @@ function rulesOf(wish: Wish): KeyRulesPatch {
 
 function budgetOf({ budget }: Wish): KeyBudgetPatch | null | undefined {
   return budget && defined(budget)
+}
+
+/** Most likely milliseconds, another time zone or a slip: the key would be dead at once. Ending one is DELETE. */
+function requireAhead({ expires_at: given }: Wish, now: UnixMs): void {
+  if (given === undefined || given === null || given * 1000 > now) return
+  throw new ApiError('invalid_request', 'expires_at takes a time to come, in Unix seconds', {
+    param: 'expires_at',
+  })
 }
 
 function timeOf(seconds: number | null | undefined): UnixMs | null | undefined {
