@@ -127,12 +127,24 @@ function originOf(url: string): string {
   return new URL(url).origin
 }
 
+/** Vendors sign anew every day; the gateway fetches daily, and may be without them for some time. */
+const MAX_HANDED_DAYS = 14
+const MAX_HANDED_DAYS_EVER = 90
+const askNobody: typeof fetch = () => Promise.reject(new Error('vendors are not asked'))
+
 function verifyDeps(
   options: ResolvedOptions,
   { origin }: BaseUrl,
   allowlist: AllowlistReader,
 ): VerifyDeps {
-  const { fetch, clock, random, simulation, allowSimulated = false } = options
+  const { fetch, clock, random, simulation, allowSimulated = false, collateral = {} } = options
+  const { askVendors = true, maxAgeDays = MAX_HANDED_DAYS } = collateral
+  if (!(maxAgeDays > 0 && maxAgeDays <= MAX_HANDED_DAYS_EVER)) {
+    throw new ClientError(
+      'bad_option',
+      `collateral.maxAgeDays takes more than 0 and at most ${MAX_HANDED_DAYS_EVER}`,
+    )
+  }
   if (simulation !== undefined && !allowSimulated) {
     throw new ClientError('simulated_refused', 'Roots of a simulation were given')
   }
@@ -142,12 +154,13 @@ function verifyDeps(
   return {
     ...{ origin, fetch, clock, random, allowlist, allowSimulated, collateralSettings },
     collateral: createCollateralSource(collateralSettings, {
-      ...{ fetch, clock },
+      ...{ fetch: askVendors ? fetch : askNobody, clock },
       store: options.collateralStore ?? memoryStore(),
       background: () => undefined,
     }),
     anchors: simulation?.anchors,
     given: simulation?.collateral ?? NO_COLLATERAL,
+    maxHandedSeconds: maxAgeDays * 86_400,
     policy: { gpu: { presence, count: undefined, minBinding } },
   }
 }

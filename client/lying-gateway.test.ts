@@ -1,6 +1,7 @@
 import OpenAI from 'openai'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { modelHash, PINNED_ANCHORS } from '#attestation'
+import { encodeBundle, modelHash, NO_COLLATERAL, PINNED_ANCHORS } from '#attestation'
+import { unixSeconds } from '#base/brand.ts'
 import { type Bytes, concat, hex } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
 import { contentAddress, webProvider } from '#protocol'
@@ -9,6 +10,7 @@ import { type Connection, connectWith } from './connect.ts'
 import type { ClientError } from './errors.ts'
 import { createChequeBook } from './money/cheque-book.ts'
 import { topUpLink } from './money/top-up-link.ts'
+import type { ConnectOptions } from './options.ts'
 import { ENDPOINTS, GATEWAY, makeWorld, type TestWorld, TILL } from './testing/lying-gateway.ts'
 import { REGISTRY_ADDRESS, registryAnswer } from './testing/test-registry.ts'
 import {
@@ -200,6 +202,68 @@ describe('a gateway that offers what it must not', () => {
       gpu: 'optional',
     })
     expect(await codeOf(connecting)).toBe('evidence_refused')
+  })
+})
+
+describe('vendors’ lists that the gateway hands over (M8)', () => {
+  const DAY = 86_400
+  const CRL = 'amd/crl/vcek/Genoa'
+
+  /** A client without any list of its own; the gateway’s is signed `age` days ago and lives for `life` days. */
+  async function handed(age: number, life: number, options: Partial<ConnectOptions> = {}) {
+    const { forge } = world
+    const now = Math.floor(world.clock() / 1000)
+    const thisUpdate = now - age * DAY
+    const body = await forge.crl({ thisUpdate, nextUpdate: thisUpdate + life * DAY })
+    const entry = { name: CRL, body, headers: {}, fetchedAt: unixSeconds(now) }
+    const bundle = encodeBundle({
+      created: unixSeconds(now),
+      collateral: new Map([[CRL, entry]]),
+    })
+    const json = (path: string, honest: unknown) => (path.endsWith('/collateral') ? bundle : honest)
+    world.lies = { ...world.lies, json }
+    return world.connect({
+      simulation: {
+        anchors: { ...PINNED_ANCHORS, sev: [forge.root] },
+        collateral: NO_COLLATERAL,
+      },
+      ...options,
+    })
+  }
+
+  test('are used where the vendor does not answer, and shown with their age', async () => {
+    const { verification } = await handed(3, 30)
+    const issued = Math.floor(world.clock() / 1000) - 3 * DAY
+    expect(verification.runners[0]?.handed).toEqual([{ name: CRL, issued }])
+    const day = new Date(issued * 1000).toISOString().slice(0, 10)
+    expect(verification.warnings.join()).toContain(
+      `came from the gateway, the oldest signed on ${day}`,
+    )
+  })
+
+  test('are not used where the vendor answers: its revocation is seen', async () => {
+    const { forge } = world
+    const revoked = await forge.crl({ number: 101, revoked: [0x20001] })
+    world.lies = {
+      vendor: ({ pathname }) =>
+        pathname === '/vcek/v1/Genoa/crl' ? new Response(revoked) : undefined,
+    }
+    expect(await codeOf(handed(3, 30))).toBe('evidence_refused')
+    expect(await codeOf(handed(3, 30, { collateral: { askVendors: false } }))).toBe('no error')
+  })
+
+  test('are refused when their vendor signed them too long ago, valid or not', async () => {
+    expect(await codeOf(handed(15, 30))).toBe('evidence_refused')
+    expect(await codeOf(handed(3, 30, { collateral: { maxAgeDays: 2 } }))).toBe('evidence_refused')
+    expect(await codeOf(handed(15, 30, { collateral: { maxAgeDays: 16 } }))).toBe('no error')
+  })
+
+  test('are taken until their end where a vendor signs once a year', async () => {
+    expect(await codeOf(handed(200, 365))).toBe('no error')
+  })
+
+  test.each([0, -1, Number.NaN, 91])('have no limit of %d days', async (maxAgeDays) => {
+    expect(await codeOf(world.connect({ collateral: { maxAgeDays } }))).toBe('bad_option')
   })
 })
 

@@ -53,6 +53,13 @@ export interface ConnectOptions {
   readonly random?: Random
   /** Default: WebCrypto. */
   readonly provider?: Provider
+  /**
+   * The vendors' certificates and revocation lists. Their own servers are asked; where they do not answer, the
+   * gateway's copy is taken if its vendor signed it at most `maxAgeDays` ago (default 14). What vendors sign about
+   * once a year (AMD's lists, Intel's root list) is taken until its own end. `askVendors: false` is for pages, which
+   * vendors' servers do not let in.
+   */
+  readonly collateral?: { readonly askVendors?: boolean; readonly maxAgeDays?: number }
   /** Keeps vendors' certificates between connections; default: memory. */
   readonly collateralStore?: CollateralStore
 }

@@ -32,6 +32,8 @@ export interface RunnerStatement {
   readonly gpus: readonly string[]
   /** Unix seconds: the keys and the GPUs' evidence under them are no older (M9). */
   readonly keysSince: number
+  /** Collateral of the gateway's, for want of the vendors' own; Unix seconds at which the vendors signed it. */
+  readonly handed: readonly { readonly name: string; readonly issued: number | undefined }[]
   readonly suite: string
   readonly sessionId: string
   readonly claims: Claims
@@ -60,7 +62,7 @@ export function verificationOf(
     runners: runners.map(statementOf),
     refused: pool.refused(),
     hosts,
-    warnings: warningsOf({ simulated, hosts, allowlist }),
+    warnings: warningsOf({ simulated, hosts, allowlist, runners }),
   }
 }
 
@@ -79,6 +81,7 @@ function statementOf(runner: VerifiedRunner): RunnerStatement {
     hardware: attested.hardware,
     gpus: attested.gpus.map(({ model }) => model),
     keysSince: runner.keyset.not_after - MAX_KEYSET_SECONDS,
+    handed: runner.handed,
     suite: runner.suite,
     sessionId: runner.sessionId,
     claims: runner.claims,
@@ -95,13 +98,23 @@ function warningsOf(state: {
   readonly simulated: boolean
   readonly hosts: number
   readonly allowlist: AllowlistStatement
+  readonly runners: readonly VerifiedRunner[]
 }): string[] {
   const { source } = state.allowlist
+  const handed = state.runners.flatMap((runner) => runner.handed)
+  const oldest = Math.min(...handed.map(({ issued }) => issued ?? Number.POSITIVE_INFINITY))
+  const since = Number.isFinite(oldest) ? dateOf(oldest) : 'a time that it does not say'
   const warnings = {
     'The evidence is simulated: no hardware protects these prompts.': state.simulated,
     [`The allowlist is ${source}: nobody else confirmed it.`]: source !== 'registry',
     [`Only ${state.hosts} independent host(s) verified, ${WANTED_HOSTS} are wanted: one broken machine would see more of the prompts.`]:
       state.hosts < WANTED_HOSTS,
+    [`Vendors' servers did not answer: their lists came from the gateway, the oldest signed on ${since}. A revocation since then is not seen.`]:
+      handed.length > 0,
   }
   return Object.entries(warnings).flatMap(([text, applies]) => (applies ? [text] : []))
+}
+
+function dateOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 10)
 }

@@ -42,6 +42,8 @@ export interface CollateralRequest {
 }
 
 export interface CollateralLifetime {
+  /** When the vendor signed it, by its own word; undefined: it says nothing of it. */
+  readonly issued?: UnixSeconds | undefined
   /** Never used after this time; undefined: it does not expire. */
   readonly expires: UnixSeconds | undefined
   /** Fetched again in the background from this time on; undefined: never. */

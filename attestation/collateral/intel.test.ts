@@ -119,7 +119,7 @@ describe('Intel’s collateral', () => {
     expect(requests.filter(({ url }) => url.endsWith('update=early'))).toHaveLength(2)
   })
 
-  test('documents are refreshed at half their life, lists daily, and end with their own dates', () => {
+  test('are refreshed daily, and end with their own dates', () => {
     const requests = intelRequests(parseTdxEvidence({ quote }), new Map(), DEFAULT_INTEL_SETTINGS)
     return Promise.all(
       requests.map(async ({ name, lifetime }) => {
@@ -127,8 +127,7 @@ describe('Intel’s collateral', () => {
         if (entry === undefined) throw new Error(`no ${name}`)
         const { expires, refresh } = lifetime(entry)
         expect(expires, name).toBe(NOW + 29 * DAY_SECONDS)
-        const due = name.startsWith('intel/crl/') ? DAY_SECONDS : 14 * DAY_SECONDS
-        expect(refresh, name).toBe(NOW + due)
+        expect(refresh, name).toBe(NOW + DAY_SECONDS)
       }),
     )
   })
@@ -156,6 +155,59 @@ describe('Intel’s collateral', () => {
     await refreshDue()
     const after = (await collect(ask)).collateral.get(name)?.body
     expect(after).toEqual(before)
+  })
+
+  describe('that somebody else hands over (M8)', () => {
+    const away: typeof fetch = () => Promise.reject(new TypeError('no route'))
+    const later = (days: number) => () => unixMs((NOW + days * DAY_SECONDS) * 1000)
+    const MAX_AGE = { maxAgeSeconds: 14 * DAY_SECONDS }
+    const namesOf = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name)
+    const monthly = () => [`intel/tcb/tdx/${forge.fmspc}`, 'intel/qe/td', 'intel/crl/platform']
+
+    test('is not used where Intel answers: an old one hides nothing', async () => {
+      const { fetch: good } = await pcs()
+      const collateral = new Map(await forge.collateral())
+      const old = await forge.tcbInfo({
+        edit: (info) => {
+          info.tcbEvaluationDataNumber = 17
+        },
+      })
+      const name = `intel/tcb/tdx/${forge.fmspc}`
+      const entry = collateral.get(name)
+      if (entry === undefined) throw new Error('no TCB info')
+      collateral.set(name, { ...entry, body: old })
+      const got = await source(good).collect(ask, new Map(), { collateral, ...MAX_AGE })
+      expect(got.collateral.get(name)?.body).not.toEqual(old)
+      expect(got).toMatchObject({ handed: [], missing: [] })
+    })
+
+    test('is used where Intel does not answer, with the dates that Intel signed', async () => {
+      const collateral = await forge.collateral()
+      const got = await source(away, later(12)).collect(ask, new Map(), { collateral, ...MAX_AGE })
+      expect(got.missing).toEqual([])
+      expect(namesOf(got.handed)).toEqual(expect.arrayContaining(monthly()))
+      for (const { issued } of got.handed) expect(issued).toBe(NOW - DAY_SECONDS)
+    })
+
+    test('is not used once it is older than the limit, though it is valid', async () => {
+      const collateral = await forge.collateral()
+      const got = await source(away, later(14)).collect(ask, new Map(), { collateral, ...MAX_AGE })
+      expect(namesOf(got.missing)).toEqual(expect.arrayContaining(monthly()))
+      expect(got.handed).toEqual([])
+    })
+
+    test('is used until its own end where Intel signs it once a year', async () => {
+      const rootCrl = await forge.crl({ of: 'root', nextUpdate: NOW + 365 * DAY_SECONDS })
+      const body = {
+        name: 'intel/crl/root',
+        body: rootCrl,
+        headers: {},
+        fetchedAt: unixSeconds(NOW),
+      }
+      const collateral = new Map([['intel/crl/root', body]])
+      const got = await source(away, later(200)).collect(ask, new Map(), { collateral, ...MAX_AGE })
+      expect(namesOf(got.handed)).toEqual(['intel/crl/root'])
+    })
   })
 
   test.each([

@@ -91,13 +91,14 @@ interface Versioned {
 }
 
 function documentLifetime(
-  { body }: CollateralEntry,
+  { body, fetchedAt }: CollateralEntry,
   member: SignedMember,
   parse: (value: unknown) => Versioned,
 ): CollateralLifetime {
   const { issueDate, nextUpdate, evaluationNumber } = parse(parseSignedJson(body, member).value)
-  const refresh = halfway(issueDate, nextUpdate)
-  return { expires: nextUpdate, refresh, sequence: BigInt(evaluationNumber) }
+  const refresh = dailyUntilHalf(fetchedAt, issueDate, nextUpdate)
+  const sequence = BigInt(evaluationNumber)
+  return { issued: issueDate, expires: nextUpdate, refresh, sequence }
 }
 
 function pckCrlRequest(authority: PckAuthority, { pcs }: IntelSettings): CollateralRequest {
@@ -125,12 +126,13 @@ function rootCrlRequest({ rootCrl }: IntelSettings): CollateralRequest {
 /** Intel numbers every list 1, so its time stands for the number: an older list is not taken. */
 function crlLifetime({ body, fetchedAt }: CollateralEntry): CollateralLifetime {
   const { thisUpdate, nextUpdate } = readCrl(body)
-  // The root's list lives a year; a revocation must not wait that long, so lists are read again daily.
-  const refresh = unixSeconds(Math.min(fetchedAt + DAY_SECONDS, halfway(thisUpdate, nextUpdate)))
-  const due = refresh > fetchedAt ? refresh : unixSeconds(fetchedAt + DAY_SECONDS)
-  return { expires: nextUpdate, refresh: due, sequence: BigInt(thisUpdate) }
+  const refresh = dailyUntilHalf(fetchedAt, thisUpdate, nextUpdate)
+  return { issued: thisUpdate, expires: nextUpdate, refresh, sequence: BigInt(thisUpdate) }
 }
 
-function halfway(from: UnixSeconds, to: UnixSeconds): UnixSeconds {
-  return unixSeconds(Math.floor((from + to) / 2))
+/** The root's list lives a year and documents a month; a revocation or a recovery must not wait that long. */
+function dailyUntilHalf(fetched: UnixSeconds, from: UnixSeconds, to: UnixSeconds): UnixSeconds {
+  const tomorrow = fetched + DAY_SECONDS
+  const half = Math.floor((from + to) / 2)
+  return unixSeconds(half > fetched ? Math.min(tomorrow, half) : tomorrow)
 }

@@ -146,7 +146,7 @@ async function ocspExchange(
       const limit = from + DEFAULT_NVIDIA_POLICY.maxRevocationAgeSeconds
       const expires = Math.min(limit, ...statements.map(({ nextUpdate }) => nextUpdate))
       const half = unixSeconds(Math.floor((from + expires) / 2))
-      return { expires: unixSeconds(expires), refresh: half }
+      return { issued: unixSeconds(from), expires: unixSeconds(expires), refresh: half }
     },
     // Only a fresh answer can repeat our nonce; a kept one lives by its own dates.
     accept: ({ body }) => {
@@ -175,9 +175,9 @@ function crlRequest(issuer: Certificate, { crl }: NvidiaSettings): CollateralReq
     keep: [],
     maxBytes: MAX_CRL_BYTES,
     lifetime: ({ body, fetchedAt }): CollateralLifetime => {
-      const { nextUpdate, number } = parseCrl(body)
+      const { thisUpdate, nextUpdate, number } = parseCrl(body)
       const refresh = after(fetchedAt, DAY_SECONDS)
-      return { expires: nextUpdate, refresh, ...(number === undefined ? {} : { sequence: number }) }
+      return { issued: thisUpdate, expires: nextUpdate, refresh, sequence: number }
     },
   }
 }

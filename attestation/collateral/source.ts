@@ -22,9 +22,20 @@ export interface SourceDeps {
   readonly background: (work: Promise<void>) => void
 }
 
+/**
+ * What somebody hands over who may hold newer objects back, to hide a revocation or a recovery (M8): taken where the
+ * vendor does not answer, and only so long after the vendor signed it.
+ */
+export interface Handed {
+  readonly collateral: Collateral
+  readonly maxAgeSeconds: number
+}
+
 /** What is at hand for some evidence, and why the rest is not. */
 export interface Collected {
   readonly collateral: Collateral
+  /** What was handed over and used for want of the vendor's own, with the times at which vendors signed it. */
+  readonly handed: readonly { readonly name: string; readonly issued: UnixSeconds | undefined }[]
   readonly missing: readonly { readonly name: string; readonly code: CollateralErrorCode }[]
 }
 
@@ -35,7 +46,7 @@ export type NextRequests = (
 
 export interface CollateralSource {
   /** Gathers collateral from the store and the services. Never throws for a service's failure. */
-  collect(next: NextRequests, given?: Collateral): Promise<Collected>
+  collect(next: NextRequests, given?: Collateral, handed?: Handed): Promise<Collected>
   /** Fetches again what is due, ahead of its end; a job calls it. @returns how many were fetched */
   refreshDue(): Promise<number>
 }
@@ -93,8 +104,25 @@ export function createCollateralSource(
     return kept
   }
 
-  async function collect(next: NextRequests, given: Collateral = new Map()): Promise<Collected> {
+  /** The vendor's own, or what was handed over: first where it never changes, else where the vendor does not answer. */
+  async function obtainOr(request: CollateralRequest, handed: Handed | undefined) {
+    const copy = usableCopy(request, handed, toSeconds(clock()))
+    if (copy !== undefined && copy.lifetime.refresh === undefined) return { entry: copy.entry }
+    try {
+      return { entry: await obtain(request) }
+    } catch (cause) {
+      if (copy === undefined) throw cause
+      return { entry: copy.entry, handed: { name: request.name, issued: copy.lifetime.issued } }
+    }
+  }
+
+  async function collect(
+    next: NextRequests,
+    given: Collateral = new Map(),
+    handed?: Handed,
+  ): Promise<Collected> {
     const have = await withoutEnded(given, next)
+    const used: Collected['handed'][number][] = []
     const missing = new Map<string, CollateralErrorCode>()
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const requests = (await next(have)).filter(
@@ -104,14 +132,17 @@ export function createCollateralSource(
       await Promise.all(
         requests.slice(0, MAX_REQUESTS_PER_ROUND).map(async (request) => {
           try {
-            have.set(request.name, await obtain(request))
+            const found = await obtainOr(request, handed)
+            have.set(request.name, found.entry)
+            if (found.handed !== undefined) used.push(found.handed)
           } catch (cause) {
             missing.set(request.name, cause instanceof CollateralError ? cause.code : 'network')
           }
         }),
       )
     }
-    return { collateral: have, missing: [...missing].map(([name, code]) => ({ name, code })) }
+    const absent = [...missing].map(([name, code]) => ({ name, code }))
+    return { collateral: have, handed: used, missing: absent }
   }
 
   /** What came along spares a fetch only while it holds: an ended list must not hide a current one. */
@@ -179,6 +210,22 @@ function lifetimeOf(
   } catch {
     return undefined
   }
+}
+
+function usableCopy(request: CollateralRequest, handed: Handed | undefined, now: UnixSeconds) {
+  const entry = handed?.collateral.get(request.name)
+  const lifetime = entry === undefined ? undefined : lifetimeOf(request, entry)
+  if (handed === undefined || entry === undefined || lifetime === undefined) return undefined
+  const isUsable = !isOver(lifetime, now) && !isOld(lifetime, now, handed.maxAgeSeconds)
+  return isUsable ? { entry, lifetime } : undefined
+}
+
+/** Objects that live longer are signed about once a year: their newest may be months old. */
+const SIGNED_OFTEN_SECONDS = 90 * 86_400
+
+function isOld({ issued, expires }: CollateralLifetime, now: UnixSeconds, most: number): boolean {
+  if (issued === undefined || expires === undefined) return false
+  return expires - issued <= SIGNED_OFTEN_SECONDS && now - issued > most
 }
 
 function isOver({ expires }: CollateralLifetime, now: UnixSeconds): boolean {

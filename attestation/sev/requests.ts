@@ -47,8 +47,9 @@ function crlRequest(product: SevProduct, kind: VekKind, { kds }: AmdSettings): C
     maxBytes: MAX_CRL_BYTES,
     // Lists live a year; a revocation must not wait that long, so they are read again daily.
     lifetime: ({ body, fetchedAt }): CollateralLifetime => {
-      const { nextUpdate, number } = parseCrl(body)
-      return { expires: nextUpdate, refresh: after(fetchedAt, DAY_SECONDS), sequence: number }
+      const { thisUpdate, nextUpdate, number } = parseCrl(body)
+      const refresh = after(fetchedAt, DAY_SECONDS)
+      return { issued: thisUpdate, expires: nextUpdate, refresh, sequence: number }
     },
   }
 }

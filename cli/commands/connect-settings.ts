@@ -22,6 +22,7 @@ export interface ConnectFlags {
   readonly origins: readonly string[]
   readonly maxCost: string | undefined
   readonly pace: number | undefined
+  readonly collateralDays: number | undefined
   readonly account: string | undefined
   readonly till: string | undefined
   readonly feeBps: number | undefined
@@ -51,7 +52,8 @@ export function parseFlags(args: readonly string[]): ConnectFlags {
     hostNames: values['host-name'] ?? [],
     origins: (values.origin ?? []).map(pageOrigin),
     maxCost: values['max-cost'],
-    pace: values.pace === undefined ? undefined : Number(values.pace),
+    pace: numberOf(values.pace),
+    collateralDays: numberOf(values['collateral-days']),
     account: values.account,
     till: values.till,
     feeBps: values['fee-bps'] === undefined ? undefined : basisPoints(values['fee-bps']),
@@ -76,6 +78,7 @@ function parsedArgs(args: readonly string[]) {
         origin: { type: 'string', multiple: true },
         'max-cost': { type: 'string' },
         pace: { type: 'string' },
+        'collateral-days': { type: 'string' },
         account: { type: 'string' },
         till: { type: 'string' },
         'fee-bps': { type: 'string' },
@@ -87,6 +90,11 @@ function parsedArgs(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'wrong flags')
   }
+}
+
+/** What is no number is NaN, which the client names. */
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
 }
 
 function basisPoints(text: string): number {
@@ -126,6 +134,9 @@ export async function readSettings(io: CommandIo, flags: ConnectFlags): Promise<
     ...(simulation === undefined ? {} : { simulation, allowSimulated: true }),
     ...(flags.maxCost === undefined ? {} : { maxCost: amount(flags.maxCost) }),
     ...(flags.pace === undefined ? {} : { paceMs: flags.pace }),
+    ...(flags.collateralDays === undefined
+      ? {}
+      : { collateral: { maxAgeDays: flags.collateralDays } }),
   }
 }
 

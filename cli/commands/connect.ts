@@ -21,6 +21,7 @@ Point any OpenAI client at http://127.0.0.1:8788/v1. What cannot be sealed is re
   --host-name NAME         a further name under which clients reach it (repeatable)
   --origin ORIGIN          a web page that may call it, for example http://localhost:3000 (repeatable)
   --pace MS                streams at a fixed rate, one frame each 50 to 1000 ms: hides how tokens come
+  --collateral-days N      how long ago vendors may have signed what only the gateway hands over; default 14
   --max-cost TON           most that one request may cost; default 1
   --account FILE           a sovereign account of cocoon keys new: the proxy signs cheques over verified receipts;
                            what was signed stands in FILE.cheques

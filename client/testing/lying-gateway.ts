@@ -1,4 +1,4 @@
-import { PINNED_ANCHORS } from '#attestation'
+import { defaultCollateralSettings, PINNED_ANCHORS } from '#attestation'
 import { type Clock, toSeconds, unixMs } from '#base/brand.ts'
 import type { Bytes } from '#base/bytes.ts'
 import { type AmdForge, forgeAmd } from '#dev/forge/amd.ts'
@@ -21,12 +21,16 @@ export const GATEWAY = 'https://gateway.test'
 export const ENDPOINTS = ['https://ton-a.test/rpc', 'https://ton-b.test/rpc'] as const
 export const TILL = `0:${'a1'.repeat(32)}`
 
+const VENDORS: ReadonlySet<string> = new Set(defaultCollateralSettings(random).origins)
+
 /** Where a test bends what passes through the gateway's hands. Absent members are honest. */
 export interface Lies {
   /** Replaces a JSON answer of the gateway, by path. */
   readonly json?: (path: string, honest: unknown) => unknown
   /** Replaces what one TON endpoint says. */
   readonly chain?: (endpoint: string, honest: Parameters<typeof registryAnswer>[0]) => unknown
+  /** What the hardware's vendors answer; absent: they cannot be reached. */
+  readonly vendor?: (url: URL) => Response | undefined
   /** Bends a sealed request on its way in. */
   readonly request?: (headers: Headers, body: Bytes) => Bytes
   /** Answers a sealed request instead of the runner, or lets it pass. */
@@ -89,6 +93,11 @@ export async function makeWorld(
 
 async function route(world: TestWorld, request: Request): Promise<Response> {
   const url = new URL(request.url)
+  if (VENDORS.has(url.origin)) {
+    const answer = world.lies.vendor?.(url)
+    if (answer === undefined) throw new TypeError('no route to the vendor')
+    return answer
+  }
   if (url.origin !== GATEWAY) return chain(world, request.url)
   const body = new Uint8Array(await request.arrayBuffer())
   world.seen.push(request.url, JSON.stringify([...request.headers]), new TextDecoder().decode(body))

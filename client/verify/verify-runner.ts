@@ -5,6 +5,7 @@ import {
   type Collateral,
   type CollateralSettings,
   type CollateralSource,
+  type Collected,
   collateralRequests,
   DEFAULT_POLICY,
   failures,
@@ -50,6 +51,8 @@ export interface VerifiedRunner {
   readonly claims: Claims
   readonly attested: Attested
   readonly checks: readonly Check[]
+  /** Collateral that the gateway handed over and the vendors did not; the times are the vendors' own. */
+  readonly handed: Collected['handed']
   /** Nothing is sealed to it after this time until it was verified again. */
   readonly validUntil: UnixSeconds
 }
@@ -63,6 +66,8 @@ export interface VerifyDeps extends HttpDeps {
   readonly collateralSettings: CollateralSettings
   /** Collateral at hand before anybody is asked. */
   readonly given: Collateral
+  /** How long after its vendor signed it the gateway's copy is taken, where the vendor does not answer (M8). */
+  readonly maxHandedSeconds: number
   /** Undefined: the pinned roots. */
   readonly anchors: TrustAnchors | undefined
   readonly allowSimulated: boolean
@@ -89,7 +94,7 @@ export async function verifyRunner(
   const keyset = report.attestation.workload_keyset
   const subject = checkKeyset(deps, { report, promised, candidate })
   checkVersion(candidate, report)
-  const { verdict, readAt } = await judge(deps, { candidate, report, subject, nonce })
+  const { verdict, readAt, handed } = await judge(deps, { candidate, report, subject, nonce })
   if (verdict.status === 'refused') {
     const [failure] = failures(verdict.checks)
     const named = failure === undefined ? verdict.code : `${failure.id} (${failure.code})`
@@ -106,7 +111,7 @@ export async function verifyRunner(
   const validUntil = unixSeconds(Math.min(verdict.validUntil, keyset.not_after, listedUntil))
   return {
     ...{ id, sessionId, candidate, status, subject, keyset, suite },
-    ...{ sealingKey: publicKey, claims, attested, checks, validUntil },
+    ...{ sealingKey: publicKey, claims, attested, checks, handed, validUntil },
   }
 }
 
@@ -184,7 +189,7 @@ async function judge(
 ) {
   const { report, subject, nonce, candidate } = given
   const { evidence, workload_keyset: keyset } = report.attestation
-  const [collateral, { allowlist, minVersion }] = await Promise.all([
+  const [{ collateral, handed }, { allowlist, minVersion }] = await Promise.all([
     gather(deps, candidate, evidence),
     deps.allowlist(),
   ])
@@ -196,10 +201,10 @@ async function judge(
     expected: expectedOf({ keyset, subject, nonce }),
     policy: { ...DEFAULT_POLICY, ...deps.policy, allowlist, minAllowlistVersion: minVersion },
   })
-  return { verdict, readAt: allowlist.readAt }
+  return { verdict, readAt: allowlist.readAt, handed }
 }
 
-/** Vendors' certificates and lists: what the gateway bundled, then the vendors themselves. All of it is signed. */
+/** Vendors' certificates and lists: from the vendors themselves, else what the gateway bundled. All of it is signed. */
 async function gather(deps: VerifyDeps, candidate: Candidate, evidence: unknown) {
   let parsed: ReturnType<typeof parseEvidence>
   try {
@@ -208,9 +213,12 @@ async function gather(deps: VerifyDeps, candidate: Candidate, evidence: unknown)
     const what = `The evidence of runner ${candidate.id} is malformed`
     throw new ClientError('evidence_refused', what, { cause })
   }
-  const given = new Map([...deps.given, ...(await bundled(deps, candidate))])
+  const handed = {
+    collateral: await bundled(deps, candidate),
+    maxAgeSeconds: deps.maxHandedSeconds,
+  }
   const next = (have: Collateral) => collateralRequests(parsed, have, deps.collateralSettings)
-  return (await deps.collateral.collect(next, given)).collateral
+  return deps.collateral.collect(next, deps.given, handed)
 }
 
 async function bundled(deps: VerifyDeps, { sessionId }: Candidate): Promise<Collateral> {

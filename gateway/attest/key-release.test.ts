@@ -32,7 +32,11 @@ beforeAll(async () => {
   judge = {
     allowlist: pinnedImages(images, clock),
     collateral: {
-      collect: async (_requests, given) => ({ collateral: given ?? new Map(), missing: [] }),
+      collect: async (_requests, given) => ({
+        collateral: given ?? new Map(),
+        handed: [],
+        missing: [],
+      }),
       refreshDue: async () => 0,
     },
     collateralSettings: defaultCollateralSettings(random),

@@ -57,7 +57,7 @@ function deps(): JudgeDeps {
     collateral: {
       collect: async () => {
         fetches++
-        return { collateral: await forge.collateral(), missing: [] }
+        return { collateral: await forge.collateral(), handed: [], missing: [] }
       },
       refreshDue: async () => 0,
     },

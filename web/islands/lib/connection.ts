@@ -24,6 +24,8 @@ export async function openConnection(
     baseURL: `${location.origin}/v1`,
     ...allowlistOptions(simulation !== undefined),
     ...(simulation === undefined ? {} : { allowSimulated: true, simulation }),
+    // Vendors' servers let no page in, and this page's policy lets it ask nobody else.
+    collateral: { askVendors: false },
     clock,
     random,
   })
