@@ -17,6 +17,9 @@ import type { DeliverDeps } from './receipts/take-batch.ts'
 import type { RunnersDeps } from './runners/deps.ts'
 import type { UrlRules } from './runners/runner-url.ts'
 
+/** Whether what keeps the books takes writes, takes none, or does not answer. */
+export type StoreState = 'ok' | 'read_only' | 'unreachable'
+
 /** What the chain says about this gateway's Till, for people. */
 export interface TillView {
   readonly address: string
@@ -57,8 +60,8 @@ export interface AppDeps extends FrontDeps {
   /** Whether there is a cashier that carries an owner's order to the Till. */
   readonly takesExits: boolean
   readonly chainHealth: ChainHealth
-  /** False: nothing can be sold, since nothing can be booked. */
-  readonly isWritable: () => boolean
+  /** Unless ok nothing can be sold, since nothing can be booked. */
+  readonly storeState: () => StoreState
   /** What the money jobs last saw. */
   readonly moneyStatus: () => MoneyStatus | Promise<MoneyStatus>
   readonly registryAddress: string

@@ -1,5 +1,6 @@
 import type { Answer } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
+import type { StoreState } from '../deps.ts'
 import type { ModelTable } from '../inference/stored-catalog.ts'
 import type { Job } from '../jobs.ts'
 import type { Ledger } from '../ledger/port.ts'
@@ -28,8 +29,8 @@ export interface Backing {
   openMoney(ledger: Ledger, watch: MoneyWatch): Promise<readonly Job[]>
   /** What the store itself needs done. */
   readonly jobs: readonly Job[]
-  /** Whether the last write succeeded, as far as this process can know by itself. */
-  isWritable(): boolean
+  /** By the last write, or the last answer of a server. */
+  storeState(): StoreState
   /** Whether this process does what one of several must. */
   leads(): boolean
   /** What others wrote; undefined: nobody else writes here. */

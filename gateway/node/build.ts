@@ -135,7 +135,7 @@ export function build(input: BuildInput): Built {
       config.chain.till ?? config.chain.registry,
       clock,
     ),
-    isWritable: () => backing.isWritable(),
+    storeState: () => backing.storeState(),
     takesExits: hasCashier(config),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),

@@ -143,7 +143,10 @@ function operations(registry: Registry) {
     'cocoon_reserves_differ',
     '1 when the last comparison of chain history, books and Till found a difference',
   )
-  const writable = gauge('cocoon_database_writable', '0 after a write of the ledger that failed')
+  const writable = gauge(
+    'cocoon_database_writable',
+    '0 after a write that failed, and while the database does not answer',
+  )
   const exhausted = new Counter({
     name: 'cocoon_descriptors_exhausted_total',
     help: 'Looks, one a second, at which this process could open nothing',

@@ -74,7 +74,7 @@ export function openSqliteBacking(
       // Moves the write-ahead log into the file.
       { name: 'checkpoint', everyMs: CHECKPOINT_MS, run: async () => store.checkpoint() },
     ],
-    isWritable,
+    storeState: () => (isWritable() ? 'ok' : 'read_only'),
     leads: () => true,
     others: undefined,
     async close() {

@@ -1,4 +1,12 @@
+import { once } from 'node:events'
+import {
+  type AddressInfo,
+  createConnection,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { simulationOf } from '#dev/world/simulated-tee.ts'
 import { processDeps, type RunningGateway, startGateway } from '../node.ts'
@@ -74,6 +82,13 @@ function ask(origin: string, key = account.key): Promise<Response> {
     headers: { authorization: `Bearer ${key}` },
     body: JSON.stringify(BODY),
   })
+}
+
+async function health(origin: string) {
+  const response = await fetch(`${origin}/health`)
+  // Sound: both answers of this route have this shape.
+  const { status: told } = (await response.json()) as { status: string }
+  return { status: response.status, told }
 }
 
 async function serves(origin: string): Promise<boolean> {
@@ -158,7 +173,10 @@ describe('a database that goes away', () => {
     expect(refused.status).toBe(503)
     expect(refused.headers.get('retry-after')).toBe('1')
     expect(await refused.json()).toMatchObject({ error: { code: 'overloaded' } })
+    await until(async () => (await health(second)).status === 503)
+    expect(await health(second)).toEqual({ status: 503, told: 'database_unreachable' })
     await server.start()
+    await until(async () => (await health(second)).status === 200)
     await until(async () => (await ask(second)).status === 200)
     await until(async () => (await ask(world.gateway.origin)).status === 200)
     await runner.deliver()
@@ -196,3 +214,71 @@ test('one of several leads, and another one once its connection ends, whatever e
   })
   await one.close()
 }, 60_000)
+
+describe('the server, by its last answer', () => {
+  test('is not there while it is silent, and is there again once it speaks', async () => {
+    const path = await openStallingPath(new URL(await server.database('silent')))
+    const leader = createLeader(path.url)
+    try {
+      expect(leader.state()).toBe('unreachable')
+      await leader.claim()
+      expect([leader.state(), leader.leads()]).toEqual(['ok', true])
+      path.stall(true)
+      await expect(leader.claim()).rejects.toThrow()
+      expect([leader.state(), leader.leads()]).toEqual(['unreachable', false])
+      path.stall(false)
+      await until(() =>
+        leader.claim().then(
+          () => leader.state() === 'ok',
+          () => false,
+        ),
+      )
+    } finally {
+      await leader.close()
+      path.close()
+    }
+  }, 60_000)
+
+  test('takes no writes on a standby', async () => {
+    const database = await server.database('standby')
+    const client = new Client({ connectionString: database })
+    await client.connect()
+    await client.query('ALTER DATABASE standby SET default_transaction_read_only = on')
+    await client.end()
+    const leader = createLeader(database)
+    await leader.claim()
+    expect(leader.state()).toBe('read_only')
+    await leader.close()
+  }, 60_000)
+})
+
+/** The way to a server on which bytes can stand still, as they do when a machine vanishes from the network. */
+async function openStallingPath(to: URL) {
+  const sockets = new Set<Socket>()
+  let isStalled = false
+  const listener = createTcpServer((near) => {
+    const far = createConnection(Number(to.port), to.hostname)
+    for (const [from, into] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (bytes) => isStalled || into.write(bytes))
+      from.on('error', () => into.destroy())
+      from.on('close', () => into.destroy())
+    }
+  })
+  await once(listener.listen(0, '127.0.0.1'), 'listening')
+  // Sound: it listens on an address.
+  const { port } = listener.address() as AddressInfo
+  return {
+    url: Object.assign(new URL(to), { port: String(port) }).href,
+    stall(now: boolean) {
+      isStalled = now
+    },
+    close() {
+      for (const socket of sockets) socket.destroy()
+      listener.close()
+    },
+  }
+}

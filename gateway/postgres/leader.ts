@@ -1,14 +1,21 @@
-import type { Client } from 'pg'
+import type { Client, QueryConfig } from 'pg'
+import type { StoreState } from '../deps.ts'
 import { connect } from './connect.ts'
 import { OURS } from './locks.ts'
 
+/** A standby, or a server that was told to take nothing. */
+const READ_ONLY = "current_setting('transaction_read_only') = 'on'"
 const LEADER = `pg_try_advisory_lock(${OURS}, 1)`
 /** How soon another gateway takes over from one that died, once the server knows that it did. */
 export const CLAIM_MS = 2_000
+/** A server that is silent for so long is not there. */
+const ANSWER_MS = 4_000
 
 /** Which of several gateways does what must be done once. */
 export interface Leader {
   leads(): boolean
+  /** How the server answered the last time. */
+  state(): StoreState
   /** Tries to become it, or finds out whether it still is. A job calls it. */
   claim(): Promise<void>
   /** Lets another one lead. */
@@ -22,9 +29,11 @@ export interface Leader {
 export function createLeader(url: string): Leader {
   let client: Client | undefined
   let leads = false
+  let state: StoreState = 'unreachable'
 
   function lose(): void {
     leads = false
+    state = 'unreachable'
     client = undefined
   }
 
@@ -40,17 +49,23 @@ export function createLeader(url: string): Leader {
 
   return {
     leads: () => leads,
+    state: () => state,
     async claim() {
       try {
         const connection = await open()
         // Whoever leads asks too: an answer shows that the connection lives.
-        const sql = leads ? 'SELECT true AS mine' : `SELECT ${LEADER} AS mine`
-        const { rows } = await connection.query<{ mine: number | boolean }>(sql)
-        leads = client === connection && Boolean(rows[0]?.mine)
+        const text = `SELECT ${leads ? 'true' : LEADER} AS mine, ${READ_ONLY} AS read_only`
+        // Sound: `query_timeout` is an option of each query too, which the types leave out.
+        const query = { text, query_timeout: ANSWER_MS } as QueryConfig
+        const { rows } = await connection.query<Record<'mine' | 'read_only', number>>(query)
+        if (client !== connection) return
+        leads = Boolean(rows[0]?.mine)
+        state = rows[0]?.read_only ? 'read_only' : 'ok'
       } catch (error) {
         const broken = client
         lose()
-        await broken?.end().catch(() => {})
+        // Nobody waits for it: a server that hangs does not answer this either.
+        broken?.end().catch(() => {})
         throw error
       }
     },

@@ -41,8 +41,8 @@ export async function openCluster(
       return listed.map((job) => ({ ...job, run: () => office.money.run(job.name) }))
     },
     jobs: [{ name: 'leader', everyMs: CLAIM_MS, run: () => leader.claim() }],
-    // A server that is away shows in each answer, and comes back by itself.
-    isWritable: () => true,
+    // A server that is away comes back by itself.
+    storeState: () => leader.state(),
     leads: () => leader.leads(),
     others: { look: () => office.market.look() },
     async close() {

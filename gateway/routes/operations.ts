@@ -1,13 +1,19 @@
 import { Hono } from 'hono'
 import { toSeconds } from '#base/brand.ts'
 import { equalBytes, utf8 } from '#base/bytes.ts'
-import type { AppDeps } from '../deps.ts'
+import type { AppDeps, StoreState } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { isTrusted } from '../runners/directory.ts'
 import { readState } from '../telemetry/read-state.ts'
 
 const YAML = 'application/yaml; charset=utf-8'
+
+const HEALTH = {
+  ok: 'ok',
+  read_only: 'read_only',
+  unreachable: 'database_unreachable',
+} as const satisfies Record<StoreState, string>
 
 /** Health for balancers, metrics for the operator, the description for everybody. */
 export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
@@ -18,8 +24,8 @@ export function operationRoutes(deps: AppDeps): Hono<AppEnv> {
     const now = toSeconds(clock())
     const runners = directory.all().filter((runner) => isTrusted(runner, now)).length
     if (deps.closing.aborted) return context.json({ status: 'closing', runners }, 503)
-    if (!deps.isWritable()) return context.json({ status: 'read_only', runners }, 503)
-    return context.json({ status: 'ok', runners })
+    const status = HEALTH[deps.storeState()]
+    return context.json({ status, runners }, status === 'ok' ? 200 : 503)
   })
 
   app.get('/metrics', async (context) => {

@@ -11,7 +11,7 @@ export async function readState({
   inference,
   registry,
   moneyStatus,
-  isWritable,
+  storeState,
 }: AppDeps): Promise<State> {
   const now = inference.clock()
   const runners: Record<RunnerCondition, number> = {
@@ -34,7 +34,7 @@ export async function readState({
     inFlight,
     queue: inference.waiting.size,
     registryAge: readAt === undefined ? undefined : toSeconds(now) - readAt,
-    isWritable: isWritable(),
+    isWritable: storeState() === 'ok',
     gas: gas === null ? undefined : Number(gas.balance),
     reserves: reconcile === null ? undefined : isSound(reconcile) ? 'sound' : 'differ',
   }

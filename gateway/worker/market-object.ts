@@ -140,7 +140,7 @@ export function marketObject(host: WorkerHost) {
         network: config.chain.network,
         tillViews,
         reserves: this.#reserves,
-        isWritable: () => true,
+        storeState: () => 'ok',
         takesExits: hasCashier(config),
         moneyStatus: () => moneyStatus(objects),
         chainHealth: createChainHealth([primary, ...witnesses], till ?? registry, clock),
