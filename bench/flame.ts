@@ -14,11 +14,12 @@ import { costsOf } from './costs.ts'
 import { flameSvg } from './flame-svg.ts'
 import { foldProfile } from './fold-profile.ts'
 import { measure } from './process.ts'
-import { loadOf, type Scenario, type Subject } from './subject.ts'
+import { loadOf, type Scenario, type Subject, warmUpOf } from './subject.ts'
 import { formatTable } from './table.ts'
 
 const SHOWN = 10
-const WARM_UP_SECONDS = 8
+const WARM_UP_REQUESTS = 8_000
+const STREAMS_WARM_UP = 1_000
 const WRITTEN_MS_MAX = 30_000
 
 const { values } = parseArgs({
@@ -47,7 +48,8 @@ try {
 
 async function draw(name: string, subject: Subject, scenario: Scenario): Promise<void> {
   const { pid } = world.gateway
-  await measure(loadOf(subject, scenario, WARM_UP_SECONDS), undefined)
+  const warmUp = scenario.stream ? STREAMS_WARM_UP : WARM_UP_REQUESTS
+  await measure(warmUpOf(subject, scenario, warmUp), undefined)
   process.kill(pid, 'SIGUSR2')
   const { requests, cpuUsPerRequest } = await measure(
     loadOf(subject, scenario, Number(values.seconds)),

@@ -17,6 +17,8 @@ export interface LoadPlan {
   readonly body: string
   readonly connections: number
   readonly seconds: number
+  /** It ends earlier once so many were sent. */
+  readonly requests?: number | undefined
   /** Seal this many requests before the load starts: no two may be alike, and sealing is not what is measured. */
   readonly sealed?: SealPlan
 }
@@ -209,10 +211,15 @@ async function requestsOf(plan: LoadPlan): Promise<() => Buffer | undefined> {
   return () => requests.pop()
 }
 
+function atMost<T>(count: number, next: () => T | undefined): () => T | undefined {
+  let left = count
+  return () => (left-- > 0 ? next() : undefined)
+}
+
 if (process.argv[1] === import.meta.filename) {
   // Sound: the plan is written by the parent bench process, as this type.
   const plan = JSON.parse(process.argv[2] ?? '{}') as LoadPlan
-  const next = await requestsOf(plan)
+  const next = atMost(plan.requests ?? Infinity, await requestsOf(plan))
   process.stdout.write('begins\n')
   process.stdout.write(`${JSON.stringify(await new Load(plan, next).run())}\n`)
 }

@@ -26,11 +26,25 @@ export const PROMPT = 'Write a short story about a gateway. '.repeat(30)
 /** No client of ours is faster than that here: sealed bodies are made before the load starts. */
 const SEALED_PER_SECOND = 1_500
 
-export function loadOf(subject: Subject, scenario: Scenario, seconds: number): LoadPlan {
+export function loadOf(
+  subject: Subject,
+  scenario: Scenario,
+  seconds: number,
+  requests?: number,
+): LoadPlan {
   const { port, path = ENDPOINT, headers, seal } = subject
   const { script, stream, connections } = scenario
   const body = subject.body(script, stream)
-  const plan = { port, path, headers, body, connections, seconds }
+  const plan = { port, path, headers, body, connections, seconds, requests }
   if (seal === undefined) return plan
-  return { ...plan, sealed: { ...seal, count: Math.ceil(seconds * SEALED_PER_SECOND) } }
+  const count = Math.min(Math.ceil(seconds * SEALED_PER_SECOND), requests ?? Infinity)
+  return { ...plan, sealed: { ...seal, count } }
+}
+
+/** For whoever is slower than that something is wrong. */
+const WARM_UP_SECONDS_MAX = 120
+
+/** So many requests and no more: compilers have seen as much of each subject, however fast it is. */
+export function warmUpOf(subject: Subject, scenario: Scenario, requests: number): LoadPlan {
+  return loadOf(subject, scenario, WARM_UP_SECONDS_MAX, requests)
 }

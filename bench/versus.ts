@@ -9,10 +9,10 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { World } from '#dev/world/world.ts'
 import { mainThreadMs, measure } from './process.ts'
-import { loadOf, type Scenario, type Subject } from './subject.ts'
+import { loadOf, type Scenario, type Subject, warmUpOf } from './subject.ts'
 import { formatTable } from './table.ts'
 
-const WARM_UP_SECONDS = 8
+const WARM_UP_REQUESTS = 8_000
 const HERE = join(import.meta.dirname, '..')
 
 const { values, positionals } = parseArgs({
@@ -76,7 +76,8 @@ interface Turn {
 }
 
 async function compare(kind: string): Promise<void> {
-  for (const side of sides) await take(side, kind, WARM_UP_SECONDS)
+  for (const side of sides)
+    await measure(warmUpOf(run(side, kind), scenario, WARM_UP_REQUESTS), undefined)
   const turns = new Map(sides.map(({ name }) => [name, [] as Turn[]]))
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
@@ -97,11 +98,16 @@ async function compare(kind: string): Promise<void> {
   console.log(`after : before, median of rounds: ${median(ratios).toFixed(3)}`)
 }
 
-/** One side under load while the other stands still. */
-async function take(side: Side, kind: string, seconds: number): Promise<Turn> {
+/** From now on this side runs and the other one stands still. */
+function run(side: Side, kind: string): Subject {
   const subject = side.subjects.get(kind)
   if (subject === undefined) throw new Error(`no such kind of request: ${kind}`)
   for (const { world } of sides) signal(world, world === side.world ? 'SIGCONT' : 'SIGSTOP')
+  return subject
+}
+
+async function take(side: Side, kind: string, seconds: number): Promise<Turn> {
+  const subject = run(side, kind)
   await measure(loadOf(subject, scenario, 1), undefined)
   const { pid } = side.world.gateway
   const before = mainThreadMs(pid)

@@ -19,7 +19,7 @@ import { createWatcher } from './watch-deposits.ts'
 /** How far one provider is believed (M11): without witnesses, all credits together; with any, nothing on its word alone. */
 const TOTAL = parseTon('100000')
 /** A local chain answers at once; a public provider counts calls. */
-const WATCH_MS = { local: 250, remote: 5_000 }
+const WATCH_MS = { local: 500, remote: 5_000 }
 const CASHIER_MS = { local: 500, remote: 30_000 }
 /** An account with this much uncollected usage is charged at once, worth its gas or not (H1). */
 const URGENT = parseTon('20')

@@ -265,6 +265,41 @@ describe('the cashier', () => {
     expect((await slow.tick()).commands.map((c) => c.do)).toEqual(['charge'])
   })
 
+  test('a round with nothing to do asks the chain seldom', async () => {
+    const real = chainAt(world.dev.endpoint)
+    let asked = 0
+    const counting: Chain = {
+      ...real,
+      head: (...of) => {
+        asked++
+        return real.head(...of)
+      },
+      runGet: (...of) => {
+        asked++
+        return real.runGet(...of)
+      },
+    }
+    const idle = openCashier({ chain: counting, wallet: wallet(counting) })
+    const { balance } = await idle.tick()
+    expect(balance).toBe(ton('5'))
+    expect(asked).toBe(2)
+    expect(await idle.tick()).toMatchObject({ balance, rotationAt: null })
+    expect(asked).toBe(2)
+    world.dev.chain.advance(20)
+    await idle.tick()
+    expect(asked).toBe(4)
+  })
+
+  test('nothing is paid on an old reading of the gas wallet', async () => {
+    const readings = [ton('5'), ton('0')]
+    const spent = openCashier({
+      wallet: { ...wallet(), balance: async () => readings.shift() ?? nano(0n) },
+    })
+    expect(await spent.tick()).toMatchObject({ balance: ton('5'), sent: 'nothing' })
+    await use(ton('1'))
+    expect(await spent.tick()).toMatchObject({ balance: 0n, sent: 'unfunded' })
+  })
+
   test('a provider alone that says that a host was paid is not believed (M11)', async () => {
     await use(ton('1'))
     await cashier.tick()

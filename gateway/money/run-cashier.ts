@@ -36,9 +36,12 @@ import type { Chain } from './chain.ts'
 import { type GasWallet, MAX_MESSAGES, type WalletMessage } from './gas-wallet.ts'
 import { readTill, type TillReader } from './read-till.ts'
 import { createRequireSameTill } from './require-same-till.ts'
+import { seldom } from './seldom.ts'
 
 /** Without an effect until then, a message is made and sent again. */
 const PENDING_MS = 90_000
+/** A meter key is announced days before it counts, and gas that is not paid with falls slowly. */
+const SELDOM_MS = 20_000
 
 export interface CashierDeps {
   readonly till: TonAddress
@@ -65,7 +68,7 @@ export interface CashierReport {
   readonly commands: readonly CashierCommand[]
   /** Whether the messages left; `unfunded`: the wallet cannot pay for them. */
   readonly sent: 'nothing' | 'sent' | 'busy' | 'unfunded'
-  /** Of the gas wallet. */
+  /** Of the gas wallet, lately; before something is paid: now. */
   readonly balance: Nano
   /** When the announced meter key may count; null when none is. */
   readonly rotationAt: number | null
@@ -92,11 +95,14 @@ export function createCashier(deps: CashierDeps): Cashier {
   const pending = new Map<string, Pending>()
   const moment = createMoment(deps)
   const requireSameTill = createRequireSameTill(deps.store, deps.till)
+  const slow = { maxAgeMs: SELDOM_MS, clock: deps.clock }
+  const meterKey = seldom(() => reader.meterKey(), slow)
+  const gas = seldom(() => deps.wallet.balance(), slow)
   return {
     async tick() {
       requireSameTill()
       const hosts = await mirrorRedeemed(deps, [reader, ...others])
-      const rotationAt = (await reader.meterKey()).pending?.at ?? null
+      const rotationAt = (await meterKey.lately()).pending?.at ?? null
       const { view: seen, stands } = await readView(deps, reader, { hosts, pending })
       const view = { ...seen, rotating: rotationAt !== null, unhurried: moment.hasCome() }
       const commands = decideCashier(view, deps.policy)
@@ -104,7 +110,7 @@ export function createCashier(deps: CashierDeps): Cashier {
         if (command.do === 'voucher') await signVoucher(deps, command)
       }
       const paid = commands.filter(isPaid).slice(0, MAX_MESSAGES)
-      const balance = await deps.wallet.balance()
+      const balance = await (paid.length > 0 ? gas.now() : gas.lately())
       const sent = await sendPaid(deps, paid, balance)
       if (sent === 'sent') {
         remember(pending, paid, { stands, until: deps.clock() + PENDING_MS })
