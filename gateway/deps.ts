@@ -2,6 +2,7 @@ import type { RegistrySnapshot } from '#contracts'
 import type { Authenticator } from './accounts/authenticator.ts'
 import type { SignInDeps } from './accounts/sign-in.ts'
 import type { WebhookDeps } from './accounts/tell-webhooks.ts'
+import type { SignOwnReceipt } from './attest/own-receipts.ts'
 import type { SelfAttestor } from './attest/self-attestor.ts'
 import type { AccountId } from './db/ids.ts'
 import type { Strangers } from './http/limit-strangers.ts'
@@ -34,6 +35,8 @@ export interface TillView {
 export interface FrontDeps {
   readonly inference: InferenceDeps
   readonly receipts: DeliverDeps
+  /** This gateway's own receipts, when it is attested. */
+  readonly signOwnReceipt: SignOwnReceipt
   readonly accounts: SignInDeps
   readonly strangers: Strangers
   readonly webhooks: WebhookDeps & { readonly rules: UrlRules }

@@ -50,6 +50,7 @@ const ERRORS = {
   method_not_allowed: [405, 'invalid_request_error', false],
   request_timeout: [408, 'invalid_request_error', true],
   conflict: [409, 'invalid_request_error', false],
+  gateway_not_attested: [409, 'invalid_request_error', false],
   account_exists: [409, 'invalid_request_error', false],
   hardware_in_use: [409, 'invalid_request_error', false],
   idempotent_repeat: [409, 'invalid_request_error', false],

@@ -64,6 +64,7 @@ export {
 } from './errors.ts'
 export { type FormPart, parseForm } from './form.ts'
 export { FrameDecoder, MAX_FRAME_BYTES } from './frame.ts'
+export { gatewayOrigin, gatewaySubject } from './gateway-subject.ts'
 export {
   decodeHead,
   type EncodedHead,

@@ -16,6 +16,7 @@ import {
   integer,
   list,
   literal,
+  nullable,
   oneOf,
   open,
   type Parsed,
@@ -84,11 +85,12 @@ function isKnown(type: string): type is keyof typeof EVENTS {
   return Object.hasOwn(EVENTS, type)
 }
 
-/** A runner's receipt, in ACI form. @see SPEC.md section 8 */
+/** A receipt in ACI form: a runner's, or a gateway's own. @see SPEC.md section 8 */
 export const parseReceipt = exact({
   api_version: literal('aci/1'),
   receipt_id: text(64, /^req_[0-9a-f]{32}(?:\.[0-9]{1,4})?$/),
-  chat_id: text(128),
+  /** Null: whoever signs it does not know the answer's own id. */
+  chat_id: nullable(text(128)),
   model: modelId,
   workload_keyset_digest: digest,
   endpoint: text(200),

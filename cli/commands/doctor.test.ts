@@ -15,7 +15,7 @@ import { openEngine, processDeps, QuoteError } from '#enclave-runner/main.ts'
 import type { CommandIo } from '../command.ts'
 import type { DoctorDeps } from '../doctor/examine.ts'
 import { requestAdmission } from '../registry/request.ts'
-import type { VerifyDeps } from '../verify/load.ts'
+import type { VerifyDeps } from '../verify/ask.ts'
 import { doctorCommand } from './doctor.ts'
 import { verifyCommand } from './verify.ts'
 

@@ -3,9 +3,10 @@ import { toSeconds, unixMs } from '#base/brand.ts'
 import { ClientError } from '#client'
 import { DocumentError } from '#client/documents'
 import { type Command, type CommandIo, EXIT } from '../command.ts'
+import type { VerifyDeps } from '../verify/ask.ts'
 import { withDevWorld } from '../verify/dev-world.ts'
 import { type Judgement, judgeExhibit } from '../verify/judge.ts'
-import { load, type VerifyDeps } from '../verify/load.ts'
+import { load } from '../verify/load.ts'
 import { readOptions, type VerifyOptions } from '../verify/options.ts'
 import { printForMachines, printForPeople } from '../verify/print.ts'
 import { printable } from '../verify/printable.ts'
@@ -23,6 +24,8 @@ What FILE or URL may be:
   an ACI attestation report        a file, or the URL of a runner or any ACI service: it is asked over a fresh nonce
   an attested session              a file, or GATEWAY/v1/aci/sessions/ID: its runner is asked again over a fresh nonce
   a receipt                        a file with --session, or GATEWAY/v1/aci/receipts/ID (needs COCOON_API_KEY)
+  a gateway's own receipt          a file with --report, or GATEWAY/v1/aci/receipts/ID?by=gateway (needs COCOON_API_KEY):
+                                   its keys by fresh evidence, the session that it cites, and the runner's receipt beside it
   what --save-bundle wrote
 
 What may run there (choose one, otherwise the verdict is refused):
@@ -38,6 +41,9 @@ Options:
   --any-nonce         for bare evidence: accept any report data and GPU nonce
   --no-gpu            accept evidence without a GPU (a service that runs no model)
   --session FILE|URL  for a receipt: the session of the runner that wrote it
+  --report FILE|URL   for a gateway's own receipt: the report of its keys
+  --request FILE      for a gateway's own receipt: the body exactly as it was sent
+  --response FILE     for a gateway's own receipt: the answer exactly as it came
   --bundle FILE       verify offline: collateral from this file only, nothing touches the network
   --save-bundle FILE  keep document, nonce and collateral: cocoon verify FILE --bundle FILE repeats it offline
   --simulation FILE   roots of a development world: the best verdict is then "simulated"
@@ -85,7 +91,8 @@ async function verifyOne(io: CommandIo, deps: VerifyDeps, given: VerifyOptions):
   const options = await withDevWorld(io, given)
   const call = { io, deps, options }
   const loaded = await load(call)
-  const judgement = await judgeExhibit(call, loaded.exhibit)
+  const noGpu = options.noGpu || !loaded.runsModel
+  const judgement = await judgeExhibit({ ...call, options: { ...options, noGpu } }, loaded.exhibit)
   if (options.saveBundle !== undefined) {
     const created = toSeconds(deps.clock())
     await saveBundle(io, options.saveBundle, { loaded, judgement, created })

@@ -53,7 +53,8 @@ async function write(
   const created = toSeconds(deps.clock())
   const exhibit = reportExhibit({ report, nonce: { value: nonce, own: true } }, created)
   const saved = { document: report, nonce }
-  const loaded = { exhibit, about: 'admission request', receipt: undefined, saved }
+  const about = 'admission request'
+  const loaded = { exhibit, about, receipt: undefined, runsModel: true, saved }
   await saveBundle(io, file, { loaded, judgement, created })
   const { model, weights } = parseSubject(report.attestation.workload_keyset.subject)
   const { imageHash, hardware } = judgement.attested

@@ -26,9 +26,9 @@ import {
 } from '#client'
 import { type Exhibit, expectedOf, type ShownCheck } from '#client/documents'
 import { diskStore } from '#gateway/node/disk-store.ts'
-import { type CommandIo, UsageError } from '../command.ts'
+import { UsageError } from '../command.ts'
+import type { Call } from './ask.ts'
 import { cacheFolder } from './cache-folder.ts'
-import type { VerifyDeps } from './load.ts'
 import type { VerifyOptions } from './options.ts'
 import {
   type Allowed,
@@ -56,12 +56,6 @@ export interface Judgement {
 }
 
 const MAX_BUNDLE_AGE_SECONDS = 7 * 86_400
-
-interface Call {
-  readonly io: CommandIo
-  readonly deps: VerifyDeps
-  readonly options: VerifyOptions
-}
 
 /**
  * The verdict on an exhibit: 1. what is allowed  2. what the evidence must say  3. collateral, from bundle, cache and

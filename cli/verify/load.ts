@@ -1,5 +1,4 @@
-import type { Clock } from '#base/brand.ts'
-import { type Random, toSeconds } from '#base/brand.ts'
+import { toSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import {
   type Answer,
@@ -8,7 +7,7 @@ import {
   DocumentError,
   type Exhibit,
   evidenceExhibit,
-  type Nonce,
+  isGatewayReceipt,
   readDocument,
   reportExhibit,
   type SessionRecord,
@@ -16,15 +15,10 @@ import {
 } from '#client/documents'
 import { keysetDigest, type Receipt } from '#protocol'
 import { nodeProvider } from '#protocol/node'
-import { type CommandIo, UsageError } from '../command.ts'
-import type { VerifyOptions } from './options.ts'
+import { UsageError } from '../command.ts'
+import { askReport, attestationUrl, type Call, expectSession, nonceOf } from './ask.ts'
+import { askGatewayReceipt, readGatewayReceipt } from './load-gateway-receipt.ts'
 import { getJson, readJsonFile, SourceError, targetUrl } from './sources.ts'
-
-export interface VerifyDeps {
-  readonly fetch: typeof fetch
-  readonly clock: Clock
-  readonly random: Random
-}
 
 /** What is to be judged, what it is called, and the JSON that a saved bundle keeps of it. */
 export interface Loaded {
@@ -32,20 +26,14 @@ export interface Loaded {
   /** For people: what kind of document, and its id. */
   readonly about: string
   readonly receipt: Receipt | undefined
+  /** Whether what is attested is to have a GPU: a gateway runs no model. */
+  readonly runsModel: boolean
   readonly saved: { readonly document: unknown; readonly nonce: string | null }
 }
 
 const SESSION_PATH = /^(.*)\/v1\/aci\/sessions\/([0-9a-f]{64})$/
 const RECEIPT_PATH = /^(.*)\/v1\/aci\/receipts\/req_[0-9a-f]{32}(?:\.[0-9]{1,4})?$/
-const ATTESTATION_PATH = '/v1/aci/attestation'
-const NONCE_BYTES = 32
 const RUNNER_ID = /^run_[0-9a-z]{1,60}$/
-
-interface Call {
-  readonly io: CommandIo
-  readonly deps: VerifyDeps
-  readonly options: VerifyOptions
-}
 
 /**
  * Reads the target, and whatever else is needed to know what its evidence is to vouch for.
@@ -75,6 +63,7 @@ async function loadDocument(call: Call, json: unknown, document: Document): Prom
         exhibit: evidenceExhibit(document.evidence),
         about: 'evidence',
         receipt: undefined,
+        runsModel: true,
         saved: { document: json, nonce: null },
       }
     case 'report':
@@ -82,7 +71,9 @@ async function loadDocument(call: Call, json: unknown, document: Document): Prom
     case 'session':
       return sessionLoaded(call, { session: document.session, askedAs: undefined, live: undefined })
     case 'receipt':
-      return receiptLoaded(call, document.receipt, await sessionOption(call))
+      return isGatewayReceipt(document.receipt)
+        ? readGatewayReceipt(call, document.receipt)
+        : receiptLoaded(call, document.receipt, await sessionOption(call))
   }
 }
 
@@ -92,6 +83,7 @@ function loadReport({ deps }: Call, answer: Answer): Loaded {
     exhibit: reportExhibit(answer, toSeconds(deps.clock())),
     about: `report of ${subject}`,
     receipt: undefined,
+    runsModel: true,
     saved: { document: answer.report, nonce: answer.nonce.value },
   }
 }
@@ -142,6 +134,7 @@ async function sessionLoaded(call: Call, found: FoundSession, at?: number): Prom
     exhibit,
     about: `session ${askedAs ?? session.id ?? '(no id)'} of ${session.upstream ?? 'an upstream'}`,
     receipt: undefined,
+    runsModel: true,
     saved:
       live === undefined
         ? { document: session.document, nonce: nonce.value }
@@ -151,11 +144,12 @@ async function sessionLoaded(call: Call, found: FoundSession, at?: number): Prom
 
 async function loadReceipt(call: Call, url: URL): Promise<Loaded> {
   const { deps, io, options } = call
+  const [, prefix = ''] = RECEIPT_PATH.exec(url.pathname) ?? []
+  const base = new URL(`${url.origin}${prefix}`)
+  if (url.searchParams.get('by') === 'gateway') return askGatewayReceipt(call, url, base)
   const document = readDocument(await getJson(deps.fetch, url, io.env['COCOON_API_KEY']))
   if (document.kind !== 'receipt') throw new DocumentError('malformed', 'this is no receipt')
   const { receipt } = document
-  const [, prefix = ''] = RECEIPT_PATH.exec(url.pathname) ?? []
-  const base = new URL(`${url.origin}${prefix}`)
   const found =
     options.session === undefined
       ? await findSession(call, base, receipt)
@@ -217,31 +211,6 @@ async function receiptLoaded(call: Call, receipt: Receipt, found: FoundSession):
     about: `receipt ${receipt.receipt_id} under keyset ${keysetDigest(found.session.keyset)}`,
     receipt,
   }
-}
-
-function expectSession(json: unknown): SessionRecord {
-  const document = readDocument(json)
-  if (document.kind === 'session') return document.session
-  throw new DocumentError('unknown', 'it is no attested session')
-}
-
-/** A nonce of the user's counts as own; without any the report is taken as unasked. */
-function nonceOf(options: VerifyOptions, recorded: string | null | undefined): Nonce {
-  if (options.nonce !== undefined) return { value: options.nonce, own: true }
-  return { value: recorded ?? null, own: false }
-}
-
-function attestationUrl(url: URL): URL {
-  const path = url.pathname.replace(/\/+$/, '').replace(/(?:\/v1(?:\/aci\/attestation)?)?$/, '')
-  return new URL(`${path}${ATTESTATION_PATH}`, url.origin)
-}
-
-async function askReport({ deps, options }: Call, url: URL): Promise<Answer> {
-  const nonce = options.nonce ?? hex(deps.random(NONCE_BYTES))
-  url.searchParams.set('nonce', nonce)
-  const document = readDocument(await getJson(deps.fetch, url))
-  if (document.kind !== 'report') throw new DocumentError('unknown', 'it is no attestation report')
-  return { report: document.report, nonce: { value: nonce, own: true } }
 }
 
 async function digestOf(text: string): Promise<string> {

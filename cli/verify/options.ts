@@ -7,6 +7,11 @@ export interface VerifyOptions {
   readonly bundle: string | undefined
   readonly saveBundle: string | undefined
   readonly session: string | undefined
+  /** Of a gateway's keys, for a receipt of its own in a file. */
+  readonly report: string | undefined
+  /** Files of the bodies that such a receipt is over. */
+  readonly request: string | undefined
+  readonly response: string | undefined
   readonly nonce: string | undefined
   readonly reportData: string | undefined
   readonly gpuNonce: string | undefined
@@ -51,6 +56,9 @@ export function readOptions(args: readonly string[]): VerifyArguments {
     bundle: values.bundle,
     saveBundle: values['save-bundle'],
     session: values.session,
+    report: values.report,
+    request: values.request,
+    response: values.response,
     nonce: matching('--nonce', values.nonce, HASH, '64 lower-case hex digits'),
     reportData: matching('--report-data', values['report-data'], REPORT_DATA, '128 hex digits'),
     gpuNonce: matching('--gpu-nonce', values['gpu-nonce'], HASH, '64 lower-case hex digits'),
@@ -80,6 +88,9 @@ function parsedArgs(args: readonly string[]) {
         bundle: { type: 'string' },
         'save-bundle': { type: 'string' },
         session: { type: 'string' },
+        report: { type: 'string' },
+        request: { type: 'string' },
+        response: { type: 'string' },
         nonce: { type: 'string' },
         'report-data': { type: 'string' },
         'gpu-nonce': { type: 'string' },

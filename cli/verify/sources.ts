@@ -39,6 +39,15 @@ export function targetUrl(target: string): URL | undefined {
   return url
 }
 
+/** A body of a request or an answer. @throws UsageError */
+export async function readBytesFile(cwd: string, file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(resolve(cwd, file))
+  } catch (cause) {
+    throw new UsageError(`cannot read ${file}`, { cause })
+  }
+}
+
 /** @throws UsageError */
 export async function readJsonFile(cwd: string, file: string): Promise<unknown> {
   const path = resolve(cwd, file)

@@ -1,4 +1,9 @@
 /** Documents that anybody may hand over, and what they are held to: for `cocoon verify` and for the page. */
+export {
+  checkGatewayReceipt,
+  type GatewayReceiptFacts,
+  isGatewayReceipt,
+} from './check-gateway-receipt.ts'
 export { checkReceipt } from './check-receipt.ts'
 export {
   type Document,

@@ -26,6 +26,12 @@ const DOCUMENT_CHECKS = {
   'report.fresh': 'aci/1, nonce: the quote answers a nonce of the verifier’s own',
   'receipt.keyset': 'SPEC 8: the receipt is under the keyset at hand',
   'receipt.signature': 'SPEC 8: Ed25519 over the canonical receipt by a receipt key of that keyset',
+  'receipt.gateway': 'SPEC 8.6: the keys are those of the gateway that was asked',
+  'receipt.upstream':
+    'aci/1, upstream.verified: the gateway verified the runner first, in the session that it cites',
+  'receipt.forwarded': 'SPEC 8.6: the runner’s receipt is over the bytes that the gateway sent',
+  'receipt.request': 'aci/1, request.received: the hash is that of the body as it was sent',
+  'receipt.response': 'aci/1, response.returned: the hash is that of the answer as it came',
   'receipt.numbers': 'SPEC 8: id, token counts, price and cost agree with each other',
 } as const
 

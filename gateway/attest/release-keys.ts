@@ -3,6 +3,7 @@ import { fromUtf8, utf8 } from '#base/bytes.ts'
 import { readBounded } from '#base/read-bounded.ts'
 import {
   type CryptoMode,
+  gatewaySubject,
   keysetDigest,
   ProtocolError,
   type Provider,
@@ -18,7 +19,7 @@ import { type Challenges, createChallenges, usedInMemory } from '../runners/chal
 import { type JudgeDeps, judgeEvidence } from '../runners/judge-evidence.ts'
 import { CHALLENGE_PATH, RELEASE_PATH } from './release-paths.ts'
 import type { ReleasedSettings } from './released-settings.ts'
-import { gatewaySubject, SELF_LIFETIME_SECONDS } from './self-identity.ts'
+import { SELF_LIFETIME_SECONDS } from './self-identity.ts'
 
 export interface KeyServiceDeps {
   /** The rules for the gateway's machine; its allowlist is the operator's own list of images. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
-import { generateSigner } from '#protocol/node'
+import { receiptKeyOf, verifyDocument } from '#protocol'
+import { generateSigner, nodeProvider } from '#protocol/node'
 import type { JudgeDeps } from '../runners/judge-evidence.ts'
 import { createSelfAttestor } from './self-attestor.ts'
 
@@ -44,6 +45,29 @@ test('a renewed TLS key makes a new keyset at once, and so does half of its life
   ])
   state.now += 6 * 3600
   expect(await digestOf()).not.toBe(renewed.workload_keyset_digest)
+})
+
+test('it signs under the keys that its report shows, and a renewed keyset signs no more for the old one', async () => {
+  const { self, state } = attestor()
+  const before = await self.report(NONCE)
+  const said = {
+    receipt_id: `req_${'0a'.repeat(16)}`,
+    chat_id: null,
+    model: 'm',
+    endpoint: '/v1/chat/completions',
+    served_at: state.now,
+    event_log: [],
+  }
+  const check = async (report: typeof before) => {
+    const { signature, ...unsigned } = self.sign(said)
+    expect(unsigned.workload_keyset_digest).toBe(report.workload_keyset_digest)
+    const key = receiptKeyOf(report.attestation.workload_keyset, unsigned.key_id)
+    await verifyDocument(unsigned, signature, key, nodeProvider)
+  }
+  await check(before)
+  state.tls = ['bb']
+  await expect(check(before)).rejects.toThrow()
+  await check(await self.report(NONCE))
 })
 
 test('callers with one nonce share a quote', async () => {

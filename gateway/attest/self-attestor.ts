@@ -1,7 +1,13 @@
 import { type Clock, type Random, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import { createTurns } from '#base/turns.ts'
-import type { Report, Signer } from '#protocol'
+import {
+  type Receipt,
+  type Report,
+  type Signer,
+  signReceipt,
+  type UnsignedReceipt,
+} from '#protocol'
 import { ApiError } from '../errors.ts'
 import { codeOf, type Log } from '../log.ts'
 import { type JudgeDeps, judgeEvidence } from '../runners/judge-evidence.ts'
@@ -21,6 +27,8 @@ export interface SelfAttestor {
    * @throws ApiError `overloaded` when too many wait (M7)
    */
   report(nonce: string): Promise<Report>
+  /** Signs under the keys that its reports show now. */
+  sign(receipt: Omit<UnsignedReceipt, 'workload_keyset_digest'>): Receipt
   /** Judges itself by the rules that it has for runners. The outcome is logged, and holds until the next time. */
   appraise(): Promise<void>
   /** Whether the last appraisal accepted it and still holds: plain text may pass (`PLAINTEXT=attested`). */
@@ -30,7 +38,7 @@ export interface SelfAttestor {
 export interface SelfAttestorDeps {
   readonly machine: Machine
   /** Makes a receipt key that only this process knows. */
-  readonly makeSigner: () => Pick<Signer, 'keyId' | 'publicKey'>
+  readonly makeSigner: () => Signer
   readonly origin: string
   /** The keys that clients meet now: new ones make a new keyset. */
   readonly tlsKeys: () => readonly TlsKey[]
@@ -50,26 +58,31 @@ const APPRAISAL_SECONDS = 600
 export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
   const { clock, log } = deps
   const turns = createTurns(MAX_WAITING, tooMany)
-  let identity: SelfIdentity | undefined
+  let keys: Keys | undefined
   let acceptedUntil = unixSeconds(0)
 
-  const current = (): SelfIdentity => {
+  const current = (): Keys => {
     const now = toSeconds(clock())
     const tlsKeys = deps.tlsKeys()
-    if (identity === undefined || isDue(identity, tlsKeys, now)) {
-      identity = createSelfIdentity(deps.origin, deps.makeSigner(), tlsKeys, now)
+    if (keys === undefined || isDue(keys.who, tlsKeys, now)) {
+      const signer = deps.makeSigner()
+      keys = { signer, who: createSelfIdentity(deps.origin, signer, tlsKeys, now) }
     }
-    return identity
+    return keys
   }
   const reportOf = (who: SelfIdentity, nonce: string, most?: number): Promise<Report> =>
     turns.share(`${who.digest} ${nonce}`, () => makeReport(deps.machine, who, nonce), most)
 
   return {
-    report: (nonce) => reportOf(current(), nonce, MAX_STRANGERS),
+    report: (nonce) => reportOf(current().who, nonce, MAX_STRANGERS),
+    sign(receipt) {
+      const { who, signer } = current()
+      return signReceipt({ ...receipt, workload_keyset_digest: who.digest }, signer)
+    },
     isAttested: () => toSeconds(clock()) < acceptedUntil,
     async appraise() {
       try {
-        acceptedUntil = await judgeSelf(deps, current(), reportOf)
+        acceptedUntil = await judgeSelf(deps, current().who, reportOf)
         log('info', 'gateway attested')
       } catch (error) {
         acceptedUntil = unixSeconds(0)
@@ -79,6 +92,12 @@ export function createSelfAttestor(deps: SelfAttestorDeps): SelfAttestor {
       }
     },
   }
+}
+
+/** What reports show, and the key behind it. */
+interface Keys {
+  readonly who: SelfIdentity
+  readonly signer: Signer
 }
 
 /** Keys are replaced at half of their life, and when clients meet another TLS key than the keyset names. */

@@ -1,6 +1,6 @@
 import type { UnixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
-import { type Keyset, keysetDigest, type SealingKey, type Signer } from '#protocol'
+import { gatewaySubject, type Keyset, keysetDigest, type SealingKey, type Signer } from '#protocol'
 
 /** Who this gateway is to those who ask for its evidence: keys that live in this process alone. */
 export interface SelfIdentity {
@@ -17,11 +17,6 @@ export interface TlsKey {
 }
 
 export const SELF_LIFETIME_SECONDS = 12 * 3600
-
-/** @param origin the gateway's name in signed messages: another gateway's evidence does not fit */
-export function gatewaySubject(origin: string): string {
-  return `cocoon-gateway-v1;origin=${encodeURIComponent(origin)}`
-}
 
 /** @param sealingKeys keys to which something may be sealed for this process alone */
 export function createSelfIdentity(

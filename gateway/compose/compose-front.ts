@@ -1,6 +1,8 @@
 import { hex } from '#base/bytes.ts'
 import { createAuthenticator } from '../accounts/authenticator.ts'
 import { createSessionTokens } from '../accounts/session-token.ts'
+import { createOwnReceipts } from '../attest/own-receipts.ts'
+import type { SelfAttestor } from '../attest/self-attestor.ts'
 import type { FrontDeps, TillView } from '../deps.ts'
 import { ipNetworks } from '../http/ip-networks.ts'
 import { createAccountRefs } from '../inference/account-ref.ts'
@@ -16,6 +18,7 @@ import type { KeysetOf } from '../receipts/keyset-of.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
 import { createProofs } from '../receipts/proofs.ts'
 import { createRecentReceipts } from '../receipts/recent.ts'
+import { createRelayedRequests } from '../receipts/relayed-requests.ts'
 import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
@@ -25,8 +28,8 @@ import { deriveSecret, type Platform, webhookSecrets } from './platform.ts'
 
 /** What the front needs beside the platform: where runners are known, and how they are reached. */
 export interface FrontParts {
-  /** Whether this gateway's own evidence was accepted and still is. */
-  readonly isAttested: () => boolean
+  /** Undefined: this gateway shows no evidence of its own. */
+  readonly self: Pick<SelfAttestor, 'isAttested' | 'sign'> | undefined
   readonly directory: Runners
   readonly catalog: Offers
   readonly keysetOf: KeysetOf
@@ -44,7 +47,8 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
   const { config, publicUrl, ledger, provider, verifier, metrics, clock, timer, random, log } =
     platform
   const { hashes } = provider
-  const { directory, catalog, pending, upstream, watchdog } = parts
+  const { self, directory, catalog, pending, upstream, watchdog } = parts
+  const relayed = self === undefined ? undefined : createRelayedRequests(clock)
   const keys = { ledger, hashes, secret: deriveSecret(platform, 'api keys'), clock }
   const authenticator = createAuthenticator(keys)
   const limiter = createLimiter({ clock, accountConcurrency: config.accountConcurrency })
@@ -75,7 +79,8 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       onceKey: hashes.macKey(deriveSecret(platform, 'idempotency')),
       topUpUrl: (account) => `${publicUrl}/top-up?account=${account}`,
       affinity: hashes.macKey(deriveSecret(platform, 'affinity')),
-      takesPlaintext: plaintextRule(config.plaintext, parts.isAttested),
+      relayed,
+      takesPlaintext: plaintextRule(config.plaintext, () => self?.isAttested() ?? false),
       timer,
       random,
       log,
@@ -95,6 +100,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       signer: platform.meter,
       gatewayName: publicUrl,
     },
+    signOwnReceipt: createOwnReceipts(self, relayed),
     accounts: {
       ...keys,
       sessions: createSessionTokens({

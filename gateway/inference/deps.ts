@@ -5,6 +5,7 @@ import type { Limiter } from '../limits/limiter.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
+import type { RelayedRequests } from '../receipts/relayed-requests.ts'
 import type { SettleDeps } from '../receipts/settle-receipt.ts'
 import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
@@ -41,6 +42,8 @@ export interface InferenceDeps extends SettleDeps {
   readonly affinity: MacKey
   /** Whether unsealed requests may pass now: by rule, or while this gateway is attested. */
   readonly takesPlaintext: () => boolean
+  /** Where an attested gateway remembers what it relayed; undefined: it is none, and nothing is hashed. */
+  readonly relayed: RelayedRequests | undefined
   readonly clock: Clock
   readonly timer: Timer
   readonly random: Random

@@ -5,6 +5,7 @@ import type { Admission } from '../limits/limiter.ts'
 import type { Client } from '../relay/ports.ts'
 import type { InferencePath } from './endpoints.ts'
 import type { Journey } from './journey.ts'
+import type { Witness } from './witness.ts'
 
 /** An authenticated inference request, its body read whole. */
 export interface InferenceRequest {
@@ -17,6 +18,8 @@ export interface InferenceRequest {
   readonly at: UnixMs
   readonly journey: Journey
   readonly admission: Admission
+  /** Sees it for an attested gateway's own receipt. */
+  readonly witness: Witness | undefined
   /** Headers of every answer: request id, CORS. */
   readonly headers: Readonly<Record<string, string>>
 }

@@ -65,6 +65,7 @@ export async function sendPlain(
   journey.model = runner.model
   const leg = newLeg(journey, { runner: runner.id, number: attempt.number, sent: deps.timer() })
   if (attempt.number === 1) deps.metrics.overhead(overheadMs(journey, leg.sent) / 1000)
+  request.witness?.sends({ number: attempt.number, runner, body: wire })
   const outcome = await runPlainAttempt(deps, {
     client: request.client,
     transcript,

@@ -22,6 +22,7 @@ import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
 import { serveOnce } from './serve-once.ts'
 import { servePlain } from './serve-plain.ts'
 import { serveSealed } from './serve-sealed.ts'
+import { openWitness, type Witness } from './witness.ts'
 
 export interface ExchangeDeps extends InferenceDeps {
   readonly authenticator: Authenticator
@@ -174,6 +175,7 @@ async function serveBody(
   const kind = runner === undefined ? 'plain' : 'sealed'
   let outcome = 'refused'
   let admission: Admission | undefined
+  let witness: Witness | undefined
   try {
     if (deps.closing.aborted) {
       throw new ApiError('shutting_down', 'This gateway is shutting down', {
@@ -198,7 +200,9 @@ async function serveBody(
         ? Math.min(deps.maxBodyBytes, MAX_COUNTED_BYTES)
         : deps.maxBodyBytes
     const body = await readBody(most + room)
-    const asked = { client, path, identity, id, body, at, journey, headers, admission }
+    const came = { client, path, identity, id, body, at, journey, headers, admission }
+    witness = openWitness(deps, came)
+    const asked = { ...came, client: witness?.client ?? client, witness }
     outcome = await serveOnce(deps, header('idempotency-key'), asked, runner, () =>
       runner === undefined
         ? servePlain(deps, asked)
@@ -209,6 +213,7 @@ async function serveBody(
     throw error
   } finally {
     admission?.leave()
+    witness?.close()
     const ended = deps.timer()
     deps.metrics.request(path, kind, outcome, (ended - journey.arrived) / 1000)
     deps.trace?.({

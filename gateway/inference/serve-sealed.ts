@@ -182,8 +182,9 @@ function send(
     available,
   }: { envelope: ClientEnvelope; terms: Terms; bound: Bound; available: Nano },
 ): Promise<SealedOutcome> {
-  const { runner, client, id } = request
+  const { runner, client, id, body } = request
   const { lease } = runner
+  request.witness?.sends({ number: ATTEMPT, runner, body })
   const allowance = makeAllowance(deps, {
     account: request.identity.account,
     request: id,
@@ -212,7 +213,7 @@ function send(
       method: 'POST',
       path: request.path,
       headers: { ...sealHeaders(request.header), [HEADER.allowance]: allowance },
-      body: request.body,
+      body,
     },
   })
 }

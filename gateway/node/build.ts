@@ -81,16 +81,6 @@ export function build(input: BuildInput): Built {
     seeds: config.models,
     created: toSeconds(clock()),
   })
-  const front = composeFront(platform, {
-    isAttested: () => self?.isAttested() ?? false,
-    directory,
-    catalog,
-    keysetOf: createKeysetOf(directory, backing.runners),
-    pending: createPendingSettlements(),
-    upstream,
-    watchdog: createWatchdog(),
-    rates: openRates(config.rates, { fetch: input.fetch, clock }),
-  })
   const collateral = createCollateralSource(defaultCollateralSettings(random), {
     fetch: input.fetch,
     clock,
@@ -113,6 +103,16 @@ export function build(input: BuildInput): Built {
     takesTunnels: true,
   })
   const self = openSelf(input, runners)
+  const front = composeFront(platform, {
+    self,
+    directory,
+    catalog,
+    keysetOf: createKeysetOf(directory, backing.runners),
+    pending: createPendingSettlements(),
+    upstream,
+    watchdog: createWatchdog(),
+    rates: openRates(config.rates, { fetch: input.fetch, clock }),
+  })
   const money = createMoneyWatch(input.log)
   const app: AppDeps = {
     ...front,

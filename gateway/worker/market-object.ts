@@ -122,7 +122,8 @@ export function marketObject(host: WorkerHost) {
         background: (work) => state.waitUntil(work),
       })
       const front = composeFront(platform, {
-        isAttested: () => false,
+        // Workers are no confidential machine.
+        self: undefined,
         directory,
         catalog: this.#catalog,
         keysetOf: () => undefined,
@@ -134,7 +135,6 @@ export function marketObject(host: WorkerHost) {
       this.#app = createApp({
         ...front,
         runners: this.#runners,
-        // Workers are no confidential machine.
         self: undefined,
         catalog: this.#catalog,
         network: config.chain.network,

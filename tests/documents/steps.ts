@@ -122,6 +122,11 @@ const OTHER_STEPS: readonly Step[] = [
     names: { ID: 'RECEIPT' },
   },
   {
+    line: "npx cocoon verify 'https://gateway.example/v1/aci/receipts/ID?by=gateway' --endpoint https://toncenter.com/api/v2/jsonRPC --request sent.json --response came.json",
+    shownBy:
+      '`cli/commands/verify-gateway.test.ts` “a gateway’s own receipt stands on its evidence, the session, the runner’s receipt and the bodies”',
+  },
+  {
     line: 'cocoon till reserves',
     says: /holds|in the sum/,
     also: '--gateway https://gateway.example',

@@ -177,7 +177,7 @@ export function startProcess(world: ProcessWorld): GatewayProcess {
     log,
   }
   const composed = composeFront(platform, {
-    isAttested: () => false,
+    self: undefined,
     directory,
     catalog,
     keysetOf: sabotage.keysetOf?.(keysetOf, runners) ?? keysetOf,
