@@ -109,4 +109,10 @@ describe('jcs', () => {
     expect(() => jcs('\ud800')).toThrow(RangeError)
     expect(() => jcs(Number.NaN)).toThrow(RangeError)
   })
+
+  test('writes amounts as decimal strings and absent members not at all', () => {
+    expect(jcs({ b: 2n ** 64n, a: undefined, c: [-1n, undefined, { d: undefined }] })).toBe(
+      '{"b":"18446744073709551616","c":["-1",null,{}]}',
+    )
+  })
 })

@@ -1,7 +1,7 @@
 import { equalBytes, fromUtf8 } from '#base/bytes.ts'
 import type { MacKey, Provider } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
-import { canonical, toWire } from './hash.ts'
+import { canonicalMessage } from './hash.ts'
 import { requestId } from './ids.ts'
 import { PURPOSE } from './labels.ts'
 import {
@@ -51,7 +51,7 @@ export function sealAllowance(
   key: MacKey,
 ): string {
   const { base64url } = provider.texts
-  const body = canonical(toWire({ ...allowance, purpose: PURPOSE.allowance }))
+  const body = canonicalMessage({ ...allowance, purpose: PURPOSE.allowance })
   return `${base64url(body)}.${base64url(key.mac(body))}`
 }
 

@@ -1,6 +1,6 @@
 import { hex } from '#base/bytes.ts'
 import type { Signer } from './crypto.ts'
-import { canonical, toWire } from './hash.ts'
+import { canonicalMessage } from './hash.ts'
 import { runnerId } from './ids.ts'
 import { PURPOSE } from './labels.ts'
 import {
@@ -58,5 +58,5 @@ export function signRefusal(
   signer: Signer,
 ): { refusal: Refusal; signature: string } {
   const signed = { ...said, purpose: PURPOSE.refusal }
-  return { refusal: signed, signature: hex(signer.sign(canonical(toWire(signed)))) }
+  return { refusal: signed, signature: hex(signer.sign(canonicalMessage(signed))) }
 }

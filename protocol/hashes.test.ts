@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { hex } from '#base/bytes.ts'
-import { portableHashes } from './hash.ts'
+import { canonical, canonicalMessage, portableHashes, toWire } from './hash.ts'
 import { nodeProvider } from './node.ts'
 import { pieces, random } from './testing/fixtures.ts'
 
@@ -55,4 +55,9 @@ describe.each(SUBJECTS)('%s hashes', (_, hashes) => {
     second.update(Buffer.from('b'))
     expect([hex(first.digest()), hex(second.digest())]).toEqual([expected, expected])
   })
+})
+
+test('the canonical bytes of a message are those of its JSON form', () => {
+  const message = { z: 1n, a: [{ y: undefined, x: '"' }, null, undefined, 0n], m: { n: true } }
+  expect(canonicalMessage(message)).toEqual(canonical(toWire(message)))
 })

@@ -1,7 +1,7 @@
 import { type Bytes, concat, copyBytes, fromHex, hex, utf8 } from '#base/bytes.ts'
 import type { CryptoMode, Provider, Signer } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
-import { canonical, sha256Digest, toWire } from './hash.ts'
+import { canonicalMessage, sha256Digest } from './hash.ts'
 import { INFO, PURPOSE } from './labels.ts'
 import { exact, hexOf, type Parsed, text } from './parse.ts'
 import { verifyDocument } from './receipt.ts'
@@ -41,7 +41,7 @@ export async function sealRelease(
   const { encapsulatedSecret, ctx } = await suite.SetupSender(recipient, { info: infoOf(binding) })
   const enc = hex(encapsulatedSecret)
   const sealed = hex(await ctx.Seal(keys))
-  const signature = hex(signer.sign(canonical(toWire(signedForm(binding, enc, sealed)))))
+  const signature = hex(signer.sign(canonicalMessage(signedForm(binding, enc, sealed))))
   return { enc, sealed, signature }
 }
 

@@ -1,6 +1,6 @@
 import { type Bytes, concat, fromHex, hex } from '#base/bytes.ts'
 import { ProtocolError } from './errors.ts'
-import { canonical, portableHashes, sha256Digest, toWire } from './hash.ts'
+import { canonical, canonicalMessage, portableHashes, sha256Digest } from './hash.ts'
 import { GPU_NONCE_LABEL, PURPOSE } from './labels.ts'
 import { exact, hexOf, list, optional, type Parsed, seconds, text } from './parse.ts'
 import { SUITE_FACTS, type SuiteName } from './suite.ts'
@@ -33,7 +33,7 @@ const digests = new WeakMap<Keyset, string>()
 export function keysetDigest(keyset: Keyset): string {
   const known = digests.get(keyset)
   if (known !== undefined) return known
-  const made = sha256Digest(canonical(toWire(keyset)))
+  const made = sha256Digest(canonicalMessage(keyset))
   digests.set(keyset, made)
   return made
 }
@@ -44,7 +44,7 @@ export function keysetDigest(keyset: Keyset): string {
  */
 export function gpuNonce(keys: Pick<Keyset, 'e2ee_public_keys' | 'receipt_signing_keys'>): Bytes {
   const { e2ee_public_keys, receipt_signing_keys } = keys
-  const inner = portableHashes.sha256(canonical(toWire({ e2ee_public_keys, receipt_signing_keys })))
+  const inner = portableHashes.sha256(canonicalMessage({ e2ee_public_keys, receipt_signing_keys }))
   return portableHashes.sha256(GPU_NONCE_LABEL, inner)
 }
 
@@ -93,5 +93,5 @@ export function receiptKeyOf(keyset: Keyset, keyId: string): Bytes {
 
 /** Content address of an ACI document (a session): hex SHA-256 of its canonical form. */
 export function contentAddress(document: unknown): string {
-  return hex(portableHashes.sha256(canonical(toWire(document))))
+  return hex(portableHashes.sha256(canonicalMessage(document)))
 }

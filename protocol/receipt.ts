@@ -4,7 +4,7 @@ import { MAX_ATTEMPT, prices } from './allowance.ts'
 import { costOf } from './cost.ts'
 import type { CryptoMode, Provider, Signer } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
-import { canonical, toWire } from './hash.ts'
+import { canonicalMessage, toWire } from './hash.ts'
 import { modelId, receiptId, requestId, tonAddress } from './ids.ts'
 import { type Keyset, keysetDigest, receiptKeyOf } from './keyset.ts'
 import {
@@ -118,7 +118,7 @@ export function signReceipt(receipt: UnsignedReceipt, signer: Signer): Receipt {
     key_id: signer.keyId,
     event_log: receipt.event_log,
   } as const
-  return { ...unsigned, signature: hex(signer.sign(canonical(toWire(unsigned)))) }
+  return { ...unsigned, signature: hex(signer.sign(canonicalMessage(unsigned))) }
 }
 
 /** The one event of a type; a receipt that repeats one has no single meaning. */
@@ -158,7 +158,7 @@ export async function verifyDocument(
   publicKey: Uint8Array,
   provider: Pick<Provider<CryptoMode>, 'verify'>,
 ): Promise<void> {
-  const valid = await provider.verify(publicKey, canonical(toWire(unsigned)), fromHex(signature))
+  const valid = await provider.verify(publicKey, canonicalMessage(unsigned), fromHex(signature))
   if (!valid) throw new ProtocolError('signature_invalid', 'signature does not verify')
 }
 

@@ -2,7 +2,7 @@ import { hex } from '#base/bytes.ts'
 import { parseCapabilities } from './capabilities.ts'
 import type { CryptoMode, Provider, Signer } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
-import { canonical, toWire } from './hash.ts'
+import { canonicalMessage } from './hash.ts'
 import { modelId, runnerId, tonAddress } from './ids.ts'
 import { type Keyset, keysetDigest, parseKeyset, receiptKeyOf } from './keyset.ts'
 import { PURPOSE } from './labels.ts'
@@ -155,7 +155,7 @@ export function signHeartbeat(
 }
 
 function signature(document: unknown, signer: Signer): string {
-  return hex(signer.sign(canonical(toWire(document))))
+  return hex(signer.sign(canonicalMessage(document)))
 }
 
 /**

@@ -1,7 +1,7 @@
 import { hex } from '#base/bytes.ts'
 import type { CryptoMode, Provider, Signer } from './crypto.ts'
 import { ProtocolError } from './errors.ts'
-import { canonical, toWire } from './hash.ts'
+import { canonicalMessage } from './hash.ts'
 import { runnerId } from './ids.ts'
 import type { Keyset } from './keyset.ts'
 import { PURPOSE } from './labels.ts'
@@ -35,7 +35,7 @@ interface Connection {
 export function signTunnel(said: Connection, signer: Signer): TunnelProof {
   const { gateway, runnerId: runner_id, challenge } = said
   const signed = { purpose: PURPOSE.tunnel, gateway, runner_id, challenge }
-  return { tunnel: signed, signature: hex(signer.sign(canonical(toWire(signed)))) }
+  return { tunnel: signed, signature: hex(signer.sign(canonicalMessage(signed))) }
 }
 
 /** Checks that a proof is for this gateway, runner and connection, by the keyset's receipt key. @throws ProtocolError */
