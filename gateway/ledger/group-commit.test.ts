@@ -8,6 +8,7 @@ function open() {
   const transactions: string[][] = []
   const turn: (() => void)[] = []
   const later: (() => void)[] = []
+  const gathering: (() => void)[] = []
   const core: LedgerCore = {
     apply(calls) {
       transactions.push(calls.flat().map(({ op }) => op))
@@ -20,10 +21,17 @@ function open() {
   }
   const ledger = groupCommit(core, (task) => turn.push(task), {
     patience: (task) => later.push(task),
+    gather: (task) => gathering.push(task),
   })
   // Sound for this test: the core reads the name alone.
   const ask = (op: Op['op']): Promise<unknown> => ledger.commit([{ op } as Op])
-  return { transactions, ask, endTurn: () => run(turn), endPatience: () => run(later) }
+  return {
+    transactions,
+    ask,
+    endTurn: () => run(turn),
+    endPatience: () => run(later),
+    endGathering: () => run(gathering),
+  }
 }
 
 test('what is asked for in one turn shares one transaction, in order', async () => {
@@ -75,4 +83,45 @@ test('while a turn is about to end nothing waits longer', async () => {
   endPatience()
   await Promise.all(both)
   expect(transactions).toEqual([['reserve', 'settle']])
+})
+
+test('in a crowd all wait for each other, and few are served at once again', async () => {
+  const { transactions, ask, endTurn, endGathering } = open()
+  const crowd = [1, 2, 3, 4].map(() => ask('reserve'))
+  endTurn()
+  await Promise.all(crowd)
+  const gathered = [ask('reserve')]
+  endTurn()
+  gathered.push(ask('settle'), ask('read_account'))
+  endTurn()
+  expect(transactions).toHaveLength(1)
+  endGathering()
+  await Promise.all(gathered)
+  const single = ask('reserve')
+  endTurn()
+  await single
+  expect(transactions.slice(1)).toEqual([['reserve', 'settle', 'read_account'], ['reserve']])
+})
+
+test('settlements go with their patience in a crowd too', async () => {
+  const { transactions, ask, endTurn, endPatience, endGathering } = open()
+  const crowd = [1, 2, 3, 4].map(() => ask('reserve'))
+  endTurn()
+  await Promise.all(crowd)
+  const settled = ask('settle')
+  endGathering()
+  expect(transactions).toHaveLength(1)
+  endPatience()
+  await settled
+  expect(transactions.slice(1)).toEqual([['settle']])
+})
+
+test('three at once are no crowd', async () => {
+  const { transactions, ask, endTurn } = open()
+  for (const count of [3, 1]) {
+    const asked = Array.from({ length: count }, () => ask('reserve'))
+    endTurn()
+    await Promise.all(asked)
+  }
+  expect(transactions.map(({ length }) => length)).toEqual([3, 1])
 })

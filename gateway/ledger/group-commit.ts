@@ -20,6 +20,12 @@ type Schedule = (task: () => void) => void
 const PATIENT: ReadonlySet<Op['op']> = new Set(['settle'])
 
 /**
+ * Calls of one transaction that show a crowd: the next ones wait for each other some milliseconds, so that several times as many
+ * share a flush. Whoever is few is not kept waiting. @see PostgreSQL's commit_delay and commit_siblings
+ */
+const CROWD = 4
+
+/**
  * The port over a core in this process: everything asked for in one turn of the event loop shares one durable
  * transaction, so that many requests pay for one flush of the disk.
  * @param schedule runs a task at the end of the turn: `setImmediate` on Node
@@ -29,10 +35,13 @@ export function groupCommit(
   schedule: Schedule,
   {
     patience = schedule,
+    gather = schedule,
     observe = () => () => {},
   }: {
     /** Runs a task some milliseconds later, for operations that can wait for others. */
     readonly patience?: Schedule
+    /** The same for all operations, in a crowd. */
+    readonly gather?: Schedule
     /** Told how many calls shared each transaction, around it. */
     readonly observe?: (calls: number) => () => void
   } = {},
@@ -40,12 +49,14 @@ export function groupCommit(
   let waiting: Waiting[] = []
   let isScheduled = false
   let isPatient = false
+  let isCrowd = false
 
   function plan(ops: readonly Op[]): void {
     if (isScheduled) return
     if (!ops.every(({ op }) => PATIENT.has(op))) {
       isScheduled = true
-      schedule(flush)
+      if (isCrowd) gather(flush)
+      else schedule(flush)
     } else if (!isPatient) {
       isPatient = true
       patience(() => {
@@ -58,6 +69,7 @@ export function groupCommit(
 
   function flush(): void {
     const batch = takeBatch()
+    isCrowd = batch.length >= CROWD
     isScheduled = waiting.length > 0
     if (isScheduled) schedule(flush)
     const done = observe(batch.length)

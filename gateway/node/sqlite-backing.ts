@@ -30,8 +30,8 @@ function openMigrated(path: string, migrations: readonly Migration[]): SqliteSto
   }
 }
 
-/** Settlements wait so long at most for a transaction that others need anyway. */
-const SETTLE_WITHIN_MS = 5
+/** Settlements wait so long at most for a transaction that others need anyway, and all calls when many come at once. */
+const PATIENCE_MS = 5
 const CHECKPOINT_MS = 5_000
 
 type MoneyParts = Omit<MoneyJobsDeps, 'ledger' | 'store' | 'covers' | 'orders' | 'watch'>
@@ -47,12 +47,12 @@ export function openSqliteBacking(
   const { core, isWritable } = watchStore(createCore(store, { hosts: 'here' }), store, log)
   return {
     openLedger(note) {
-      const patience = (task: () => void) => void setTimeout(task, SETTLE_WITHIN_MS)
+      const soon = (task: () => void) => void setTimeout(task, PATIENCE_MS)
       const observe = (calls: number) => {
         const began = timer()
         return () => note(calls, (timer() - began) / 1000)
       }
-      return groupCommit(core, setImmediate, { patience, observe })
+      return groupCommit(core, setImmediate, { patience: soon, gather: soon, observe })
     },
     runners: createRunnerStore(store),
     payees: createPayees(store),
