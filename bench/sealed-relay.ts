@@ -34,7 +34,9 @@ await openHttpServer({
       const asked = { target, method: 'POST', path, headers: {}, body: null } as const
       const client = new NodeClient(response)
       const maxBytes = Number.MAX_SAFE_INTEGER
-      const attempt = { client, headers: {}, request: asked, maxBytes, timing: () => ({}) }
+      const headers = {}
+      const told = { timing: () => ({}), onHead: () => {} }
+      const attempt = { client, headers, request: asked, maxBytes, ...told }
       void runSealedAttempt({ upstream, watchdog }, attempt)
     })
   },

@@ -70,12 +70,17 @@ export function createAllowlistReader(
 
   return async () => {
     const now = toSeconds(deps.clock())
-    if (kept !== undefined && now - kept.allowlist.readAt < REFRESH_SECONDS) return kept
+    if (kept !== undefined && isFresh(kept, now)) return kept
     reading ??= read().finally(() => {
       reading = undefined
     })
     return reading
   }
+}
+
+/** A clock that was set back makes a list one of the future, which no policy accepts. */
+function isFresh({ allowlist }: CurrentAllowlist, now: UnixSeconds): boolean {
+  return allowlist.readAt <= now && now - allowlist.readAt < REFRESH_SECONDS
 }
 
 interface Found {

@@ -47,6 +47,7 @@ export function createRelayGet(
         headers,
         maxBytes: MAX_DOCUMENT_BYTES,
         timing: () => ({}),
+        onHead: () => {},
         request: {
           target: runner.lease.target,
           method: 'GET',

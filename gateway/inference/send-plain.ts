@@ -64,6 +64,8 @@ export async function sendPlain(
   const { journey } = request
   journey.model = runner.model
   const leg = newLeg(journey, { runner: runner.id, number: attempt.number, sent: deps.timer() })
+  const receipt = receiptId(request.id, attempt.number)
+  deps.proofs.open(receipt)
   if (attempt.number === 1) deps.metrics.overhead(overheadMs(journey, leg.sent) / 1000)
   request.witness?.sends({ number: attempt.number, runner, body: wire })
   const outcome = await runPlainAttempt(deps, {
@@ -73,6 +75,7 @@ export async function sendPlain(
     lostEvent: (how) => lostEvent(request.path, how),
     maxBytes: answerBytes(request.path, attempt.bound),
     timing: () => timingHeaders(journey, deps.timer()),
+    onHead: () => deps.proofs.close(receipt),
     opener: (nonce) => sealed.opener(nonce, transcript),
     onFirstByte: () => {
       leg.firstByte = deps.timer()

@@ -1,4 +1,5 @@
 import { fromUtf8 } from '#base/bytes.ts'
+import { receiptId } from '#protocol'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { isBusy, type PlainOutcome } from '../relay/plain-outcome.ts'
@@ -29,6 +30,21 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
   refusePlaintext(deps, request)
   const asked = readRequest(request)
   const ask = allowedAsk(request.identity, asked)
+  try {
+    return await concludePlain(deps, request, await sendToSomebody(deps, request, ask))
+  } finally {
+    for (let number = 1; number <= MAX_ATTEMPTS; number++) {
+      deps.proofs.close(receiptId(request.id, number))
+    }
+  }
+}
+
+/** @returns the last attempt: the one that was answered, or the failure that nobody else could mend */
+async function sendToSomebody(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  ask: Ask,
+): Promise<SentTry> {
   const tried = new Set<string>()
   let sent: SentTry | undefined
   for (let number = 1; number <= MAX_ATTEMPTS; number++) {
@@ -45,7 +61,7 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
     if (!isBusy(outcome)) deps.directory.suspect(runner)
   }
   if (sent === undefined) throw new ApiError('no_runner', 'No runner serves this model')
-  return concludePlain(deps, request, sent)
+  return sent
 }
 
 function refusePlaintext(deps: InferenceDeps, { identity }: InferenceRequest): void {

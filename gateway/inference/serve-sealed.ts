@@ -58,6 +58,7 @@ export async function serveSealed(deps: InferenceDeps, request: SealedRequest): 
     if (now.runner !== request.runner) checkRunner(deps, now, envelope)
     return await serveThere(deps, now, envelope)
   } finally {
+    deps.proofs.close(receiptId(request.id, ATTEMPT))
     giveBack()
   }
 }
@@ -106,6 +107,7 @@ async function serveThere(
     journey.model = runner.model
     const leg = newLeg(journey, { runner: runner.id, number: ATTEMPT, sent: deps.timer() })
     deps.metrics.overhead(overheadMs(journey, leg.sent) / 1000)
+    deps.proofs.open(receiptId(request.id, ATTEMPT))
     outcome = await send(deps, request, { envelope, terms, bound, available })
     leg.ended = deps.timer()
     leg.outcome = outcome.kind
@@ -198,6 +200,7 @@ function send(
     client,
     maxBytes: answerBytes(request.path, bound),
     timing: () => timingHeaders(request.journey, deps.timer()),
+    onHead: () => deps.proofs.close(receiptId(id, ATTEMPT)),
     headers: {
       ...request.headers,
       ...request.admission.headers(),

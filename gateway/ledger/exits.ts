@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm'
+import { count, eq } from 'drizzle-orm'
 import { toSeconds, type UnixMs } from '#base/brand.ts'
 import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
@@ -101,19 +101,29 @@ function findExit({ db }: Store, account: AccountId) {
   return db.select().from(exits).where(eq(exits.account, account)).get()
 }
 
-/** Exits of one round, by chance, so that those which wait for long keep no others from their turn. */
+/** Exits of one round. */
 const MAX_EXITS = 50
 
-/** What owners have ordered at a Till, for the cashier. */
-export function orderedExits({ db }: Store, till: TonAddress): readonly OrderedExit[] {
-  return db
-    .select()
+/**
+ * What owners have ordered at a Till, for the cashier: from a place by chance on and around, so that those which wait for long
+ * keep no others from their turn.
+ */
+export function orderedExits(
+  { db }: Store,
+  till: TonAddress,
+  chance: () => number,
+): readonly OrderedExit[] {
+  const ofTill = eq(exits.till, till)
+  const [{ orders } = { orders: 0 }] = db
+    .select({ orders: count() })
     .from(exits)
-    .where(eq(exits.till, till))
-    .orderBy(sql`RANDOM()`)
-    .limit(MAX_EXITS)
+    .where(ofTill)
     .all()
-    .map(orderedExit)
+  const from = (first: number, most: number) =>
+    db.select().from(exits).where(ofTill).orderBy(exits.account).limit(most).offset(first).all()
+  const first = Math.floor(chance() * orders)
+  const rows = from(first, MAX_EXITS)
+  return [...rows, ...from(0, Math.min(first, MAX_EXITS - rows.length))].map(orderedExit)
 }
 
 /** A row as the port shows it. */

@@ -70,7 +70,7 @@ function tick(): Promise<readonly ExitStep[]> {
     chain: chainAt(world.dev.endpoint),
     wallet: wallet(),
     ledger: books.ledger,
-    orders: async () => orderedExits(books.store, world.till),
+    orders: async () => orderedExits(books.store, world.till, Math.random),
     sign: METER.sign,
     sha256,
     feeBps: FEE_BPS,

@@ -298,6 +298,23 @@ describe('before the first byte another runner answers silently', () => {
   })
 })
 
+test('a receipt that overtakes its answer waits, and is refused when the answer never comes', async () => {
+  account = await world.account(FUNDS)
+  const early: string[] = []
+  first.behave(async ({ response, receipt }) => {
+    const { receipt_id } = receipt()
+    const { results } = await first.deliver()
+    early.push(...results.flatMap((one) => (one.receipt_id === receipt_id ? [one.status] : [])))
+    response.destroy()
+  })
+  const response = await ask(account.key, at(first))
+  expect((await errorOf(response)).code).toBe('runner_unreachable')
+  // Asked twice: what broke may have been an idle connection.
+  expect(early).toEqual([])
+  expect((await first.deliver()).results.at(-1)).toMatchObject({ status: 'refused' })
+  expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
+})
+
 describe('after the first byte', () => {
   test('a lost runner leaves an error event, and the hold waits for its receipt', async () => {
     account = await world.account(FUNDS)

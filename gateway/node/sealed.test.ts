@@ -303,6 +303,18 @@ describe('a runner that fails a sealed request', () => {
     expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
   })
 
+  test('before the first byte: nothing is charged, though its receipt came first', async () => {
+    account = await world.account(FUNDS)
+    runner.behave(async ({ response, receipt }) => {
+      receipt()
+      await runner.deliver()
+      response.destroy()
+    })
+    const response = await post(await seal('ehbp-x25519'))
+    expect(response.status).toBe(502)
+    expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
+  })
+
   test('in the middle: the connection breaks, and the hold waits for the receipt', async () => {
     account = await world.account(FUNDS)
     runner.behave((exchange) => {

@@ -67,7 +67,7 @@ export function openSqliteBacking(
         ledger,
         store,
         covers: async (totals) => isCovered(readLiabilities(store), totals),
-        orders: async (till) => orderedExits(store, till),
+        orders: async (till) => orderedExits(store, till, money.chance),
         watch,
       }),
     jobs: [

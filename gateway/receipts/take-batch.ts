@@ -72,6 +72,7 @@ async function takeOne(
   if (known !== undefined && known.signature === memberOf(document, 'signature')) {
     return { receipt_id: named, status: 'duplicate', host: known.share.toString() }
   }
+  if (deps.proofs.isOpen(named)) return undefined
   let receipt: Receipt
   try {
     receipt = parseReceipt(document, 'receipt')

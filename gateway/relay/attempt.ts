@@ -35,6 +35,8 @@ export interface AttemptTerms {
   readonly bytes: number
   /** Headers that say how long what took, when the head is sent. */
   readonly timing: () => Readonly<Record<string, string>>
+  /** The client has got something: from now on the runner can be lost, but the attempt cannot fail. */
+  readonly onHead: () => void
 }
 
 /**
@@ -118,6 +120,7 @@ export abstract class Attempt<Answered, How> implements Incoming {
   protected sendHead(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.#headSent) return
     this.#headSent = true
+    this.#terms.onHead()
     this.client.head(status, { ...headers, ...this.#terms.timing() })
   }
 

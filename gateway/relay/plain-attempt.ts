@@ -28,6 +28,7 @@ export interface PlainAttempt {
   /** Most bytes of the answer on the wire. */
   readonly maxBytes: number
   readonly timing: () => Readonly<Record<string, string>>
+  readonly onHead: () => void
   /** The runner's answer has begun to open. */
   readonly onFirstByte: () => void
 }
@@ -69,8 +70,8 @@ class PlainRelay extends Attempt<PlainAnswer, Failure> {
   readonly #progress: Watch
 
   constructor(watchdog: Watchdog, attempt: PlainAttempt) {
-    const { client, maxBytes: bytes, timing } = attempt
-    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes, timing })
+    const { client, maxBytes: bytes, timing, onHead } = attempt
+    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes, timing, onHead })
     this.#attempt = attempt
     this.#progress = watchdog.watch(IDLE_SECONDS, () => this.fail('endless'))
   }

@@ -13,6 +13,7 @@ export interface SealedAttempt {
   /** Most bytes of the answer. */
   readonly maxBytes: number
   readonly timing: () => Readonly<Record<string, string>>
+  readonly onHead: () => void
 }
 
 export type SealedOutcome = Answered | Unanswered<SealedFailure>
@@ -42,8 +43,9 @@ class SealedRelay extends Attempt<Answered, SealedFailure> {
   #status = 0
   #sealed = false
 
-  constructor(watchdog: Watchdog, { client, headers, maxBytes, timing }: SealedAttempt) {
-    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes: maxBytes, timing })
+  constructor(watchdog: Watchdog, attempt: SealedAttempt) {
+    const { client, headers, maxBytes: bytes, timing, onHead } = attempt
+    super(watchdog, client, { silenceSeconds: SILENCE_SECONDS, bytes, timing, onHead })
     this.#headers = headers
   }
 

@@ -64,7 +64,8 @@ export function createAllowlistSource(deps: AllowlistDeps): AllowlistSource {
     snapshot: () => kept,
     async current() {
       const now = toSeconds(clock())
-      if (kept === undefined || now - kept.readAt > MAX_AGE_SECONDS) {
+      // A clock that was set back makes the list one of the future, which no policy accepts.
+      if (kept === undefined || now < kept.readAt || now - kept.readAt > MAX_AGE_SECONDS) {
         try {
           await refresh()
         } catch (cause) {

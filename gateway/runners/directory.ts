@@ -76,10 +76,14 @@ export function isUp(runner: LiveRunner, now: UnixMs, seconds: UnixSeconds): boo
   )
 }
 
-/** Its evidence was appraised lately enough and its keys live. */
+/** A clock may be set back so far without making verdicts old. */
+const SET_BACK_SECONDS = 60
+
+/** Its evidence was appraised lately enough and its keys live. A verdict of the future was made before the clock was set back. */
 export function isTrusted(runner: LiveRunner, seconds: UnixSeconds): boolean {
   return (
     runner.state !== 'denied' &&
+    runner.standing.appraised <= seconds + SET_BACK_SECONDS &&
     runner.standing.validUntil > seconds &&
     runner.lease.expires > seconds
   )

@@ -39,7 +39,7 @@ function openWatch() {
     payee: PAYEE,
     state: 'admitted',
     load: newLoad(clock()),
-    standing: { validUntil: unixSeconds(START + 30 * 24 * HOUR) },
+    standing: { appraised: unixSeconds(START), validUntil: unixSeconds(START + 30 * 24 * HOUR) },
     lease: { expires: unixSeconds(START + 30 * 24 * HOUR), target: { kind: 'direct' } },
   } as LiveRunner
   directory.put(runner)

@@ -21,7 +21,7 @@ export function cashierObject(host: WorkerHost) {
           createCashierJobs({
             ...parts,
             ledger: cashierLedger(parts.core, ledger),
-            orders: (till) => cashierOrders(parts.store, ledger, till),
+            orders: (till) => cashierOrders(parts.store, ledger, till, host.chance),
             signerFromSeed,
             chance: host.chance,
           }),

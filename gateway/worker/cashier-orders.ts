@@ -16,9 +16,10 @@ export async function cashierOrders(
   store: Store,
   ledger: Ledger,
   till: TonAddress,
+  chance: () => number,
 ): Promise<readonly OrderedExit[]> {
   const orders: OrderedExit[] = []
-  for (const { account, at } of orderedExits(store, till)) {
+  for (const { account, at } of orderedExits(store, till, chance)) {
     const [{ exit }] = await ledger.commit([{ op: 'read_exit', account }])
     if (exit !== null) orders.push(exit)
     else {

@@ -85,7 +85,7 @@ test('an order to leave reaches the cashier by the alarm, once it is over it is 
   const cashier = env.CASHIER.getByName('cashier')
   const orders = () =>
     runInDurableObject(cashier, (_, { storage }) =>
-      cashierOrders(objectStore(storage), ledger, till),
+      cashierOrders(objectStore(storage), ledger, till, () => 0),
     )
   await ledger.commit([mirror(account, 1_000n)])
   const ordered = { op: 'order_exit', account, till, order, nonce: 0 } as const

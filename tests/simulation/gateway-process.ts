@@ -87,6 +87,7 @@ export interface ProcessWorld {
   readonly gasKey: Bytes
   readonly clock: Clock
   readonly random: Random
+  readonly chance: () => number
   readonly log: Log
   readonly sabotage: Sabotage
 }
@@ -225,7 +226,7 @@ function startMoney(
   world: ProcessWorld,
   { store, ledger }: { readonly store: SqliteStore; readonly ledger: Ledger },
 ): Pick<GatewayProcess, 'wallet' | 'watcher' | 'cashier' | 'exits'> {
-  const { life, clock, meter, sabotage } = world
+  const { life, clock, chance, meter, sabotage } = world
   const chain = life.chain(world.chain)
   const witness = [life.chain(world.witness)]
   const believes = sabotage.believesOne
@@ -262,7 +263,7 @@ function startMoney(
     exits: createExits({
       ...shared,
       ledger: sabotage.exitsLedger?.(ledger) ?? ledger,
-      orders: async () => orderedExits(store, TILL),
+      orders: async () => orderedExits(store, TILL, chance),
     }),
   }
 }

@@ -1,4 +1,4 @@
-import { type Bytes, concat, fromUtf8, utf8 } from '#base/bytes.ts'
+import { type Bytes, fromUtf8, utf8 } from '#base/bytes.ts'
 import { nano, nanoPerMillion } from '#base/nano.ts'
 import type { RunnerId, SessionId, TonAddress } from '#gateway/db/ids.ts'
 import type { OutgoingRequest } from '#gateway/relay/ports.ts'
@@ -329,9 +329,14 @@ export class RunnerModel {
     answer.tokens = most
     const text = utf8(`{"c":"${'a'.repeat(most)}"}`)
     yield { kind: 'data', bytes: sealer.seal(jsonFrameBeforeReceipt(text)) }
-    const receipt = answer.sign('normal', this.lie())
+    const lie = this.lie()
+    const receipt = answer.sign('normal', lie)
     this.post(receipt, answer.allowance)
-    yield { kind: 'data', bytes: concat(sealer.seal(jsonReceiptFrame(receipt)), sealer.end()) }
+    yield { kind: 'data', bytes: sealer.seal(jsonReceiptFrame(receipt)) }
+    // Its outbox may be faster than its answer, which then never comes.
+    const breaks = lie === 'no end' || dice.chance(this.dishonesty > 0.1 ? 0.3 : 0.02)
+    if (breaks) yield { kind: 'broken' }
+    else yield { kind: 'data', bytes: sealer.end() }
     yield { kind: 'end' }
   }
 

@@ -6,6 +6,12 @@ const PARTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((part) => part * 1_000)
 const CRASHES = 1_000
 const STEPS = 10_000
 
+test('a seed does the same again, over days and restarts', async () => {
+  const run = () => runSimulation({ seed: 50_003, steps: STEPS })
+  const [first, second] = [await run(), await run()]
+  expect(second.fingerprint).toBe(first.fingerprint)
+})
+
 test.each(PARTS)(
   'a thousand crashes, with whatever else goes wrong, lose and invent no nano (seeds from %i)',
   async (first) => {

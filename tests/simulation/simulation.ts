@@ -199,6 +199,7 @@ export class Simulation {
       gasKey: this.#gasKey,
       clock: this.clock,
       random: (length) => dice.bytes(length),
+      chance: dice.next,
       log: () => {},
       sabotage,
     })

@@ -249,7 +249,7 @@ class CrashWalk {
       wallet: this.#wallet(),
       ledger: this.#ledger(),
       store: this.#books.store,
-      orders: async () => orderedExits(this.#books.store, this.#world.till),
+      orders: async () => orderedExits(this.#books.store, this.#world.till, this.#chance),
       sign: METER.sign,
       sha256,
       feeBps: FEE_BPS,

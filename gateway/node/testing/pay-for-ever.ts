@@ -35,7 +35,7 @@ const shared = {
   wallet: openGasWallet({ chain, secretKey, networkId: -239 }),
   ledger,
   store,
-  orders: async () => orderedExits(store, till),
+  orders: async () => orderedExits(store, till, Math.random),
   sign: METER.sign,
   sha256,
   feeBps: USE_FEE_BPS,

@@ -147,7 +147,7 @@ async function settleDown(world: World, books: Books): Promise<void> {
     wallet: gasWallet(world),
     ledger: books.ledger,
     store: books.store,
-    orders: async () => orderedExits(books.store, world.till),
+    orders: async () => orderedExits(books.store, world.till, Math.random),
     sign: METER.sign,
     sha256,
     feeBps: USE_FEE_BPS,

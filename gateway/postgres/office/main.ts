@@ -51,7 +51,7 @@ const jobs: readonly Job[] = createMoneyJobs({
   ledger,
   store,
   covers: async (totals) => store.snapshot(() => isCovered(readLiabilities(store), totals)),
-  orders: async (till) => orderedExits(store, till),
+  orders: async (till) => orderedExits(store, till, Math.random),
   signerFromSeed,
   watch,
   chance: Math.random,

@@ -71,6 +71,12 @@ export const GUARDS_OF_GATEWAY: readonly Guard[] = [
     },
   },
   {
+    name: 'a receipt that overtakes its answer waits',
+    broken: {
+      sabotage: { proofs: (proofs) => ({ ...proofs, isOpen: () => false }) },
+    },
+  },
+  {
     name: 'a runner with a revoked image gets no work',
     broken: { sabotage: { directory: (directory) => ({ ...directory, remove: () => {} }) } },
   },
