@@ -3,11 +3,16 @@ import type { Store } from '../db/db.ts'
 import { numberIn } from '../db/row.ts'
 import { CHAIN, CLEARING, FEES, host, LOSSES } from '../ledger/books.ts'
 import { SENT } from '../ledger/outbox.ts'
+import { codeOf } from '../log.ts'
 import { entriesOf, insertRows } from './rows.ts'
 import { ACCOUNT_TABLES, type Cell, GATEWAY_TABLES, type TableRows, type Unit } from './unit.ts'
 
-/** `exists`: that store already has the account, host or row, from elsewhere; import into an empty gateway. Stop. */
-export type MovingErrorCode = 'exists' | 'malformed'
+/**
+ * `exists`: that store already has the account, host or row, from elsewhere; import into an empty gateway. `malformed`: the
+ * file holds what these tables do not take; export again. `unwritable`: the store takes no writes now; mend it, and import
+ * again. Nothing of the unit was written.
+ */
+export type MovingErrorCode = 'exists' | 'malformed' | 'unwritable'
 export class MovingError extends CodedError<MovingErrorCode> {}
 
 type UnitOf<Kind extends Unit['kind']> = Extract<Unit, { kind: Kind }>
@@ -17,6 +22,7 @@ type UnitOf<Kind extends Unit['kind']> = Extract<Unit, { kind: Kind }>
  * @param digest of the unit's text: what it is remembered by
  * @param hosts whether hosts' totals live in this store too, as in createCore
  * @returns false when it was written before
+ * @throws MovingError, or what `after` throws
  */
 export function writeUnit(
   store: Store,
@@ -33,16 +39,47 @@ export function writeUnit(
   },
 ): boolean {
   const done = `imported:${digest}`
-  if (store.prepare('SELECT 1 FROM marks WHERE name = ?').get(done) !== undefined) return false
-  store.transaction(() => {
-    if (unit.kind === 'account') writeAccount(store, unit, hosts)
-    else if (unit.kind === 'history') writeHistory(store, unit)
-    else if (unit.kind === 'host') writeHost(store, unit, hosts)
-    else writeRows(store, unit)
-    store.prepare('INSERT INTO marks (name, value) VALUES (?, 1)').run(done)
-    after()
-  })
-  return true
+  try {
+    if (store.prepare('SELECT 1 FROM marks WHERE name = ?').get(done) !== undefined) return false
+    store.transaction(() => {
+      if (unit.kind === 'account') writeAccount(store, unit, hosts)
+      else if (unit.kind === 'history') writeHistory(store, unit)
+      else if (unit.kind === 'host') writeHost(store, unit, hosts)
+      else writeRows(store, unit)
+      store.prepare('INSERT INTO marks (name, value) VALUES (?, 1)').run(done)
+      after()
+    })
+    return true
+  } catch (error) {
+    throw inOurWords(error)
+  }
+}
+
+/** What the three databases say of a row that is there already, of one that breaks a rule, and of a disk or a connection. */
+const SAID: readonly (readonly [RegExp, MovingErrorCode, string])[] = [
+  [/UNIQUE|PRIMARYKEY|ROWID|\(23505/, 'exists', 'a row is here already, from elsewhere'],
+  [
+    /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)|constraint failed|^refused /,
+    'malformed',
+    'the tables do not take a row',
+  ],
+  [
+    /SQLITE_|^lost |^raced /,
+    'unwritable',
+    'the database takes no writes: mend it, and import again',
+  ],
+]
+
+/** Texts of a database may hold values of a row: they stay in the cause. */
+function inOurWords(error: unknown): unknown {
+  if (error instanceof MovingError || !(error instanceof Error)) return error
+  const said = `${codeOf(error)} ${error.message}`
+  const known = SAID.find(([pattern]) => pattern.test(said))
+  if (known !== undefined) return new MovingError(known[1], known[2], { cause: error })
+  // A column of the file that is of another kind, or none of the table's.
+  if (error instanceof RangeError)
+    return new MovingError('malformed', error.message, { cause: error })
+  return error
 }
 
 function tableOf({ tables }: Unit, name: string): TableRows {
