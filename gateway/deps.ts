@@ -1,7 +1,7 @@
 import type { RegistrySnapshot } from '#contracts'
 import type { Authenticator } from './accounts/authenticator.ts'
 import type { SignInDeps } from './accounts/sign-in.ts'
-import type { WebhookDeps } from './accounts/tell-webhooks.ts'
+import type { WebhookDeps } from './accounts/webhook-teller.ts'
 import type { SignOwnReceipt } from './attest/own-receipts.ts'
 import type { SelfAttestor } from './attest/self-attestor.ts'
 import type { AccountId } from './db/ids.ts'

@@ -1,6 +1,6 @@
 import type { CollateralSource } from '#attestation'
 import { type Clock, toSeconds, unixMs } from '#base/brand.ts'
-import { tellWebhooks, type WebhookDeps } from './accounts/tell-webhooks.ts'
+import { createWebhookTeller, type WebhookDeps } from './accounts/webhook-teller.ts'
 import { UNFUNDED_MS } from './ledger/expire-accounts.ts'
 import type { Ledger } from './ledger/port.ts'
 import { appraiseLeases } from './runners/appraise-leases.ts'
@@ -17,6 +17,8 @@ export interface Job {
   /** Asked each time; absent: always. */
   readonly isDue?: () => boolean
   readonly run: () => Promise<void>
+  /** Ends what its runs left under way. */
+  readonly close?: () => Promise<void>
 }
 
 export interface JobsDeps {
@@ -53,10 +55,15 @@ export function createJobs(deps: JobsDeps): readonly Job[] {
         await ledger.commit([{ op: 'expire_accounts', before, limit: MAX_EXPIRED }])
       },
     },
-    { name: 'webhooks', everyMs: 5_000, once: true, run: () => tellWebhooks(deps.webhooks) },
+    webhookJob(deps.webhooks),
     ...createRunnerJobs(runners, deps.collateral),
     ...deps.others,
   ]
+}
+
+function webhookJob(webhooks: WebhookDeps): Job {
+  const { tell: run, close } = createWebhookTeller(webhooks)
+  return { name: 'webhooks', everyMs: 5_000, once: true, run, close }
 }
 
 /** What keeps verdicts of runners young. */

@@ -1,4 +1,4 @@
-import { and, eq, lte } from 'drizzle-orm'
+import { and, asc, eq, lte, type SQL, sql } from 'drizzle-orm'
 import { unixMs } from '#base/brand.ts'
 import { webhooks } from '../db/schema.ts'
 import type { Books } from './books.ts'
@@ -61,17 +61,23 @@ const FIRE = `UPDATE webhooks SET state = 'due', event = 'low_' || account || '_
 export function prepareDueWebhooks({ store }: Books): (op: DueWebhooks) => DueWebhooksResult {
   const arm = store.prepare(ARM)
   const fire = store.prepare(FIRE)
-  return ({ at, limit }) => {
+  return ({ at, limit, except = [] }) => {
     arm.run()
     fire.run(String(at), at, at)
     const rows = store.db
       .select()
       .from(webhooks)
-      .where(and(eq(webhooks.state, 'due'), lte(webhooks.next_at, at)))
+      .where(and(eq(webhooks.state, 'due'), lte(webhooks.next_at, at), ...except.map(isElsewhere)))
+      .orderBy(asc(webhooks.next_at), asc(webhooks.account))
       .limit(limit)
       .all()
     return { ok: true, due: rows.flatMap(dueOf) }
   }
+}
+
+function isElsewhere(origin: string): SQL {
+  const start = `${origin}/`
+  return sql`substr(${webhooks.url}, 1, ${start.length}) <> ${start}`
 }
 
 function dueOf(row: typeof webhooks.$inferSelect): DueWebhook[] {

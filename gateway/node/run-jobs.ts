@@ -33,6 +33,7 @@ export function runJobs(
   return {
     async close() {
       for (const timer of timers) clearInterval(timer)
+      await Promise.all(jobs.map(({ close }) => close?.()))
       await Promise.all(running.values())
     },
   }

@@ -1,5 +1,5 @@
 import { type UnixMs, unixMs } from '#base/brand.ts'
-import { tellWebhooks } from '../accounts/tell-webhooks.ts'
+import { createWebhookTeller } from '../accounts/webhook-teller.ts'
 import { webhookSecrets } from '../compose/platform.ts'
 import type { Store } from '../db/db.ts'
 import { numberIn } from '../db/row.ts'
@@ -30,7 +30,7 @@ export function objectWebhooks(
     const watchdog = createWatchdog()
     const tick = setInterval(() => watchdog.tick(), TICK_MS)
     try {
-      await tellWebhooks({
+      const teller = createWebhookTeller({
         ledger,
         hashes,
         secrets: webhookSecrets(platform),
@@ -39,6 +39,8 @@ export function objectWebhooks(
         clock,
         log,
       })
+      await teller.tell()
+      await teller.settled()
     } finally {
       clearInterval(tick)
     }

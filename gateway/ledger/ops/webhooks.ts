@@ -28,11 +28,13 @@ export interface ReadWebhook {
 }
 export type ReadWebhookResult = { readonly ok: true; readonly webhook: Webhook | null }
 
-/** Looks which balances fell or rose, and lists the events that are to be delivered now. Of a whole store. */
+/** Looks which balances fell or rose, and lists the events that are to be delivered now, those that wait longest first. Of a whole store. */
 export interface DueWebhooks {
   readonly op: 'due_webhooks'
   readonly at: UnixMs
   readonly limit: number
+  /** Origins that have enough to do: nothing for them is listed. */
+  readonly except?: readonly string[]
 }
 export interface DueWebhook {
   readonly account: AccountId
