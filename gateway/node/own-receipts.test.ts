@@ -235,6 +235,36 @@ describe('of an answer that failed it signs what the client got', () => {
   })
 })
 
+test('of several attempts it signs for the one that answered', async () => {
+  const other = await startTestRunner(world, { machine: 1, payee: `0:${'33'.repeat(32)}` })
+  try {
+    // Whichever is asked first fails.
+    let first = true
+    for (const each of [runner, other]) {
+      each.behave((exchange) => {
+        if (!first) return answerInOrder(exchange)
+        first = false
+        exchange.response.destroy()
+      })
+    }
+    const response = await post(BODY)
+    await response.text()
+    const id = response.headers.get('x-receipt-id') ?? ''
+    expect(id).toMatch(/\.2$/)
+    const answered = response.headers.get('x-cocoon-runner') === other.id ? other : runner
+    const receipt = await receiptOf(response)
+    const said = parseReceipt(await (await read(id, '')).json(), 'receipt')
+    expect(receipt.receipt_id).toBe(id)
+    expect(receiptEvent(receipt, 'upstream.verified')?.session_id).toBe(answered.sessionId)
+    expect(receiptEvent(receipt, 'request.forwarded')?.body_hash).toBe(
+      receiptEvent(said, 'request.received')?.body_hash,
+    )
+    expect((await read(id.slice(0, -2))).status).toBe(404)
+  } finally {
+    await other.close()
+  }
+})
+
 describe('a gateway that is not attested', () => {
   test.each([
     ['has no such machine', {}, undefined],

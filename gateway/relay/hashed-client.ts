@@ -26,12 +26,12 @@ export class HashedClient implements Client {
   }
 
   write(bytes: Uint8Array): boolean {
-    this.#hasher.update(bytes)
+    this.#hash(bytes)
     return this.#client.write(bytes)
   }
 
   end(bytes?: Uint8Array): void {
-    if (bytes !== undefined) this.#hasher.update(bytes)
+    if (bytes !== undefined) this.#hash(bytes)
     this.close()
     this.#client.end(bytes)
   }
@@ -50,5 +50,10 @@ export class HashedClient implements Client {
     const begun = this.#state === 'open'
     this.#state = 'closed'
     if (begun) this.#ended(`sha256:${hex(this.#hasher.digest())}`)
+  }
+
+  /** What comes after the end goes to nobody. */
+  #hash(bytes: Uint8Array): void {
+    if (this.#state !== 'closed') this.#hasher.update(bytes)
   }
 }
