@@ -15,6 +15,20 @@ static void tell(const u8 *table) {
   put('\n');
 }
 
+static void put_hex(u64 value, int digits) {
+  for (int at = digits - 1; at >= 0; at--) put("0123456789abcdef"[value >> (4 * at) & 15]);
+}
+
+/* Kinds of the entries of a list of processors; of a TDX mailbox its address too. */
+static void tell_entries(const u8 *table) {
+  for (u32 at = 44; at < read_u32(table + 4); at += table[at + 1]) {
+    put(' ');
+    put_hex(table[at], 2);
+    if (table[at] == 0x10) { put('@'); put_hex(read_u64(table + at + 8), 8); }
+  }
+  put('\n');
+}
+
 __attribute__((ms_abi, section(".text.first"))) u64 probe(u64 image, const u8 *system) {
   (void)image;
   const u8 *root = 0;
@@ -27,6 +41,8 @@ __attribute__((ms_abi, section(".text.first"))) u64 probe(u64 image, const u8 *s
     for (u32 at = 36; at < read_u32(xsdt + 4); at += 8) {
       const u8 *table = (const u8 *)read_u64(xsdt + at);
       tell(table);
+      if (table[0] == 'A' && table[3] == 'C') tell_entries(table);
+      if (table[0] == 'C' && table[3] == 'L') { put(' '); put_hex(read_u64(table + 48), 8); put('\n'); }
       if (table[0] == 'F' && table[3] == 'P') tell((const u8 *)(u64)read_u32(table + 40));
     }
   }
