@@ -110,8 +110,11 @@ function answerError(deps: ExchangeDeps, exchange: Exchange, error: unknown): vo
     return
   }
   const timing = timingHeaders(journey, deps.timer())
-  client.head(answer.status, { ...answer.headers, ...headers, ...timing })
-  client.end(utf8(answer.body))
+  const body = utf8(answer.body)
+  // Whole: without a length it would be chunked, and clients that read by length would close the connection.
+  const length = { 'content-length': String(body.length) }
+  client.head(answer.status, { ...answer.headers, ...headers, ...timing, ...length })
+  client.end(body)
 }
 
 /** Clients of Anthropic's Messages read errors of another shape than OpenAI's. */

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { request as rawRequest } from 'node:http'
+import { Agent, type IncomingMessage, request as rawRequest } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
@@ -75,6 +76,30 @@ async function refusal(response: Promise<Response>): Promise<[status: number, co
 }
 
 const CHAT = { model: MODEL, messages: [{ role: 'user', content: 'hi' }], max_tokens: 5 }
+
+test('what the hot path refuses has its length, and the connection serves the next request', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = async (path: string, key: string) => {
+    const request = rawRequest(world.gateway.origin + path, {
+      agent,
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+    })
+    request.end(JSON.stringify(CHAT))
+    const [answer] = (await once(request, 'response')) as [IncomingMessage]
+    const body = await text(answer)
+    expect(answer.headers['transfer-encoding']).toBeUndefined()
+    expect(answer.headers['content-length']).toBe(String(Buffer.byteLength(body)))
+    return { status: answer.statusCode, reused: request.reusedSocket }
+  }
+  const chat = '/v1/chat/completions'
+  expect(await ask(chat, 'none')).toEqual({ status: 401, reused: false })
+  expect(await ask(chat, 'none')).toEqual({ status: 401, reused: true })
+  expect(await ask('/v1/messages', 'none')).toEqual({ status: 401, reused: true })
+  expect(await ask(`/runners/run_none${chat}`, 'none')).toEqual({ status: 404, reused: true })
+  expect(await ask(chat, account.key)).toEqual({ status: 200, reused: true })
+  agent.destroy()
+})
 
 describe('an account', () => {
   test.each(['deposits', 'ledger'])('%s: a page that is none is a 400', async (list) => {
