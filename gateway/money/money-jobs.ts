@@ -141,9 +141,10 @@ export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'covers'>): readonly
       run: async () => {
         await exits.tick()
         const { commands, sent, balance, rotationAt } = await cashier.tick()
-        const low = balance < GAS_LOW || sent === 'unfunded'
-        watch.gas({ address: shared.wallet.address, balance, low })
-        watch.cashier({ at: clock(), sent, commands: commands.length })
+        const isPoor = sent === 'unfunded' || exits.waitForGas()
+        watch.gas({ address: shared.wallet.address, balance, low: balance < GAS_LOW || isPoor })
+        const told = isPoor ? 'unfunded' : sent
+        watch.cashier({ at: clock(), sent: told, commands: commands.length })
         watch.rotation(rotationAt)
       },
     },

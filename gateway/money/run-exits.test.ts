@@ -5,7 +5,7 @@ import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { orderedExits } from '../ledger/exits.ts'
 import { openGasWallet } from './gas-wallet.ts'
-import { createExits, type ExitStep } from './run-exits.ts'
+import { createExits, type ExitStep, type Exits, type ExitsDeps } from './run-exits.ts'
 import {
   type Books,
   chainAt,
@@ -64,7 +64,9 @@ const openOwned = ({ id, keysJson }: TestAccount, mode: 'managed' | 'sovereign')
     { op: 'open_account', account: id, mode, keys: keysJson, at: world.clock() },
   ])
 
-function tick(): Promise<readonly ExitStep[]> {
+const tick = (): Promise<readonly ExitStep[]> => open().tick()
+
+function open(changes: Partial<ExitsDeps> = {}): Exits {
   return createExits({
     till: world.till,
     chain: chainAt(world.dev.endpoint),
@@ -75,7 +77,8 @@ function tick(): Promise<readonly ExitStep[]> {
     sha256,
     feeBps: FEE_BPS,
     clock: world.clock,
-  }).tick()
+    ...changes,
+  })
 }
 
 async function order({ id }: TestAccount, name: string, nonce = 0): Promise<void> {
@@ -191,6 +194,37 @@ describe('an ordered exit', () => {
       world.dev.chain.advance(91)
     }
     expect(await wallet().balance()).toBe(before)
+  })
+
+  test('waits for gas, signs nothing meanwhile, and goes on by itself', async () => {
+    const poor = openGasWallet({
+      chain: chainAt(world.dev.endpoint),
+      secretKey: new Uint8Array(testKey('poor').secretKey),
+      networkId: -239,
+    })
+    await order(alice, 'alice')
+    const signing = { sign: METER.sign, signed: 0 }
+    const exits = open({
+      wallet: poor,
+      sign: (hash) => {
+        signing.signed++
+        return signing.sign(hash)
+      },
+    })
+    for (let round = 0; round < 3; round++) {
+      expect(await exits.tick()).toMatchObject([{ command: { do: 'request' } }])
+      expect(exits.waitForGas()).toBe(true)
+    }
+    expect((await tillAccount(world, alice.id)).exitAt).toBe(0)
+    // The owner's order arrives by somebody else's gas: the meter's word on the final debit is what waits now.
+    expect(await steps()).toEqual(['request'])
+    expect(await exits.tick()).toMatchObject([{ command: { do: 'fast' } }])
+    expect([exits.waitForGas(), signing.signed]).toEqual([true, 0])
+    await world.fund(poor.address, '5')
+    expect(await exits.tick()).toMatchObject([{ command: { do: 'fast' } }])
+    expect([exits.waitForGas(), signing.signed]).toEqual([false, 1])
+    expect(await homeBalance()).toBe(ton('10') - DEPOSIT_FEES)
+    await sound()
   })
 
   test('a sovereign account leaves when its cheques cover what it used', async () => {

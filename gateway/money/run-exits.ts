@@ -1,6 +1,6 @@
 import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { fromHex, hex } from '#base/bytes.ts'
-import { nano } from '#base/nano.ts'
+import { type Nano, nano } from '#base/nano.ts'
 import {
   accountKeysFromJson,
   exitCancelBody,
@@ -44,17 +44,35 @@ export interface ExitStep {
   readonly command: ExitCommand
 }
 
+export interface Exits {
+  tick(): Promise<readonly ExitStep[]>
+  /** Whether steps of the last round wait for gas: nothing was signed for them. */
+  waitForGas(): boolean
+}
+
+/** What each message to the Till needs with it; steps that send none are not here. */
+const GAS: Readonly<Partial<Record<ExitCommand['do'], Nano>>> = {
+  request: TILL_VALUE.exitRequest,
+  cancel: TILL_VALUE.exitCancel,
+  finish: TILL_VALUE.exitFinish,
+  fast: TILL_VALUE.exitFast,
+}
+
 /**
  * Carries ordered exits to their end. Every step follows from the Till and the books, so that a crash repeats one at most; every
  * message is refused by the Till when it comes twice.
  */
-export function createExits(deps: ExitsDeps): { tick(): Promise<readonly ExitStep[]> } {
+export function createExits(deps: ExitsDeps): Exits {
   const reader = readTill(deps.chain, deps.till)
   const sentAt = new Map<string, number>()
+  let isPoor = false
   return {
+    waitForGas: () => isPoor,
     async tick() {
       const steps: ExitStep[] = []
       const messages: WalletMessage[] = []
+      let gas: bigint | undefined
+      isPoor = false
       for (const exit of await deps.orders()) {
         const account = await stateOf(deps, exit.account)
         const command = await nextStep(deps, reader, { exit, account })
@@ -64,8 +82,17 @@ export function createExits(deps: ExitsDeps): { tick(): Promise<readonly ExitSte
         }
         const step = `${exit.account} ${command.do}`
         if ((sentAt.get(step) ?? 0) + PENDING_MS > deps.clock()) continue
+        const needed = GAS[command.do]
+        if (needed === undefined) continue
+        // A provider refuses the message of an empty wallet, which would end the round for everybody.
+        gas ??= await deps.wallet.balance()
+        if (needed > gas) {
+          isPoor = true
+          continue
+        }
         const message = await messageFor(deps, { exit, account }, command)
         if (message === undefined) continue
+        gas -= needed
         messages.push(message)
         sentAt.set(step, deps.clock())
       }
