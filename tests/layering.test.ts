@@ -58,6 +58,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       '@hono/node-server',
       'drizzle-orm',
       'better-sqlite3',
+      'sodium-native',
       'pg',
       'zod',
       'jose',
