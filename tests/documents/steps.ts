@@ -375,6 +375,19 @@ const OTHER_STEPS: readonly Step[] = [
     notRun: 'minutes of load, and pictures that no test may judge',
   },
   {
+    line: 'npm run bench -- --quick --only relay,ledger',
+    notRun:
+      'it installs Portkey from the registry beside us, and prints figures that no test may judge',
+  },
+  {
+    line: 'node bench/versus.ts <folder of another checkout>',
+    notRun: 'wants a second checkout and minutes, and prints figures that no test may judge',
+  },
+  {
+    line: 'node bench/load/main.ts',
+    notRun: 'holds thousands of streams for half an hour, which no machine of tests has',
+  },
+  {
     line: 'npm run bench -- --only objects',
     notRun: 'minutes, and it prints figures that no test may judge',
   },

@@ -9,6 +9,7 @@ export const DOCUMENTS: readonly string[] = [
   'CONTRIBUTING.md',
   'SECURITY.md',
   'CHANGELOG.md',
+  'bench/README.md',
   'examples/README.md',
   'enclave-runner/image/README.md',
   'models/README.md',

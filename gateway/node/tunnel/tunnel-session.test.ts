@@ -3,7 +3,7 @@ import { createServer as createHttp2, type Http2Server, type ServerHttp2Session 
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Breakage, Call, Incoming } from '../../relay/ports.ts'
-import { openTunnelSession, type TunnelSession } from './tunnel-session.ts'
+import { openTunnelSession, type TunnelEnd, type TunnelSession } from './tunnel-session.ts'
 
 /** One connection: the gateway's end, and the end of whoever claims to be a runner. */
 interface Pair {
@@ -268,6 +268,26 @@ const PING = frame(6, 0, 0, new Uint8Array(8))
 const UNKNOWN = frame(0xee, 0, 0, new Uint8Array(16_000))
 const PUSH = frame(5, 4, 1, Buffer.from([0, 0, 0, 2, 0x82, 0x84, 0x86]))
 
+describe('the end of a tunnel is told in one of a few words', () => {
+  test.each<[string, (far: Socket) => unknown, TunnelEnd]>([
+    ['a connection that broke', (far) => far.resetAndDestroy(), 'reset'],
+    ['a connection that was closed', (far) => far.end(), 'closed'],
+    [
+      'bytes that are no HTTP/2',
+      (far) => far.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      'protocol',
+    ],
+  ])('%s', async (_, end, word) => {
+    const { near, far } = await connectPair()
+    far.resume()
+    const ended = Promise.withResolvers<TunnelEnd>()
+    openTunnelSession(near, { nowMs: () => 0, onEnd: ended.resolve })
+    end(far)
+    expect(await ended.promise).toBe(word)
+    far.destroy()
+  })
+})
+
 describe('a runner that floods is cut off (H15)', () => {
   test.each([
     ['pings', PING, 200, 'control'],
@@ -276,7 +296,7 @@ describe('a runner that floods is cut off (H15)', () => {
   ])('%s', async (_, repeated, times, budget) => {
     const { near, far } = await connectPair()
     far.resume()
-    const ended = Promise.withResolvers<string>()
+    const ended = Promise.withResolvers<TunnelEnd>()
     const cut = new Promise((resolve) => far.once('close', resolve))
     const session = openTunnelSession(near, { nowMs: () => 0, onEnd: ended.resolve })
     far.write(SETTINGS)

@@ -49,10 +49,34 @@ const OVERHEAD_PER_CONTENT_BYTE = 0.5
 export type CountingSocket = Duplex & Pick<Socket, 'bytesRead'>
 
 /**
- * Why a tunnel is of no more use. `goodbye`: the runner will close it. `silent`: nothing came. `ended`: we did. The names
- * of budgets: it overdrew one. Else the connection was closed, or failed with a code of Node's.
+ * Why a tunnel is of no more use. `goodbye`: the runner will close it. `closed`: it did. `silent`: nothing came. `ended`: we
+ * did. `reset`: the network or the peer broke the connection. `protocol`: what came is not HTTP/2 as agreed. `failed`:
+ * anything else. `pushes` and the names of budgets: it did more than answer.
  */
-export type TunnelEnd = 'goodbye' | 'silent' | 'ended' | keyof typeof BUDGETS | 'pushes' | string
+export type TunnelEnd =
+  | 'goodbye'
+  | 'closed'
+  | 'silent'
+  | 'ended'
+  | 'reset'
+  | 'protocol'
+  | 'failed'
+  | 'pushes'
+  | keyof typeof BUDGETS
+
+/** How Node's codes begin. */
+const FAILURES: readonly (readonly [string, TunnelEnd])[] = [
+  ['ECONNRESET', 'reset'],
+  ['ECONNABORTED', 'reset'],
+  ['EPIPE', 'reset'],
+  ['ETIMEDOUT', 'reset'],
+  ['ERR_HTTP2_', 'protocol'],
+]
+
+function endOf(error: NodeJS.ErrnoException): TunnelEnd {
+  if (error instanceof CutTunnel) return error.end
+  return FAILURES.find(([start]) => error.code?.startsWith(start))?.[1] ?? 'failed'
+}
 
 /** @param onEnd called when the connection is of no more use: first with the reason */
 export function openTunnelSession(
@@ -82,8 +106,8 @@ export function openTunnelSession(
   let silentTicks = 0
   let heardBytes = socket.bytesRead
   let isRetired = false
-  session.on('error', (error: NodeJS.ErrnoException) => {
-    why = error.code ?? error.name
+  session.on('error', (error) => {
+    why = endOf(error)
   })
   session.once('close', () => {
     socket.destroy()
@@ -134,11 +158,11 @@ export function openTunnelSession(
 /** Why we end a session, as it and its streams are told. */
 class CutTunnel extends Error {
   override readonly name = 'CutTunnel'
-  readonly code: TunnelEnd
+  readonly end: TunnelEnd
 
-  constructor(code: TunnelEnd) {
+  constructor(end: TunnelEnd) {
     super('the tunnel was cut')
-    this.code = code
+    this.end = end
   }
 }
 
