@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ChainReady, ChainSettings } from '#dev/world/chain-process.ts'
@@ -7,7 +8,6 @@ import { type Part, startPart } from '#dev/world/part.ts'
 import { planWorld, type WorldPlan } from '#dev/world/plan-world.ts'
 import { freePorts } from '#dev/world/ports.ts'
 import type { RunnerReady, RunnerSettings } from '#dev/world/runner-process.ts'
-import { audit } from '../../cli/commands/audit.ts'
 import { Payer, until } from '../support/account.ts'
 import { newFolder, SCRIPTED, SCRIPTED_MODEL, WORLD_START_MS } from '../support/open-world.ts'
 import { awaitAvailable } from '../support/real-runner.ts'
@@ -48,18 +48,17 @@ afterAll(async () => {
   for (const part of parts) await part.stop()
 })
 
+const COCOON = join(import.meta.dirname, '../../cli/cocoon.mjs')
+
 /** `cocoon audit` as an operator types it. */
-async function auditAt(gateway: string): Promise<{ code: number; out: string; err: string }> {
-  const [out, err]: [string[], string[]] = [[], []]
-  const code = await audit.run({
-    args: ['--gateway', gateway, '--till', plan.till, '--endpoint', endpoint],
-    env: { ADMIN_KEY: plan.adminKey },
-    cwd: newFolder(),
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-    stopped: new AbortController().signal,
+function auditAt(gateway: string): Promise<{ code: number; out: string; err: string }> {
+  const args = [COCOON, 'audit', '--gateway', gateway, '--till', plan.till, '--endpoint', endpoint]
+  const env = { ...process.env, ADMIN_KEY: plan.adminKey }
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { env }, (error, out, err) => {
+      resolve({ code: Number(error?.code ?? 0), out: out.trim(), err: err.trim() })
+    })
   })
-  return { code, out: out.join('\n'), err: err.join('\n') }
 }
 
 test('both owe what the one Till holds, and the second names the account whose debits it cannot explain (M16)', async () => {
