@@ -8,6 +8,7 @@ import type { Journey } from './journey.ts'
 import { type Candidate, type Picked, type PickFailure, pick } from './pick.ts'
 import type { Ask } from './read-ask.ts'
 import type { InferenceRequest } from './request.ts'
+import { requireFunds } from './reserve.ts'
 import { servesEndpoint } from './serves-endpoint.ts'
 
 const UINT32 = 2 ** 32
@@ -31,7 +32,7 @@ interface Failed {
 /**
  * A place at a runner for this request, as soon as there is one.
  * @throws ApiError `model_not_found`, `unsupported_endpoint`, `unsupported_parameter`, `session_not_accepted`, `upstream_verification_failed`, `no_runner`,
- * `price_ceiling`, or what the waiting room says
+ * `price_ceiling`, `insufficient_credits`, or what the waiting room says
  */
 export async function findPlace(
   deps: InferenceDeps,
@@ -42,12 +43,14 @@ export async function findPlace(
   const chosen = takeNow(deps, ask, account, NOBODY)
   if (chosen.ok) return chosen.place
   if (chosen.reason !== 'busy') throw failure(chosen, ask)
+  await requireFunds(deps, account)
   const guest = { models: ask.models, account, client: request.client, bytes: request.body.length }
-  const place = deps.waiting.wait(guest, () => {
+  const take = (): Place | undefined => {
     const later = takeNow(deps, ask, account, NOBODY)
     return later.ok ? later.place : undefined
-  })
-  return queued(deps, request.journey, place)
+  }
+  // One may have become free meanwhile, and nobody is told of it twice.
+  return take() ?? queued(deps, request.journey, deps.waiting.wait(guest, take))
 }
 
 /** Notes how long a request waited, served or not. */

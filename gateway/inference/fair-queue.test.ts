@@ -39,14 +39,6 @@ test('a crowd that wants another runner does not stand in the way for ever', () 
   while (queue.offer(takes) === undefined) expect(++passes).toBeLessThan(5)
 })
 
-test('room is made by the account that has most, if it has more than the newcomer', () => {
-  const queue = queueOf(['a1', 'a2', 'a3', 'b1'])
-  expect(queue.evictable('c')?.name).toBe('a3')
-  expect(queue.evictable('b')?.name).toBe('a3')
-  expect(queue.evictable('a')).toBeUndefined()
-  expect(queueOf(['a1', 'b1']).evictable('c')).toBeUndefined()
-})
-
 test('no account gets a second place before another that waits has got its first', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 60 }), (accounts) => {

@@ -15,10 +15,6 @@ export interface FairQueue<T extends Queued> {
    * @returns the one that took it
    */
   offer(take: (entry: T) => boolean): T | undefined
-  /** Who makes room for a newcomer of this account: the newest of the account that has most, if that has more. */
-  evictable(account: string): T | undefined
-  /** How many of the account wait, and how many accounts. */
-  share(account: string): { readonly own: number; readonly accounts: number }
   all(): Iterable<T>
 }
 
@@ -82,13 +78,6 @@ export function createFairQueue<T extends Queued>(): FairQueue<T> {
       if (size > MAX_OFFERS) for (const account of asked) endTurn(account)
       return undefined
     },
-    evictable(account) {
-      const own = lines.get(account)?.length ?? 0
-      let most: T[] = []
-      for (const line of lines.values()) if (line.length > most.length) most = line
-      return most.length > own + 1 ? most.at(-1) : undefined
-    },
-    share: (account) => ({ own: lines.get(account)?.length ?? 0, accounts: lines.size }),
     *all() {
       for (const line of [...lines.values()]) yield* [...line]
     },

@@ -71,6 +71,26 @@ async function hold(
   return (await ledger.commit([release, op]))[1]
 }
 
+/**
+ * Nobody waits for a runner who has nothing to pay it with: accounts cost nothing to make, places in the queue do.
+ * @throws ApiError 402
+ */
+export async function requireFunds(
+  { ledger, topUpUrl }: Pick<ReserveDeps, 'ledger' | 'topUpUrl'>,
+  account: AccountId,
+): Promise<void> {
+  const [read] = await ledger.commit([{ op: 'read_account', account }])
+  if (read.ok && read.account.available > ZERO_NANO) return
+  const url = topUpUrl(account)
+  throw new ApiError(
+    'insufficient_credits',
+    `Insufficient credits: nothing is available. Top up at ${url}`,
+    {
+      extra: { available: '0', account, top_up_url: url },
+    },
+  )
+}
+
 /** Gives a hold back because nothing of the attempt reached the client. */
 export async function release(
   { ledger, limiter }: { readonly ledger: Ledger; readonly limiter: Pick<Limiter, 'used'> },

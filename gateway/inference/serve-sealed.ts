@@ -27,7 +27,7 @@ import { newLeg, overheadMs, timingHeaders } from './journey.ts'
 import { makeAllowance } from './make-allowance.ts'
 import { noteSealed } from './note-sealed.ts'
 import type { InferenceRequest } from './request.ts'
-import { release, reserve } from './reserve.ts'
+import { release, requireFunds, reserve } from './reserve.ts'
 import { servesEndpoint } from './serves-endpoint.ts'
 import { type Bound, holdOf } from './terms.ts'
 
@@ -71,7 +71,7 @@ function asItIsNow({ directory }: InferenceDeps, { id }: LiveRunner): LiveRunner
 }
 
 /** A place at the one runner that can open this body, as soon as there is one. */
-function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() => void> {
+async function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() => void> {
   const { load, model } = request.runner
   const take = (): (() => void) | undefined => {
     if (!hasPlace(request.runner, deps.clock())) return undefined
@@ -82,10 +82,12 @@ function findPlaceAt(deps: InferenceDeps, request: SealedRequest): Promise<() =>
     }
   }
   const place = take()
-  if (place !== undefined) return Promise.resolve(place)
+  if (place !== undefined) return place
   const { client, identity, body } = request
+  await requireFunds(deps, identity.account)
   const guest = { models: [model], account: identity.account, client, bytes: body.length } as const
-  return queued(deps, request.journey, deps.waiting.wait(guest, take))
+  // One may have become free meanwhile, and nobody is told of it twice.
+  return take() ?? queued(deps, request.journey, deps.waiting.wait(guest, take))
 }
 
 async function serveThere(

@@ -3,6 +3,7 @@ import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import type { Client } from '../relay/ports.ts'
 import { createFairQueue, type FairQueue } from './fair-queue.ts'
+import { type RoomLimits, sharesOf, whoMakesRoom } from './make-room.ts'
 
 /**
  * Requests for which every runner is busy wait here, in bounded number and for a bounded time. Nothing is held in the
@@ -32,9 +33,7 @@ export interface Guest {
   readonly bytes: number
 }
 
-export interface WaitingRoomLimits {
-  readonly requests: number
-  readonly bytes: number
+export interface WaitingRoomLimits extends RoomLimits {
   /** In ticks, which are seconds. */
   readonly seconds: number
 }
@@ -83,15 +82,20 @@ export function createWaitingRoom(limits: WaitingRoomLimits, clock: Clock): Wait
     if (line?.queue.size === 0) lines.delete(model)
   }
 
+  const everybody = (): Waiting[] => [...lines.values()].flatMap(({ queue }) => [...queue.all()])
+
   function makeRoom(line: Line, guest: Guest): void {
     const isFull = (): boolean =>
       sum(({ size }) => size) >= limits.requests ||
       sum(({ bytes }) => bytes) + guest.bytes > limits.bytes
     while (isFull()) {
-      const evicted = line.queue.evictable(guest.account)
-      if (evicted === undefined) throw full(line, guest, limits)
+      const waiting = everybody()
+      const evicted = whoMakesRoom(waiting, guest, limits)
+      const shares = sharesOf(waiting, limits)
+      if (evicted === undefined) throw full(line, guest, shares)
+      const itsLine = lineOf(evicted.models[0])
       leave(evicted)
-      evicted.refuse(full(line, evicted, limits))
+      evicted.refuse(full(itsLine, evicted, shares))
     }
   }
 
@@ -172,10 +176,10 @@ function retryAfter({ queue, paceMs }: Line): Readonly<Record<string, string>> {
 }
 
 /** 429 to an account that has more than its share of the places, 503 to one that has not. */
-function full(line: Line, { account }: Guest, limits: WaitingRoomLimits): ApiError {
-  const { own, accounts } = line.queue.share(account)
+function full(line: Line, { account }: Guest, shares: ReadonlyMap<string, number>): ApiError {
+  const own = shares.get(account) ?? 0
   const headers = retryAfter(line)
-  return own * accounts >= limits.requests && own > 0
+  return own > 0 && own * shares.size >= 1
     ? new ApiError('rate_limit_exceeded', 'Too many requests of this account wait for a runner', {
         headers,
       })

@@ -103,6 +103,16 @@ describe('when every runner is busy', () => {
     expect(order).toEqual(['eager', 'modest', 'eager', 'eager'])
   })
 
+  test('an account without money takes no place in the queue', async () => {
+    const poor = await world.account(0n)
+    const busy = await occupy()
+    const response = await ask(poor.key)
+    expect(response.status).toBe(402)
+    expect(await codeOf(response)).toBe('insufficient_credits')
+    expect(await queued()).toBe(0)
+    await busy.end()
+  })
+
   test('a full queue makes room for an account that has less, and tells the other when to come back', async () => {
     const [eager, modest] = [await world.account(FUNDS), await world.account(FUNDS)]
     const busy = await occupy()
@@ -114,11 +124,11 @@ describe('when every runner is busy', () => {
     expect(Number(overflow.headers.get('retry-after'))).toBeGreaterThan(0)
     const served = ask(modest.key)
     const evicted = await Promise.race(flood)
-    expect(evicted.status).toBe(503)
+    expect(evicted.status).toBe(429)
     await busy.end()
     expect((await served).status).toBe(200)
     const statuses = await Promise.all(flood.map(async (each) => (await each).status))
-    expect(statuses.sort()).toEqual([200, 200, 200, 503])
+    expect(statuses.sort()).toEqual([200, 200, 200, 429])
   })
 
   test('a request that has waited long enough is refused, to be tried again', async () => {
