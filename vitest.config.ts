@@ -24,7 +24,7 @@ export default defineConfig({
           exclude: ['node_modules/**', '**/*.worker.test.ts', '**/*.deep.test.ts', '.cocoon/**'],
           // Every answer of a gateway is held to openapi.yaml: see tests/README.md.
           globalSetup: ['tests/support/openapi/report.global.ts'],
-          setupFiles: ['tests/support/openapi/record.setup.ts'],
+          setupFiles: ['tests/support/temporary.setup.ts', 'tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -36,7 +36,7 @@ export default defineConfig({
           include: ['tests/flows/{main-job,sealed,money,under-load,operations}.test.ts'],
           env: { COCOON_PLATFORM: 'workerd' },
           globalSetup: ['tests/support/openapi/report.global.ts'],
-          setupFiles: ['tests/support/openapi/record.setup.ts'],
+          setupFiles: ['tests/support/temporary.setup.ts', 'tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -24,7 +24,7 @@ export default defineConfig({
           name: 'deep',
           include: ['**/*.deep.test.ts'],
           exclude: ['node_modules/**', ...(isSample ? SLOWEST : [])],
-          setupFiles: ['tests/support/openapi/record.setup.ts'],
+          setupFiles: ['tests/support/temporary.setup.ts', 'tests/support/openapi/record.setup.ts'],
           testTimeout: 1_800_000,
           hookTimeout: 120_000,
         },
@@ -37,7 +37,7 @@ export default defineConfig({
             ? ['tests/flows/{exit,page-chat}.test.ts']
             : ['tests/flows/{exit,page-{account,chat,trust,quality,wallet}}.test.ts'],
           env: { COCOON_PLATFORM: 'workerd' },
-          setupFiles: ['tests/support/openapi/record.setup.ts'],
+          setupFiles: ['tests/support/temporary.setup.ts', 'tests/support/openapi/record.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
