@@ -7,10 +7,7 @@ const PURPOSES: readonly (readonly [name: string, pattern: RegExp])[] = [
     'ledger: statements, commit, the wait for the disk',
     / gateway\/(?:ledger|db|node\/open-sqlite)/,
   ],
-  [
-    'receipt’s signature: to the thread pool and back',
-    / gateway\/node\/verifier|SignJob|internal\/crypto\/sig/,
-  ],
+  ['receipt’s signature', / gateway\/node\/verifier| sodium-native\//],
   ['sockets: writing', /^writev|stream_base_commons|node:net:| node:internal\/streams\/writable/],
   ['client’s HTTP (node:http)', / node:_http/],
   ['runner’s HTTP (undici)', / undici\//],

@@ -15,7 +15,7 @@ export interface Platform {
   /** This gateway's public origin, which is also its name in signed messages. */
   readonly publicUrl: string
   readonly provider: Provider<'sync'>
-  /** Ed25519 off the event loop. */
+  /** Ed25519 as fast as the platform has it. */
   readonly verifier: Pick<Provider<CryptoMode>, 'verify'>
   readonly ledger: Ledger
   /** The Till's signer; undefined without METER_KEY. */

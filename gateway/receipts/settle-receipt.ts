@@ -17,7 +17,7 @@ import type { RecentReceipts } from './recent.ts'
 
 export interface SettleDeps {
   readonly ledger: Ledger
-  /** Checks Ed25519 off the event loop. */
+  /** Checks Ed25519 as fast as the platform can. */
   readonly verifier: Pick<Provider, 'verify'>
   readonly recent: RecentReceipts
   readonly proofs: Proofs
