@@ -2,23 +2,29 @@
 export interface ServedAttempts {
   /** @returns false when it was taken before. Times in unix seconds. */
   take(attempt: string, expires: number, now: number): boolean
+  /** Attempts that are remembered: those of the last minutes, however many there were before. */
+  readonly size: number
 }
 
-/** Names kept between two sweeps of the expired ones. */
-const SWEEP_EVERY = 4096
+/** Between two sweeps of the expired ones. By time, not by count: what a burst left would stay until another one came. */
+const SWEEP_SECONDS = 60
 
 export function createServedAttempts(): ServedAttempts {
   const expiry = new Map<string, number>()
-  let untilSweep = SWEEP_EVERY
+  let swept = 0
   return {
     take(attempt, expires, now) {
       if (expiry.has(attempt)) return false
       expiry.set(attempt, expires)
-      if (--untilSweep <= 0) {
+      // Either way: a clock that was set back sweeps too.
+      if (Math.abs(now - swept) >= SWEEP_SECONDS) {
         for (const [name, end] of expiry) if (end < now) expiry.delete(name)
-        untilSweep = Math.max(SWEEP_EVERY, expiry.size)
+        swept = now
       }
       return true
+    },
+    get size() {
+      return expiry.size
     },
   }
 }
