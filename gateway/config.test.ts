@@ -51,6 +51,11 @@ describe('the gateway’s settings', () => {
     ['no runner domain', { RUNNER_DOMAIN: '' }, 'RUNNER_DOMAIN'],
     ['a meter key without a Till', { METER_KEY: 'cd'.repeat(32) }, 'TILL_ADDRESS'],
     ['development on a public address', { GATEWAY_ENV: 'development', HOST: '0.0.0.0' }, 'HOST'],
+    [
+      'no memory for four of the largest bodies',
+      { MAX_BODY_BYTES: '134217729' },
+      'MAX_BODY_MEMORY',
+    ],
     ['a short admin key', { ADMIN_KEY: 'admin' }, 'ADMIN_KEY'],
     ['a rate of nothing', { USD_RATE: '0' }, 'USD_RATE'],
     ['a currency in small letters', { TICKER: 'ton' }, 'TICKER'],

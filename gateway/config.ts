@@ -62,6 +62,8 @@ export interface GatewayConfig {
   readonly adminKey: string | undefined
   readonly metricsToken: string | undefined
   readonly maxBodyBytes: number
+  /** Of the bodies of all requests under way, on Node. */
+  readonly bodyMemory: number
   /** Of each listener at once. */
   readonly maxConnections: number
   /** Requests of one account at once. */
@@ -81,6 +83,9 @@ export interface GatewayConfig {
 export class ConfigError extends CodedError<'invalid'> {
   override readonly name = 'ConfigError'
 }
+
+/** Of the largest size in memory at once: an account gets less than half of it, and one must fit. */
+const LEAST_BODIES = 4
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set([
   '127.0.0.1',
@@ -137,6 +142,7 @@ export function readGatewayConfig(env: Settings): GatewayConfig {
     adminKey: values.ADMIN_KEY,
     metricsToken: values.METRICS_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    bodyMemory: values.MAX_BODY_MEMORY,
     maxConnections: values.MAX_CONNECTIONS,
     accountConcurrency: values.ACCOUNT_CONCURRENCY,
     accountsPerHour: values.ACCOUNTS_PER_HOUR,
@@ -201,6 +207,9 @@ function crossChecks(values: SettingValues): readonly string[] {
   }
   if (values.DATABASE_URL !== undefined && values.PUBLIC_URL === undefined) {
     problems.push('DATABASE_URL needs PUBLIC_URL: gateways that share a database have one name')
+  }
+  if (values.MAX_BODY_MEMORY < LEAST_BODIES * values.MAX_BODY_BYTES) {
+    problems.push(`MAX_BODY_MEMORY must be at least ${LEAST_BODIES} times MAX_BODY_BYTES`)
   }
   if (values.PLAINTEXT === 'attested' && values.GATEWAY_TEE === 'off') {
     problems.push('PLAINTEXT=attested needs GATEWAY_TEE=on')

@@ -156,6 +156,7 @@ export async function planWorld(
     adminKey,
     metricsToken: options.metricsToken,
     maxBodyBytes: 32 * 1024 * 1024,
+    bodyMemory: 512 * 1024 * 1024,
     maxConnections: 10_000,
     accountConcurrency: 10_000,
     accountsPerHour: 0,

@@ -1,3 +1,4 @@
+import type { AccountId } from '../db/ids.ts'
 import type { Caller } from './require-account.ts'
 
 /** What Hono carries through one request. */
@@ -11,5 +12,10 @@ export interface AppEnv {
     readonly isLocal?: boolean
     /** Address of the other end of the connection. */
     readonly remote?: string | undefined
+    /**
+     * Takes room in memory for a body of so many bytes, for an account or, without one, for the address that it comes from.
+     * Absent where the platform itself holds requests to their memory. @throws ApiError `overloaded`
+     */
+    readonly takeBody?: (bytes: number, account: AccountId | undefined) => void
   }
 }

@@ -2,12 +2,14 @@ import type { Context } from 'hono'
 import { fromUtf8 } from '#base/bytes.ts'
 import { readBounded } from '#base/read-bounded.ts'
 import { ApiError } from '../errors.ts'
+import type { AppEnv } from './env.ts'
+import type { Caller } from './require-account.ts'
 
 /**
  * Reads a JSON body of a bounded size.
- * @throws ApiError `request_too_large`, `invalid_json`
+ * @throws ApiError `request_too_large`, `overloaded`, `invalid_json`
  */
-export async function readJson(context: Context, maxBytes: number): Promise<unknown> {
+export async function readJson(context: Context<AppEnv>, maxBytes: number): Promise<unknown> {
   const bytes = await readBytes(context, maxBytes)
   try {
     const value: unknown = JSON.parse(fromUtf8(bytes))
@@ -17,15 +19,22 @@ export async function readJson(context: Context, maxBytes: number): Promise<unkn
   }
 }
 
-/** At once where its length was announced, which the platform's HTTP holds it to; else counted as it comes. */
-async function readBytes(context: Context, maxBytes: number): Promise<Uint8Array> {
+/**
+ * At once where its length was announced, which the platform's HTTP holds it to; else counted as it comes, with room for the
+ * longest. No byte is read before there is room.
+ */
+async function readBytes(context: Context<AppEnv>, maxBytes: number): Promise<Uint8Array> {
   const announced = context.req.header('content-length')
+  const length = announced === undefined ? maxBytes : Number(announced)
+  if (length > maxBytes) throw tooLarge(maxBytes)
+  // Only behind `requireAccount` somebody is known.
+  const caller: Caller | undefined = context.get('caller')
+  context.env?.takeBody?.(length, caller?.account)
   if (announced === undefined) {
     const counted = await readBounded(context.req.raw, maxBytes)
     if (counted === undefined) throw tooLarge(maxBytes)
     return counted
   }
-  if (Number(announced) > maxBytes) throw tooLarge(maxBytes)
   const bytes = new Uint8Array(await context.req.raw.arrayBuffer())
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   return bytes

@@ -2,7 +2,7 @@ import type { UnixMs } from '#base/brand.ts'
 import { utf8 } from '#base/bytes.ts'
 import { ACI_HEADER, HEADER, type HeaderReader, newRequestId, SEAL_ROOM_BYTES } from '#protocol'
 import type { Authenticator } from '../accounts/authenticator.ts'
-import { type RequestId, requestId } from '../db/ids.ts'
+import { type AccountId, type RequestId, requestId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { anthropicErrorObject } from '../http/anthropic-error.ts'
 import { anyErrorAnswer } from '../http/any-error.ts'
@@ -40,8 +40,11 @@ export interface Arrival {
   readonly query: () => URLSearchParams
   readonly header: HeaderReader
   readonly client: ArrivedClient
-  /** Reads the whole body, once. @throws ApiError `request_too_large`, or `invalid_request` when the client goes away */
-  readonly readBody: (maxBytes: number) => Promise<Uint8Array>
+  /**
+   * Reads the whole body, once, which is in memory for its account until the exchange ends.
+   * @throws ApiError `request_too_large`; `overloaded` without room for it; `invalid_request` when the client goes away
+   */
+  readonly readBody: (maxBytes: number, account: AccountId) => Promise<Uint8Array>
 }
 
 export interface ArrivedClient extends Client {
@@ -202,7 +205,7 @@ async function serveBody(
       path === '/v1/messages/count_tokens'
         ? Math.min(deps.maxBodyBytes, MAX_COUNTED_BYTES)
         : deps.maxBodyBytes
-    const body = await readBody(most + room)
+    const body = await readBody(most + room, identity.account)
     const came = { client, path, identity, id, body, at, journey, headers, admission }
     witness = openWitness(deps, came)
     const asked = { ...came, client: witness?.client ?? client, witness }

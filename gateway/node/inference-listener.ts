@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AccountId } from '../db/ids.ts'
 import { createServeExchange, type ExchangeDeps } from '../inference/serve-exchange.ts'
+import type { BodyBudget } from '../limits/body-budget.ts'
 import { NodeClient } from './node-client.ts'
 import { readBody } from './read-body.ts'
 
@@ -20,22 +22,29 @@ export type Listener = (
 const SWALLOW_MS = 10_000
 
 /** The hot path, straight from `node:http`. */
-export function createInferenceListener(deps: ExchangeDeps): Listener {
+export function createInferenceListener(
+  deps: ExchangeDeps & { readonly bodies: BodyBudget },
+): Listener {
   const serve = createServeExchange(deps)
   return (request, response, own) => {
     const url = request.url ?? '/'
     const mark = url.indexOf('?')
+    const room = deps.bodies.open()
     const arrival = {
       method: request.method ?? 'GET',
       path: mark === -1 ? url : url.slice(0, mark),
       query: () => new URLSearchParams(mark === -1 ? '' : url.slice(mark)),
       header: (name: string) => request.headers[name],
       client: new NodeClient(response),
-      readBody: (maxBytes: number) => readBody(request, maxBytes),
+      readBody: (maxBytes: number, account: AccountId) =>
+        readBody(request, maxBytes, (bytes) => room.take({ account }, bytes)),
     }
     const served = serve(arrival, own)
     if (served === undefined) return false
-    void served.then(() => swallow(request))
+    void served.then(() => {
+      room.giveBack()
+      swallow(request)
+    })
     return true
   }
 }

@@ -4,17 +4,42 @@ import { ApiError } from '../errors.ts'
 
 /**
  * Reads a request's body whole: refused by its announced length before a byte is read, and by counting after that.
- * @throws ApiError `request_too_large`; `invalid_request` when the client goes away
+ * @param take takes room in memory for so many bytes more: all of them at once, where their number was announced
+ * @throws ApiError `request_too_large`; what `take` throws; `invalid_request` when the client goes away
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes))
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> {
+  const { 'content-length': announced } = request.headers
+  if (announced === undefined) return gather(request, maxBytes, take)
+  const length = Number(announced)
+  if (length > maxBytes) throw tooLarge(maxBytes)
+  take(length)
+  return gather(request, length, () => {})
+}
+
+function gather(
+  request: IncomingMessage,
+  maxBytes: number,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const gathered = gatherBytes(maxBytes)
     let complete = false
-    request.on('data', (part: Buffer) => {
-      if (!gathered.add(part)) reject(tooLarge(maxBytes))
-    })
+    const onData = (part: Buffer): void => {
+      try {
+        take(part.length)
+        if (gathered.add(part)) return
+        reject(tooLarge(maxBytes))
+      } catch (error) {
+        reject(error)
+      }
+      // What was gathered is free at once, not when the last byte has been swallowed.
+      request.off('data', onData)
+    }
+    request.on('data', onData)
     request.on('end', () => {
       complete = true
       resolve(gathered.whole())

@@ -44,6 +44,7 @@ const config: GatewayConfig = {
   adminKey: undefined,
   metricsToken: undefined,
   maxBodyBytes: 1_024,
+  bodyMemory: 128 * 1024 * 1024,
   maxConnections: 10_000,
   accountConcurrency: 1_000,
   accountsPerHour: 0,

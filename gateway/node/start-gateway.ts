@@ -8,11 +8,13 @@ import type { TlsKey } from '../attest/self-identity.ts'
 import type { SimulationTrust } from '../compose/compose-market.ts'
 import { refuseStraySimulation } from '../compose/refuse-stray-simulation.ts'
 import { type GatewayConfig, isLoopback } from '../config.ts'
-import type { RunnerId } from '../db/ids.ts'
+import type { AccountId, RunnerId } from '../db/ids.ts'
 import type { Migration } from '../db/migrate.ts'
+import { clientAddress } from '../http/client-address.ts'
 import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
+import { type BodyBudget, createBodyBudget } from '../limits/body-budget.ts'
 import type { Log } from '../log.ts'
 import type { Provider } from '../money/chain-health.ts'
 import { openProviders } from '../money/open-chain.ts'
@@ -157,8 +159,9 @@ async function startOn(
     config.traces === undefined
       ? undefined
       : createSpanExporter(config.traces, { ...deps, metrics: built.app.inference.metrics })
-  listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace })
-  handle = mainHandler(config, built, listener)
+  const bodies = createBodyBudget(config.bodyMemory)
+  listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace, bodies })
+  handle = mainHandler(config, built, { listener, bodies })
   await restoreLeases(built.app.runners)
   await built.app.self?.appraise()
   takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
@@ -207,7 +210,7 @@ function openOrigins(config: GatewayConfig, listener: () => Listener | undefined
 function openListener(
   config: GatewayConfig,
   { app }: Built,
-  given: Pick<ExchangeDeps, 'closing' | 'trace'>,
+  given: Pick<ExchangeDeps, 'closing' | 'trace'> & { readonly bodies: BodyBudget },
 ): Listener {
   const { maxBodyBytes } = config
   const { authenticator, inference } = app
@@ -218,15 +221,26 @@ function openListener(
 function mainHandler(
   { runnerDomain }: GatewayConfig,
   { app }: Built,
-  listener: Listener,
+  { listener, bodies }: { readonly listener: Listener; readonly bodies: BodyBudget },
 ): RequestHandler {
   const hono = createApp(app)
+  const { trustedProxies } = app.strangers
   const listen = getRequestListener(
-    (request, { incoming }) =>
-      hono.fetch(request, {
-        isLocal: isLoopback(incoming.socket.remoteAddress ?? ''),
-        remote: incoming.socket.remoteAddress,
-      }),
+    async (request, { incoming }) => {
+      const remote = incoming.socket.remoteAddress
+      const room = bodies.open()
+      const takeBody = (bytes: number, account: AccountId | undefined): void => {
+        const forwarded = request.headers.get('x-forwarded-for') ?? undefined
+        const address = clientAddress(remote, forwarded, trustedProxies)
+        room.take(account === undefined ? { address } : { account }, bytes)
+      }
+      try {
+        return await hono.fetch(request, { isLocal: isLoopback(remote ?? ''), remote, takeBody })
+      } finally {
+        // Whoever answers has read it.
+        room.giveBack()
+      }
+    },
     // Checks of balancers over HTTP/1.0 name no host.
     { overrideGlobalObjects: false, hostname: 'localhost' },
   )

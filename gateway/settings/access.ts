@@ -4,6 +4,9 @@ import { addresses, integer } from './setting-parsers.ts'
 
 const TOKEN = /^[\x21-\x7e]{24,256}$/
 const MAX_BODY_BYTES = 256 * 1024 * 1024
+/** An eighth of it is for who has no key, half of that for one address: a registration must fit. */
+const LEAST_BODY_MEMORY = 128 * 1024 * 1024
+const MAX_BODY_MEMORY = 1024 ** 4
 const MAX_CONCURRENCY = 1_000_000
 const MAX_QUEUED = 100_000
 const MAX_QUEUE_SECONDS = 600
@@ -24,6 +27,11 @@ export const ACCESS_SETTINGS = {
     help: 'largest request body',
     fallback: '33554432',
     parse: integer(1_024, MAX_BODY_BYTES),
+  }),
+  MAX_BODY_MEMORY: setting({
+    help: 'bytes of request bodies that a process on Node holds at once, an eighth of it for requests without a key, and for each account or address at most what the others leave; beyond it: 503 overloaded',
+    fallback: '536870912',
+    parse: integer(LEAST_BODY_MEMORY, MAX_BODY_MEMORY),
   }),
   MAX_QUEUED: setting({
     help: 'requests that may wait while every runner of their model is busy',

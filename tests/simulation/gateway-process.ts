@@ -305,6 +305,7 @@ const CONFIG: GatewayConfig = {
   adminKey: undefined,
   metricsToken: undefined,
   maxBodyBytes: 65_536,
+  bodyMemory: 128 * 1024 * 1024,
   maxConnections: 10_000,
   accountConcurrency: 1_000,
   accountsPerHour: 0,
