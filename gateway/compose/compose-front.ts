@@ -91,6 +91,10 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       pending,
       log,
       keysetOf: parts.keysetOf,
+      leasedKeyset: (runner, digest) => {
+        const lease = directory.find(runner)?.lease
+        return lease?.keysetDigest === digest ? lease.keyset : undefined
+      },
       noteLie: (runner) => {
         const load = directory.find(runner)?.load
         if (load === undefined) return

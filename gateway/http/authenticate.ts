@@ -1,8 +1,10 @@
 import type { Authenticator, Identity } from '../accounts/authenticator.ts'
 import { AccountError, type AccountErrorCode } from '../accounts/errors.ts'
+import { MAX_SESSION_TOKEN_CHARS } from '../accounts/session-token.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 
-const BEARER = /^Bearer +([^\s]{1,512})$/i
+/** A session is the longest credential. */
+const BEARER = new RegExp(`^Bearer +([^\\s]{1,${MAX_SESSION_TOKEN_CHARS}})$`, 'i')
 
 /** Reads a key as OpenAI's SDKs send it, or as Anthropic's do. @throws ApiError `invalid_api_key` */
 export function readKey(authorization: string | undefined, apiKey: string | undefined): string {

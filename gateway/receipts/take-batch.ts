@@ -1,6 +1,7 @@
 import { type Clock, toSeconds } from '#base/brand.ts'
 import type { Json } from '#base/jcs.ts'
 import {
+  type Keyset,
   ProtocolError,
   parseReceipt,
   parseReceiptBatch,
@@ -8,6 +9,7 @@ import {
   receiptEvent,
   type Signer,
   signRefusal,
+  verifyReceipt,
 } from '#protocol'
 import { type AccountId, type RunnerId, requestId, runnerId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
@@ -20,6 +22,8 @@ import { type ReceiptRefusal, type SettleDeps, settleReceipt } from './settle-re
 export interface DeliverDeps extends SettleDeps {
   readonly refs: AccountRefs
   readonly keysetOf: KeysetOf
+  /** The same of a lease that is at hand: it costs no look-up. */
+  readonly leasedKeyset: (runner: RunnerId, digest: string) => Keyset | undefined
   readonly pending: PendingSettlements
   /** A runner signed what is not true. */
   readonly noteLie: (runner: RunnerId) => void
@@ -31,10 +35,10 @@ export interface DeliverDeps extends SettleDeps {
 }
 
 /**
- * `malformed`: not a receipt. `ref_unknown`: its reference is not this gateway's or of another request.
+ * `ref_unknown`: its reference is not this gateway's or of another request.
  * `keyset_unknown`: no attested session of this runner had that keyset. The others as in settle-receipt.ts.
  */
-type Refused = ReceiptRefusal | 'malformed' | 'ref_unknown' | 'keyset_unknown'
+type Refused = ReceiptRefusal | 'ref_unknown' | 'keyset_unknown'
 
 /** What a runner is told of one receipt. Without a result it keeps the receipt and tries again later. */
 export type ItemResult = { readonly [member: string]: Json }
@@ -77,11 +81,14 @@ async function takeOne(
   try {
     receipt = parseReceipt(document, 'receipt')
   } catch {
-    return refuse(deps, runner, named, 'malformed')
+    return unproven(named)
   }
   const id = receipt.receipt_id
   const account = accountOf(deps, receipt, ref)
-  if (account === undefined) return refuse(deps, runner, id, 'ref_unknown')
+  if (account === undefined) {
+    const isTheirs = await isSigned(deps, runner, receipt)
+    return isTheirs ? refuse(deps, runner, id, 'ref_unknown') : unproven(id)
+  }
   try {
     const keyset = await deps.keysetOf(runner, receipt.workload_keyset_digest)
     if (keyset === undefined) return refuse(deps, runner, id, 'keyset_unknown')
@@ -137,6 +144,30 @@ function memberOf(document: Json, name: string): unknown {
   // Sound: neither null nor an array, so an object with string keys.
   const object = document as Readonly<Record<string, Json>>
   return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+/**
+ * Not a receipt, or with neither a reference of this gateway nor a signature of the runner that it is said to be of: anybody can make
+ * those without end, so that they get no signature and no line in the log.
+ */
+function unproven(id: string): ItemResult {
+  return { receipt_id: id, status: 'refused' }
+}
+
+async function isSigned(
+  { leasedKeyset, verifier }: DeliverDeps,
+  runner: RunnerId,
+  receipt: Receipt,
+): Promise<boolean> {
+  const keyset = leasedKeyset(runner, receipt.workload_keyset_digest)
+  if (keyset === undefined) return false
+  try {
+    await verifyReceipt(receipt, keyset, verifier)
+    return true
+  } catch (error) {
+    if (error instanceof ProtocolError) return false
+    throw error
+  }
 }
 
 /** A final no, signed, so that a host can show what it was told (H20). */

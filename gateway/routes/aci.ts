@@ -1,21 +1,23 @@
 import { Hono } from 'hono'
-import { toSeconds } from '#base/brand.ts'
+import { toSeconds, unixMs } from '#base/brand.ts'
 import { ACI_VERSION, type Report } from '#protocol'
 import { sessionId } from '../db/ids.ts'
 import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { isTrusted } from '../runners/directory.ts'
-import type { SessionRow } from '../runners/runner-store.ts'
+import { createSessionSummaries, type SessionHead } from '../runners/session-summaries.ts'
 
 const NONCE = /^[0-9a-f]{64}$/
 const SESSION_ID = /^[0-9a-f]{64}$/
+const KEYSET_DIGEST = /^sha256:[0-9a-f]{64}$/
 const MAX_LISTED = 200
 
 /** ACI: attested sessions, for everybody. @see aci/1, section 9 */
 export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { store } = deps.runners
+  const summaries = createSessionSummaries(store)
 
   app.get('/v1/aci/attestation', async (context) => {
     return context.json(await ownReport(deps, context.req.query('nonce')))
@@ -28,11 +30,11 @@ export function aciRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.get('/v1/aci/sessions', async (context) => {
     const { upstream_name, model, keyset_digest } = context.req.query()
-    const rows =
+    const heads =
       keyset_digest === undefined
-        ? await currentSessions(deps, { upstream: upstream_name, model })
-        : await store.sessionsOfKeyset(keyset_digest, MAX_LISTED)
-    return context.json({ api_version: ACI_VERSION, sessions: rows.map(abbreviated) })
+        ? currentSessions(deps, { upstream: upstream_name, model })
+        : await pastSessions(deps, keyset_digest)
+    return context.json({ api_version: ACI_VERSION, sessions: await summaries.of(heads) })
   })
 
   app.get('/v1/aci/sessions/:id', async (context) => {
@@ -64,13 +66,13 @@ async function ownReport({ self }: AppDeps, nonce: string | undefined): Promise<
   return self.report(nonce)
 }
 
-/** Sessions of the runners that may get a prompt now. */
-async function currentSessions(
-  { runners: { directory, store }, inference }: AppDeps,
+/** Sessions of the runners that may get a prompt now: as they are known here, so none is cut. */
+function currentSessions(
+  { runners: { directory }, inference }: AppDeps,
   wanted: { readonly upstream: string | undefined; readonly model: string | undefined },
-): Promise<SessionRow[]> {
+): readonly SessionHead[] {
   const now = toSeconds(inference.clock())
-  const live = directory
+  return directory
     .all()
     .filter(
       (runner) =>
@@ -78,22 +80,18 @@ async function currentSessions(
         (wanted.upstream === undefined || runner.id === wanted.upstream) &&
         (wanted.model === undefined || runner.model === wanted.model),
     )
-  const listed = live.slice(0, MAX_LISTED)
-  const rows = await Promise.all(listed.map(({ lease }) => store.findSession(lease.session)))
-  return rows.filter((row) => row !== undefined)
+    .slice(0, MAX_LISTED)
+    .map(({ lease, standing }) => ({
+      id: lease.session,
+      appraised: unixMs(standing.appraised * 1_000),
+      cut: null,
+    }))
 }
 
-/** An entry of the list: everything but the bulky evidence, so that it does not hash to its id. */
-function abbreviated(row: SessionRow) {
-  // Sound: the row was written by register.ts from a session document.
-  const { evidence, ...document } = JSON.parse(row.document) as {
-    readonly evidence: { readonly digest: string }
-  }
-  return {
-    ...document,
-    evidence: { digest: evidence.digest },
-    session_id: row.id,
-    appraised_at: Math.floor(row.appraised / 1000),
-    cut: row.cut,
-  }
+/** What is no digest costs no look-up. */
+async function pastSessions(
+  { runners: { store } }: AppDeps,
+  digest: string,
+): Promise<readonly SessionHead[]> {
+  return KEYSET_DIGEST.test(digest) ? store.sessionsOfKeyset(digest, MAX_LISTED) : []
 }

@@ -5,6 +5,7 @@ import type { RunnerId, SessionId } from '../db/ids.ts'
 import { leases, marks, runnerScores, runners, sessions } from '../db/schema.ts'
 import type { RunnerState } from './live-runner.ts'
 import type { Score } from './score.ts'
+import type { SessionHead } from './session-summaries.ts'
 
 export type RunnerRow = typeof runners.$inferSelect
 export type LeaseRow = typeof leases.$inferSelect
@@ -37,7 +38,7 @@ export interface RunnerStore {
   findSession(id: SessionId): Answer<SessionRow | undefined>
   findKeyset(runner: RunnerId, keysetDigest: string): Answer<string | undefined>
   /** Past ones too: whoever holds an old receipt looks here. */
-  sessionsOfKeyset(keysetDigest: string, limit: number): Answer<readonly SessionRow[]>
+  sessionsOfKeyset(keysetDigest: string, limit: number): Answer<readonly SessionHead[]>
   noteAppraisal(id: SessionId, at: UnixMs, collateral: string): Answer<void>
   /** A later appraisal refused it: for good. @param check the failed check's name */
   cutSession(id: SessionId, check: string): Answer<void>
@@ -129,7 +130,12 @@ export function createRunnerStore(store: Store): RunnerStore {
       return row?.document
     },
     sessionsOfKeyset: (digest, limit) =>
-      db.select().from(sessions).where(eq(sessions.keyset_digest, digest)).limit(limit).all(),
+      db
+        .select({ id: sessions.id, appraised: sessions.appraised, cut: sessions.cut })
+        .from(sessions)
+        .where(eq(sessions.keyset_digest, digest))
+        .limit(limit)
+        .all(),
     noteAppraisal: (id, at, collateral) => {
       db.update(sessions).set({ appraised: at, collateral }).where(eq(sessions.id, id)).run()
     },

@@ -49,16 +49,17 @@ export interface SpanSource {
   readonly random: Random
   /** Wall clock and timer at one moment, so that times of the timer can be dated. */
   readonly now: { readonly wall: UnixMs; readonly timer: number }
-  /** Share of traces to keep, by their ids. */
+  /** Share of requests to keep, whatever their clients send. */
   readonly ratio: number
 }
 
 /** @returns none when the trace is not in the sample */
 export function spansOf(ended: EndedRequest, source: SpanSource): readonly Span[] {
   const parent = TRACEPARENT.exec(ended.parent ?? '')
-  const traceId = parent?.[1] ?? hex(source.random(TRACE_ID_BYTES))
-  // By the end of the id, which is random in every generation of the standard. A client's wish is not asked.
-  if (Number.parseInt(traceId.slice(-8), 16) >= source.ratio * UINT32) return []
+  const own = hex(source.random(TRACE_ID_BYTES))
+  // By the id that we would give: a client that chose by its own would have all of its traces kept.
+  if (Number.parseInt(own.slice(-8), 16) >= source.ratio * UINT32) return []
+  const traceId = parent?.[1] ?? own
   const { journey } = ended
   const spanId = hex(source.random(SPAN_ID_BYTES))
   const at = dates(source.now)
