@@ -6,7 +6,7 @@
  * when a stream failed, or when memory or descriptors rose all along. `--fill` serves so many short requests before, so
  * that what keeps a bounded number of things (recent receipts, pages of the database) is full when the slopes begin.
  */
-import { statSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -14,7 +14,8 @@ import { freePorts } from '#dev/world/ports.ts'
 import { startWorld, type World } from '#dev/world/world.ts'
 import type { HoldSettings } from './hold-process.ts'
 import { type Holder, reach, startHolder } from './holder.ts'
-import { readMemory, readProcess } from './read-process.ts'
+import { MEMORY_FOLDER, readMemory } from './read-memory.ts'
+import { readProcess } from './read-process.ts'
 import { progress, report, type Sample } from './report.ts'
 
 const { values } = parseArgs({
@@ -43,6 +44,10 @@ const DEPOSIT_TON = '900'
 const MIB = 1_024 * 1_024
 
 const folder = join(process.cwd(), `.cocoon/bench/load-${process.pid}`)
+const memoryFolder = `${folder}-memory`
+mkdirSync(memoryFolder, { recursive: true })
+process.env[MEMORY_FOLDER] = memoryFolder
+process.env['NODE_OPTIONS'] = `--import=${join(import.meta.dirname, 'tell-memory.ts')}`
 const world = await startWorld({
   ports: await freePorts(),
   folder,
@@ -61,6 +66,7 @@ try {
   process.exitCode = (await measure(world)) ? 0 : 1
 } finally {
   await world.stop()
+  rmSync(memoryFolder, { recursive: true })
 }
 
 async function measure({ info, gateway, runner, chain }: World): Promise<boolean> {
@@ -84,7 +90,7 @@ async function measure({ info, gateway, runner, chain }: World): Promise<boolean
     const began = performance.now()
     while (performance.now() - began < minutes * 60_000) {
       await wait(SAMPLE_MS)
-      const sample = await read(pids, holder, info.webUrl, (performance.now() - began) / 1_000)
+      const sample = await read(pids, holder, (performance.now() - began) / 1_000)
       samples.push(sample)
       if (samples.length % SHOWN_EVERY === 0) progress(sample)
     }
@@ -97,7 +103,6 @@ async function measure({ info, gateway, runner, chain }: World): Promise<boolean
 async function read(
   pids: Readonly<Record<keyof Sample['parts'], number>>,
   holder: Holder,
-  origin: string,
   seconds: number,
 ): Promise<Sample> {
   const { gateway, runner, client, chain } = pids
@@ -109,7 +114,10 @@ async function read(
       client: readProcess(client),
       chain: readProcess(chain),
     },
-    memory: await readMemory(origin),
+    memory: {
+      gateway: readMemory(memoryFolder, gateway),
+      runner: readMemory(memoryFolder, runner),
+    },
     databaseMib: statSync(join(folder, 'gateway.db')).size / MIB,
     held: await holder.last(),
   }

@@ -2,16 +2,19 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { formatTable } from '../table.ts'
 import type { HoldReport } from './hold-process.ts'
-import type { MemoryReading, ProcessReading } from './read-process.ts'
+import type { MemoryReading } from './read-memory.ts'
+import type { ProcessReading } from './read-process.ts'
 import { slopeOf } from './slope.ts'
 
 export const PARTS = ['gateway', 'runner', 'client', 'chain'] as const
+/** Whose memory is told by part, and must not grow. */
+const MEASURED = ['gateway', 'runner'] as const
 export type Readings = Readonly<Record<(typeof PARTS)[number], ProcessReading>>
 
 export interface Sample {
   readonly seconds: number
   readonly parts: Readings
-  readonly memory: MemoryReading
+  readonly memory: Readonly<Record<(typeof MEASURED)[number], MemoryReading>>
   readonly databaseMib: number
   readonly held: HoldReport
 }
@@ -24,7 +27,7 @@ export interface Run {
   /** Until a process has grown to what its streams need. */
   readonly warmSeconds: number
   /** Before any stream. */
-  readonly before: Pick<Readings, 'gateway' | 'runner'>
+  readonly before: Pick<Readings, (typeof MEASURED)[number]>
 }
 
 /** Most that memory may rise over the measured time; a descriptor is a stream, and their number is constant. */
@@ -33,10 +36,16 @@ const LEAST_READINGS = 12
 
 export function progress({ seconds, parts, memory, databaseMib, held }: Sample): void {
   const { open, ended, failed, late } = held
+  const resident = MEASURED.map((name) => {
+    const { livingMib, heapMib, heapTotalMib, externalMib, nativeMib } = memory[name]
+    return (
+      `${name} ${parts[name].residentMib.toFixed(0)} MiB (living ${livingMib.toFixed(0)}, heap ${heapMib.toFixed(0)} of ${heapTotalMib.toFixed(0)}, ` +
+      `external ${externalMib.toFixed(0)}, native ${nativeMib.toFixed(0)})`
+    )
+  })
   process.stderr.write(
-    `${(seconds / 60).toFixed(1)} min: ${open} open, ${ended} ended, ${failed} failed; gateway ${parts.gateway.residentMib.toFixed(0)} MiB ` +
-      `(heap ${memory.heapMib.toFixed(0)} of ${memory.heapTotalMib.toFixed(0)}, external ${memory.externalMib.toFixed(0)}, native ${memory.nativeMib.toFixed(0)}, database ${databaseMib.toFixed(0)}), ` +
-      `runner ${parts.runner.residentMib.toFixed(0)} MiB; late p50 ${late.p50.toFixed(0)} ms, p99 ${late.p99.toFixed(0)} ms; load ${loadavg()[0]?.toFixed(1)}\n`,
+    `${(seconds / 60).toFixed(1)} min: ${open} open, ${ended} ended, ${failed} failed; ${resident.join(', ')}, database ${databaseMib.toFixed(0)} MiB; ` +
+      `late p50 ${late.p50.toFixed(0)} ms, p99 ${late.p99.toFixed(0)} ms; load ${loadavg()[0]?.toFixed(1)}\n`,
   )
 }
 
@@ -97,15 +106,7 @@ function costTable(
 function slopeTable({ warmSeconds }: Run, samples: readonly Sample[]): readonly [string, boolean] {
   const warm = samples.filter(({ seconds }) => seconds > warmSeconds)
   if (warm.length < LEAST_READINGS) return ['(no slopes: the run is too short)', false]
-  const rows: readonly (readonly [string, number, (sample: Sample) => number])[] = [
-    ['gateway RSS, MiB', ALLOWED.memory, ({ parts }) => parts.gateway.residentMib],
-    ['gateway heap, MiB', ALLOWED.memory, ({ memory }) => memory.heapMib],
-    ['gateway external, MiB', Infinity, ({ memory }) => memory.externalMib],
-    ['gateway native, MiB', Infinity, ({ memory }) => memory.nativeMib],
-    ['gateway descriptors', ALLOWED.descriptors, ({ parts }) => parts.gateway.descriptors],
-    ['runner RSS, MiB', ALLOWED.memory, ({ parts }) => parts.runner.residentMib],
-    ['runner descriptors', ALLOWED.descriptors, ({ parts }) => parts.runner.descriptors],
-  ]
+  const rows = MEASURED.flatMap((name) => rowsOf(name))
   const slopes = rows.map(([name, allowed, read]) => {
     const readings = warm.map((sample) => ({ seconds: sample.seconds, value: read(sample) }))
     return { name, allowed, ...slopeOf(readings, allowed) }
@@ -122,4 +123,18 @@ function slopeTable({ warmSeconds }: Run, samples: readonly Sample[]): readonly 
     ]),
   )
   return [table, slopes.some(({ grows }) => grows)]
+}
+
+/** What is watched of one process: its name, most that it may rise, how a sample tells it. */
+function rowsOf(
+  name: (typeof MEASURED)[number],
+): readonly (readonly [string, number, (sample: Sample) => number])[] {
+  return [
+    [`${name} RSS, MiB`, ALLOWED.memory, ({ parts }) => parts[name].residentMib],
+    [`${name} living, MiB`, ALLOWED.memory, ({ memory }) => memory[name].livingMib],
+    [`${name} heap's room, MiB`, Infinity, ({ memory }) => memory[name].heapTotalMib],
+    [`${name} external, MiB`, Infinity, ({ memory }) => memory[name].externalMib],
+    [`${name} native, MiB`, Infinity, ({ memory }) => memory[name].nativeMib],
+    [`${name} descriptors`, ALLOWED.descriptors, ({ parts }) => parts[name].descriptors],
+  ]
 }
