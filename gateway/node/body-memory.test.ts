@@ -10,7 +10,8 @@ let runner: TestRunner
 let account: TestAccount
 
 const MIB = 1024 * 1024
-/** The world's memory for bodies is 128 MiB: an eighth for strangers, and half of each part for one alone. */
+const MEMORY_MIB = 128
+/** An eighth of it for strangers, and half of each part for one alone. */
 const STRANGERS_MIB = 16
 const ACCOUNT_MIB = 56
 const BEYOND = 5
@@ -19,7 +20,7 @@ const AGAIN = { timeout: 2_000 }
 const CHAT = JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hi' }] })
 
 beforeAll(async () => {
-  world = await startTestWorld({ trustedProxies: ['127.0.0.0/8'] })
+  world = await startTestWorld({ trustedProxies: ['127.0.0.0/8'], bodyMemory: MEMORY_MIB * MIB })
   runner = await startTestRunner(world)
   account = await world.account(100_000_000n)
 })

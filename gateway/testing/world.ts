@@ -120,7 +120,7 @@ export async function startTestWorld(
     adminKey: ADMIN_KEY,
     metricsToken: undefined,
     maxBodyBytes: 4 * 1024 * 1024,
-    bodyMemory: 128 * 1024 * 1024,
+    bodyMemory: 512 * 1024 * 1024,
     maxConnections: 10_000,
     accountConcurrency: 1_000,
     accountsPerHour: 0,
