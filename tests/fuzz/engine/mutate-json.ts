@@ -137,10 +137,16 @@ function nearTo(value: unknown, material: Material): unknown {
   if (typeof value === 'boolean') return !value
   if (typeof value === 'string') return nearText(value, material)
   if (Array.isArray(value)) {
-    const copies = value.length < 64 ? random.int(70) : 1
-    return [...value, ...Array.from({ length: copies }, () => value[random.int(value.length)])]
+    return [...value, ...copiesOf(value, material)]
   }
   return [value]
+}
+
+/** Up to seventy more elements, and no more of them than fit: three edits of seventy each would be longer than any string. */
+function copiesOf(value: readonly unknown[], { random, maxBytes }: Material): unknown[] {
+  const room = Math.ceil(maxBytes / JSON.stringify(value).length)
+  const copies = value.length < 64 ? Math.min(random.int(70), room) : 1
+  return Array.from({ length: copies }, () => structuredClone(value[random.int(value.length)]))
 }
 
 function nearText(text: string, material: Material): string {
