@@ -144,6 +144,7 @@ function requireOwnerJson(value: unknown): AccountOwnerJson {
     json?.version === 1 &&
     (json.mode === 'managed' || json.mode === 'sovereign') &&
     typeof json.keys === 'object' &&
+    json.keys !== null &&
     texts.every((text) => typeof text === 'string')
   if (!isOurs) throw new RangeError('not a Cocoon account file of version 1')
   return json as AccountOwnerJson

@@ -70,8 +70,10 @@ export function assertAccountKeys(keys: AccountKeys): void {
 
 /** @throws ContractError `bad_keys`, `small_order_key` */
 export function accountKeysFromJson(json: AccountKeysJson): AccountKeys {
-  const bytes = (text: string | undefined): Bytes | null => {
+  // It was read from somebody's JSON.
+  const bytes = (text: unknown): Bytes | null => {
     if (text === undefined) return null
+    if (typeof text !== 'string') throw new ContractError('bad_keys', 'keys are lower-case hex')
     try {
       return fromHex(text)
     } catch (error) {

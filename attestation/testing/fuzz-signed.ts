@@ -76,6 +76,7 @@ async function intelTargets(): Promise<SignedTarget[]> {
   const forge = await forgeIntel({ random, now: NOW })
   const collateral = await forge.collateral()
   const quote = await forge.quote()
+  // What follows the quote's declared end is told, and signed by nobody.
   const proven = async (bytes: Bytes, given: Collateral): Promise<string> =>
     factsOf(
       await proveTdx({
@@ -84,6 +85,7 @@ async function intelTargets(): Promise<SignedTarget[]> {
         now: NOW,
         anchors: [forge.root],
       }),
+      { except: 'trailing' },
     )
   const documents = [...collateral].map(
     ([name, entry]): SignedTarget => ({
@@ -162,13 +164,14 @@ async function nvidiaTargets(): Promise<SignedTarget[]> {
 }
 
 /** What was proven, as text. @throws AttestationError when nothing was */
-function factsOf(proof: Proof<unknown>): string {
+function factsOf(proof: Proof<unknown>, { except }: { readonly except?: string } = {}): string {
   demand(proof.proven, 'parse', 'nothing was proven')
-  return textOf(proof.facts)
+  return textOf(proof.facts, except)
 }
 
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) => {
+function textOf(value: unknown, except?: string): string {
+  return JSON.stringify(value, (name, member: unknown) => {
+    if (name === except) return undefined
     if (typeof member === 'bigint') return `${member}n`
     if (member instanceof Uint8Array) return hex(member)
     return member instanceof Map || member instanceof Set ? [...member] : member

@@ -57,6 +57,13 @@ export function booleanField(body: JsonObject, key: string): boolean | undefined
   return value
 }
 
+/** A text of a block within `param`, empty where there is none. @throws EngineError invalid_request */
+export function textOf(block: JsonObject, key: string, param: string): string {
+  const value = block[key] ?? ''
+  if (typeof value !== 'string') throw invalid(param, `'${key}' must be a text`)
+  return value
+}
+
 export function invalid(param: string, message: string): EngineError {
   return new EngineError('invalid_request', message, { param })
 }

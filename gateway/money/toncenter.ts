@@ -2,6 +2,7 @@ import { beginCell, Cell, loadTransaction, type TupleItem, TupleReader } from '@
 import { z } from 'zod'
 import { unixSeconds } from '#base/brand.ts'
 import { type Nano, nano } from '#base/nano.ts'
+import { parseShape } from '../parse-shape.ts'
 import type { Chain, TransactionId, WalkedTransaction } from './chain.ts'
 import { MoneyError } from './errors.ts'
 import type { JsonRpc } from './json-rpc.ts'
@@ -68,9 +69,9 @@ export function toncenter(rpc: JsonRpc): Chain {
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value)
-  if (!result.success) {
-    throw new MoneyError('bad_answer', 'an answer has another shape', { cause: result.error })
+  const result = parseShape(schema, value)
+  if (!result.ok) {
+    throw new MoneyError('bad_answer', 'an answer has another shape', { cause: result.cause })
   }
   return result.data
 }

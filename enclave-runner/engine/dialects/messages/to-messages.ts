@@ -1,6 +1,6 @@
 import type { Json } from '#base/jcs.ts'
 import type { JsonObject } from '../../engine.ts'
-import { invalid, isList, isObject, unsupported } from '../../fields.ts'
+import { invalid, isList, isObject, textOf, unsupported } from '../../fields.ts'
 
 /** The conversation as chat messages. @throws EngineError */
 export function toMessages(messages: Json, system: Json): JsonObject[] {
@@ -12,7 +12,7 @@ export function toMessages(messages: Json, system: Json): JsonObject[] {
 function systemText(system: Json): string {
   if (typeof system === 'string') return system
   return blocksOf(system, 'system')
-    .map((block) => String(block['text'] ?? ''))
+    .map((block) => textOf(block, 'text', 'system'))
     .join('\n')
 }
 
@@ -80,10 +80,11 @@ function toPart(block: JsonObject): JsonObject {
 }
 
 function dataUrl(source: JsonObject): string {
-  const { type, media_type, data, url } = source
-  if (type === 'base64') return `data:${String(media_type ?? '')};base64,${String(data ?? '')}`
+  const { type } = source
+  const told = (key: string): string => textOf(source, key, 'messages')
+  if (type === 'base64') return `data:${told('media_type')};base64,${told('data')}`
   // Only `data:` passes the check of remote addresses.
-  if (type === 'url') return String(url ?? '')
+  if (type === 'url') return told('url')
   throw unsupported('messages', `files and images are sent as data: this gateway stores none`)
 }
 

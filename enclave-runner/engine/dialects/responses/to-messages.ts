@@ -1,6 +1,6 @@
 import type { Json } from '#base/jcs.ts'
 import type { JsonObject } from '../../engine.ts'
-import { invalid, isList, isObject, unsupported } from '../../fields.ts'
+import { invalid, isList, isObject, textOf, unsupported } from '../../fields.ts'
 
 /** The conversation as chat messages. @throws EngineError */
 export function toMessages(input: Json, instructions: Json): JsonObject[] {
@@ -83,7 +83,7 @@ function parts(value: Json): { content: Json; refusal?: string } {
   const refusals = objects.filter(({ type }) => type === 'refusal')
   const content = objects.filter(({ type }) => type !== 'refusal').map(toPart)
   if (refusals.length === 0) return { content: flat(content) }
-  const refusal = refusals.map((part) => String(part['refusal'] ?? '')).join('')
+  const refusal = refusals.map((part) => textOf(part, 'refusal', 'input')).join('')
   return { content: content.length === 0 ? null : flat(content), refusal }
 }
 
