@@ -40,6 +40,8 @@ export interface Arrival {
   readonly query: () => URLSearchParams
   readonly header: HeaderReader
   readonly client: ArrivedClient
+  /** Whom a limit per client is about. */
+  readonly from: () => string
   /**
    * Reads the whole body, once, which is in memory for its account until the exchange ends.
    * @throws ApiError `request_too_large`; `overloaded` without room for it; `invalid_request` when the client goes away
@@ -153,7 +155,8 @@ async function serveAddress(
     throw new ApiError('not_found', `Invalid URL (${method} ${shown(address.path)})`)
   }
   requireMethod(method, 'GET')
-  await relayGet({ client, runner, path: address.path, query: exchange.query(), headers: told })
+  const asked = { path: address.path, query: exchange.query(), from: exchange.from() }
+  await relayGet({ client, runner, ...asked, headers: told })
 }
 
 function requireMethod(method: string, required: string): void {

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccountId } from '../db/ids.ts'
+import { clientAddress } from '../http/client-address.ts'
+import type { IpNetworks } from '../http/ip-networks.ts'
 import { createServeExchange, type ExchangeDeps } from '../inference/serve-exchange.ts'
 import type { BodyBudget } from '../limits/body-budget.ts'
 import { NodeClient } from './node-client.ts'
@@ -23,7 +25,7 @@ const SWALLOW_MS = 10_000
 
 /** The hot path, straight from `node:http`. */
 export function createInferenceListener(
-  deps: ExchangeDeps & { readonly bodies: BodyBudget },
+  deps: ExchangeDeps & { readonly bodies: BodyBudget; readonly trustedProxies: IpNetworks },
 ): Listener {
   const serve = createServeExchange(deps)
   return (request, response, own) => {
@@ -36,6 +38,7 @@ export function createInferenceListener(
       query: () => new URLSearchParams(mark === -1 ? '' : url.slice(mark)),
       header: (name: string) => request.headers[name],
       client: new NodeClient(response),
+      from: () => addressOf(request, deps.trustedProxies),
       readBody: (maxBytes: number, account: AccountId) =>
         readBody(request, maxBytes, (bytes) => room.take({ account }, bytes)),
     }
@@ -47,6 +50,11 @@ export function createInferenceListener(
     })
     return true
   }
+}
+
+function addressOf({ socket, headers }: IncomingMessage, trusted: IpNetworks): string {
+  const forwarded = headers['x-forwarded-for']
+  return clientAddress(socket.remoteAddress, String(forwarded ?? ''), trusted)
 }
 
 /** Takes what is left of a body that nobody read. */

@@ -214,7 +214,9 @@ function openListener(
 ): Listener {
   const { maxBodyBytes } = config
   const { authenticator, inference } = app
-  return createInferenceListener({ ...inference, authenticator, maxBodyBytes, ...given })
+  const { trustedProxies } = app.strangers
+  const limits = { maxBodyBytes, trustedProxies }
+  return createInferenceListener({ ...inference, authenticator, ...limits, ...given })
 }
 
 /** Inference and runners' addresses first, everything else through Hono. */

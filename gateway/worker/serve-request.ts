@@ -69,6 +69,7 @@ function serveExchange(
     query: () => url.searchParams,
     header: (name) => request.headers.get(name),
     client,
+    from: () => request.headers.get('cf-connecting-ip') ?? '',
     readBody: (maxBytes) => readRequestBody(request, maxBytes),
   }
   const served = serve(arrival, own)

@@ -56,6 +56,7 @@ function send(simulation: Simulation, key: string, onEnd: (client: ClientModel) 
         query: () => new URLSearchParams(),
         header: (name) => headers.get(name),
         client,
+        from: () => '',
         readBody: async () => utf8(JSON.stringify(body)),
       },
       undefined,
