@@ -32,9 +32,9 @@ export function prepareReadHost(books: Books): (op: ReadHost) => ReadHostResult 
 }
 
 const INSERT = `INSERT INTO vouchers (till, payee, cumulative, signature, at) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT DO NOTHING`
+  ON CONFLICT (till, payee, cumulative) DO UPDATE SET signature = excluded.signature, at = excluded.at`
 
-/** @see RecordVoucher */
+/** One that is known is replaced by a later key's. @see RecordVoucher */
 export function prepareRecordVoucher(books: Books): (op: RecordVoucher) => RecordVoucherResult {
   const { db } = books.store
   const insert = books.store.prepare(INSERT)

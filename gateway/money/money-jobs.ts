@@ -118,6 +118,7 @@ export function createCashierJobs(deps: Omit<MoneyJobsDeps, 'covers'>): readonly
     }),
     ledger,
     sign: async (hash: Bytes) => meter.sign(hash),
+    meterKey: meter.publicKey,
     sha256: webSha256,
     feeBps: config.commissionBps,
     clock,

@@ -1,4 +1,4 @@
-import { Address, TupleReader } from '@ton/core'
+import { Address, type Cell, TupleReader } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fromHex } from '#base/bytes.ts'
 import { type Nano, nano } from '#base/nano.ts'
@@ -15,6 +15,7 @@ import {
 } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
+import { readVoucher } from './cashier-view.ts'
 import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import { readTill } from './read-till.ts'
@@ -85,6 +86,7 @@ function openCashier(over: Partial<CashierDeps> = {}): Cashier {
     ledger: books.ledger,
     store: books.store,
     sign: METER.sign,
+    meterKey: METER.publicKey,
     sha256,
     feeBps: FEE_BPS,
     policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
@@ -246,6 +248,29 @@ describe('the cashier', () => {
     expect(round.commands).toEqual([{ do: 'redeem', payee: host, cumulative: ton('0.9') }])
     expect(round.rotationAt).toBeGreaterThan(0)
     expect(await paidOnChain()).toBe(ton('0.9'))
+  })
+
+  test('what an earlier key signed and the Till honours no more is signed anew, for the same sum (H5)', async () => {
+    const next = testKey('next meter')
+    await use(ton('1'))
+    await cashier.tick()
+    await watcher.tick()
+    const policy = { minCharge: nano(1n), urgent: ton('1'), minRedeem: ton('50') }
+    await openCashier({ policy }).tick()
+    const voucher = () => readVoucher(books.store, world.till, host)
+    const before = voucher()
+    const to = Address.parseRaw(world.till)
+    const order = (body: Cell) => world.user.transfer({ to, value: TILL_VALUE.operator, body })
+    await order(rotateKeyBody(next.publicKey, { dropPrevious: true }))
+    world.dev.chain.advance(5 * 86_400)
+    await order(plainBody('activateKey'))
+    const later = openCashier({ sign: next.sign, meterKey: next.publicKey })
+    await later.tick()
+    expect(voucher()?.cumulative).toBe(before?.cumulative)
+    expect(voucher()?.signature).not.toBe(before?.signature)
+    await later.tick()
+    expect(await paidOnChain()).toBe(ton('0.9'))
+    await sound()
   })
 
   test('what is only worth its gas leaves at a random moment, what is urgent at once (M15)', async () => {

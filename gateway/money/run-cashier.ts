@@ -35,6 +35,7 @@ import {
 import type { Chain } from './chain.ts'
 import { type GasWallet, MAX_MESSAGES, type WalletMessage } from './gas-wallet.ts'
 import { readTill, type TillReader } from './read-till.ts'
+import { createRenewVouchers } from './renew-vouchers.ts'
 import { createRequireSameTill } from './require-same-till.ts'
 import { seldom } from './seldom.ts'
 
@@ -51,6 +52,8 @@ export interface CashierDeps {
   readonly store: Store
   /** The meter key: signs charges and vouchers, nothing else (M10). */
   readonly sign: Sign
+  /** Its public half. */
+  readonly meterKey: Bytes
   readonly sha256: Sha256
   /** The operator's part of what a charge collects, in basis points: the commission of the requests. */
   readonly feeBps: number
@@ -98,11 +101,14 @@ export function createCashier(deps: CashierDeps): Cashier {
   const slow = { maxAgeMs: SELDOM_MS, clock: deps.clock }
   const meterKey = seldom(() => reader.meterKey(), slow)
   const gas = seldom(() => deps.wallet.balance(), slow)
+  const renewVouchers = createRenewVouchers(deps)
   return {
     async tick() {
       requireSameTill()
       const hosts = await mirrorRedeemed(deps, [reader, ...others])
-      const rotationAt = (await meterKey.lately()).pending?.at ?? null
+      const { key, pending: announced } = await meterKey.lately()
+      await renewVouchers(hosts, key)
+      const rotationAt = announced?.at ?? null
       const { view: seen, stands } = await readView(deps, reader, { hosts, pending })
       const view = { ...seen, rotating: rotationAt !== null, unhurried: moment.hasCome() }
       const commands = decideCashier(view, deps.policy)

@@ -238,6 +238,7 @@ function startMoney(
     ledger,
     store,
     sign: (hash: Bytes) => meter.sign(hash),
+    meterKey: meter.publicKey,
     sha256: (bytes: Bytes) => world.provider.hashes.sha256(bytes),
     feeBps: COMMISSION_BPS,
     clock,

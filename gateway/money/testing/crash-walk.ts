@@ -251,6 +251,7 @@ class CrashWalk {
       store: this.#books.store,
       orders: async () => orderedExits(this.#books.store, this.#world.till, this.#chance),
       sign: METER.sign,
+      meterKey: METER.publicKey,
       sha256,
       feeBps: FEE_BPS,
       clock: this.#world.clock,

@@ -37,6 +37,7 @@ const shared = {
   store,
   orders: async () => orderedExits(store, till, Math.random),
   sign: METER.sign,
+  meterKey: METER.publicKey,
   sha256,
   feeBps: USE_FEE_BPS,
   clock,

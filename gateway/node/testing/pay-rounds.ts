@@ -149,6 +149,7 @@ async function settleDown(world: World, books: Books): Promise<void> {
     store: books.store,
     orders: async () => orderedExits(books.store, world.till, Math.random),
     sign: METER.sign,
+    meterKey: METER.publicKey,
     sha256,
     feeBps: USE_FEE_BPS,
     clock: world.clock,
