@@ -20,8 +20,8 @@ export class RegistryModel {
   unavailable = 0
   /** The gateway is shown the list as it was so many versions ago. */
   behind = 0
-  /** When anybody read it last, by the reader's clock. */
-  readAt: UnixMs | undefined
+  /** When it was read, by the reader's clock as it went then. */
+  readonly readings: UnixMs[] = []
 
   get #images(): Images {
     return this.#versions.at(-1) ?? new Map()
@@ -54,7 +54,7 @@ export class RegistryModel {
       throw new MoneyError('unavailable', 'simulated')
     }
     const version = Math.max(1, this.#versions.length - this.behind)
-    this.readAt = at
+    this.readings.push(at)
     const image = new Map(this.#versions[version - 1])
     const entries = { image, model: new Map(), platform: new Map() }
     // Sound: the gateway reads these three kinds only.

@@ -72,7 +72,6 @@ function onEnd(simulation: Simulation, client: ClientModel): void {
   requests.set(id, { client, life: crashes })
   if (client.gone || status < 400 || NOT_OUR_WORD.some((code) => tail.includes(code))) return
   refused.add(id)
-  if (process.env.DBG === id) console.error('client refused', status, tail, simulation.steps, simulation.crashes)
   const attempts = [1, 2, 3].map((attempt) => shadow.holds.get(nameOf({ request: id, attempt })))
   if (attempts.some((hold) => hold?.state === 'settled')) {
     simulation.fail(`${id} was charged and its client got ${status}`)
