@@ -1,5 +1,5 @@
 import { and, eq, gte, sql } from 'drizzle-orm'
-import type { UnixMs } from '#base/brand.ts'
+import { type UnixMs, unixMs } from '#base/brand.ts'
 import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import type { Row, Value } from '../db/db.ts'
@@ -15,7 +15,7 @@ import type {
   ReadSpendingResult,
   SpentBudget,
 } from './port.ts'
-import { windowEnds, windowsOf } from './windows.ts'
+import { DAY_MS, windowEnds, windowsOf } from './windows.ts'
 
 const READ = `SELECT most_total, most_day, most_week, most_month, held, spent_total, spent_day, spent_week, spent_month,
   day_start, week_start, month_start, account FROM key_budgets WHERE key = ?`
@@ -141,8 +141,10 @@ export function writeBudget(
     most_week: budget.week,
     most_month: budget.month,
   }
-  const { held, total, day, week, month } = spendingOf(books, account, key, at)
-  const starts = windowsOf(at)
+  // What was spent while the clock was ahead belongs to windows that have not begun: the columns go on from there.
+  const latest = unixMs(Math.max(at, lastDayOf(books, account, key) * DAY_MS))
+  const { held, total, day, week, month } = spendingOf(books, account, key, latest)
+  const starts = windowsOf(latest)
   db.insert(keyBudgets)
     .values({
       key,
@@ -200,6 +202,18 @@ function spendingOf(books: Books, account: number, key: KeyId, at: UnixMs): KeyS
     week: since(week),
     month: since(month),
   }
+}
+
+/** The latest day on which the key spent anything, since 1970-01-01; 0 for none. */
+function lastDayOf({ store, tail }: Books, account: number, key: KeyId): number {
+  tail.index()
+  const own = and(eq(usageDays.account, account), eq(usageDays.key, key))
+  const row = store.db
+    .select({ day: sql<number>`COALESCE(MAX(${usageDays.day}), 0)` })
+    .from(usageDays)
+    .where(own)
+    .get()
+  return row?.day ?? 0
 }
 
 /** As text: 64-bit sums do not survive a double. */

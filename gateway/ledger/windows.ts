@@ -1,6 +1,6 @@
 import { type UnixMs, unixMs } from '#base/brand.ts'
 
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
 /** 1970-01-01 was a Thursday: weeks begin three days before it. */
 const MONDAY = 3
 

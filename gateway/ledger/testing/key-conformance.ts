@@ -156,6 +156,15 @@ export function describeKeys(runtime: string, open: OpenHarness): void {
       await expectSound(ledger)
     })
 
+    test('nor does a budget that is set while what was spent already lies a day ahead', async () => {
+      const tomorrow = unixMs(TUESDAY + DAY_MS)
+      await ledger.commit([by(1, 98n, tomorrow), paid(1, 14, tomorrow)])
+      await ledger.commit([budget({ day: nano(100n) })])
+      const [early, over] = await ledger.commit([by(2, 3n), by(3, 3n, tomorrow)])
+      expect([early, over]).toMatchObject([{ code: 'key_budget' }, { code: 'key_budget' }])
+      await expectSound(ledger)
+    })
+
     test('a hold of yesterday counts today, so that no day is overspent when it ends', async () => {
       const midnight = unixMs(Math.ceil(TUESDAY / DAY_MS) * DAY_MS)
       await ledger.commit([budget({ day: nano(100n) }), by(1, 98n, unixMs(midnight - 1))])
