@@ -42,7 +42,12 @@ function openDoor(verify: () => Promise<boolean>) {
   const public_key = hex(SIGNER.publicKey)
   const keyset = { receipt_signing_keys: [{ key_id: 'receipt-1', algo: 'ed25519', public_key }] }
   const lease = { expires: later, target: { kind: 'tunnel', runner: RUNNER }, keyset }
-  const runner = { id: RUNNER, state: 'admitted', standing: { appraised: 0, validUntil: later }, lease }
+  const runner = {
+    id: RUNNER,
+    state: 'admitted',
+    standing: { appraised: 0, validUntil: later },
+    lease,
+  }
   const refused = Promise.withResolvers<void>()
   const opened: string[] = []
   // Sound: a door reads these members alone.
