@@ -6,7 +6,10 @@ import { MODEL } from '../runner-model.ts'
 import { nameOf } from '../shadow.ts'
 import type { Simulation } from '../simulation.ts'
 
-/** Errors after which nothing may be charged: the gateway's own, told before any answer. */
+/**
+ * After any other error nothing may be charged. The engine's own may be; and where the books cannot be written, nothing can be given
+ * back either: the hold stays until its receipt or its deadline.
+ */
 const NOT_OUR_WORD = ['engine_failed', 'internal_error', 'cannot write its books']
 const IDEMPOTENCY_KEYS = 30
 
