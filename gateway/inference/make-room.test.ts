@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Queued } from './fair-queue.ts'
-import { whoMakesRoom } from './make-room.ts'
+import { sharesOf, whoMakesRoom } from './make-room.ts'
 
 const LIMITS = { requests: 10, bytes: 1_000 }
 
@@ -10,7 +10,7 @@ interface Entry extends Queued {
 
 const entry = (name: string, bytes = 1): Entry => ({ account: name.charAt(0), bytes, name })
 const leaves = (waiting: readonly Entry[], newcomer: Entry) =>
-  whoMakesRoom(waiting, newcomer, LIMITS)?.name
+  whoMakesRoom(waiting, newcomer, { shares: sharesOf(waiting, LIMITS), limits: LIMITS })?.name
 
 test('the newest of the account that takes most leaves, if it takes more than the newcomer', () => {
   const waiting = ['a1', 'a2', 'a3', 'b1'].map((name) => entry(name))

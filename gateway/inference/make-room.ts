@@ -25,9 +25,8 @@ export function sharesOf(
 export function whoMakesRoom<T extends Queued>(
   waiting: readonly T[],
   newcomer: Queued,
-  limits: RoomLimits,
+  { shares, limits }: { readonly shares: ReadonlyMap<string, number>; readonly limits: RoomLimits },
 ): T | undefined {
-  const shares = sharesOf(waiting, limits)
   const own = (shares.get(newcomer.account) ?? 0) + shareOf(newcomer, limits)
   let [greediest, most] = ['', own]
   for (const [account, share] of shares) {

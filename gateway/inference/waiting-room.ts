@@ -90,8 +90,8 @@ export function createWaitingRoom(limits: WaitingRoomLimits, clock: Clock): Wait
       sum(({ bytes }) => bytes) + guest.bytes > limits.bytes
     while (isFull()) {
       const waiting = everybody()
-      const evicted = whoMakesRoom(waiting, guest, limits)
       const shares = sharesOf(waiting, limits)
+      const evicted = whoMakesRoom(waiting, guest, { shares, limits })
       if (evicted === undefined) throw full(line, guest, shares)
       const itsLine = lineOf(evicted.models[0])
       leave(evicted)
