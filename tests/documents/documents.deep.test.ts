@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Address } from '@ton/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { devRpc } from '#dev/chain/dev-rpc.ts'
 import type { WorldInfo } from '#dev/world/world.ts'
 import { WORLD_START_MS } from '../support/open-world.ts'
 import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.ts'
-import { type Desk, freePortSettings, openDesk } from './desk.ts'
+import { type Desk, freePortSettings, openDesk, type Typed } from './desk.ts'
 import { fill, type Names, type Places } from './fill.ts'
 import { type Export, FIRST_STEPS, type Run, type Serve, STEPS, type Step } from './steps.ts'
+
+/** Ten times the “few seconds” that the README speaks of. */
+const SOON_MS_MAX = 60_000
+const TYPE_AGAIN_MS = 1000
 
 /**
  * Every command of every document, typed into a shell beside the world of `npm start`. What stands in a document for the
@@ -123,11 +128,23 @@ function commandOf(step: Run | Serve): string {
   return fill(whole, { ...names, ...Object.fromEntries(own) }, places(step))
 }
 
+/** Types it again while it does not say so. @returns what it printed last */
+async function typeUntil(type: () => Promise<Typed>, says: RegExp): Promise<Typed> {
+  const latest = performance.now() + SOON_MS_MAX
+  let typed = await type()
+  while (!says.test(typed.said) && performance.now() < latest) {
+    await sleep(TYPE_AGAIN_MS)
+    typed = await type()
+  }
+  return typed
+}
+
 async function tryRun(step: Run): Promise<void> {
   if (step.after !== undefined) await DEEDS[step.after]()
   // A host's machine in production names no roots of its own: refused (C3).
   const own = 'tls' in step ? { NODE_EXTRA_CA_CERTS: undefined } : {}
-  const { code, said } = await desk.run(commandOf(step), { ...env, ...own })
+  const type = (): Promise<Typed> => desk.run(commandOf(step), { ...env, ...own })
+  const { code, said } = await (step.soon ? typeUntil(type, step.says) : type())
   expect({ said, code }).toEqual({ said: expect.stringMatching(step.says), code: step.exit ?? 0 })
   for (const [name, pattern] of Object.entries(step.keeps ?? {})) {
     names[name] = pattern.exec(said)?.[1] ?? ''

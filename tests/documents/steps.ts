@@ -25,6 +25,8 @@ export interface Run extends Tried {
   readonly keeps?: Readonly<Record<string, RegExp>>
   /** The gateway is reached through TLS, as a production runner wants it. */
   readonly tls?: true
+  /** A document says that it takes some seconds until it prints that: the reader types it again. */
+  readonly soon?: true
   /** What comes from outside before it can be typed. */
   readonly after?: 'money for the admin' | 'money for the account'
 }
@@ -67,7 +69,7 @@ export const FIRST_STEPS: readonly Step[] = [
     says: /^receipt: [1-9]\d* tokens for [1-9]\d* nanoTON/m,
   },
   { line: 'npx cocoon verify http://127.0.0.1:8790 --dev', says: /simulated/, exit: 3 },
-  { line: 'npx cocoon runner status', says: /redeemed +0\.0*[1-9]/ },
+  { line: 'npx cocoon runner status', says: /redeemed +0\.0*[1-9]/, soon: true },
 ]
 
 /** The others, in an order in which they work: later lines use what earlier ones made. */
