@@ -47,6 +47,13 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
           week: { watched_seconds: 0, up_seconds: 0, requests: null },
         },
       },
+      {
+        id: 'run_0',
+        track_record: {
+          day: { watched_seconds: 1000, up_seconds: 500, requests: null },
+          week: { watched_seconds: 1000, up_seconds: 500, requests: null },
+        },
+      },
     ],
   },
   '/v1/runners': {
@@ -93,9 +100,10 @@ test('a host sees earnings, its own runners, what waits and what was refused and
   expect(said).toContain('redeemed    1 TON')
   expect(said).toContain('run_1 m: available, 2 of 8 places taken, 99.5 % succeed')
   expect(said).toContain(
-    'run_1 last 24 hours: up 99.0 % of the time, 40 requests answered, came to nothing: 2 timeout, 1 engine_error',
+    '    last 24 hours   up 99.0 % of the time, 40 requests answered, failed: 2 timeout, 1 engine_error',
   )
-  expect(said).toContain('run_1 last 7 days:   not seen')
+  expect(said).toContain('    last 7 days     nothing counted yet')
+  expect(said).toMatch(/run_0: no lease now\n +last 24 hours +up 50\.0 % of the time\n/)
   expect(said).toContain('first byte – ms, – tokens/s')
   expect(said).not.toContain('run_2')
   expect(said).toContain('1 receipts wait, 2 TON not yet vouchered')

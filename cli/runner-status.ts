@@ -117,29 +117,34 @@ async function showGateway(
   io.out(`  redeemed    ${ton(host.redeemed)}`)
   const own = data.filter(({ payee }) => payee === wallet)
   if (own.length === 0) io.out('  runners     none has a lease here now')
-  for (const { id, model, state, available, capacity, performance } of own) {
-    const { success, first_byte_ms, tokens_per_second, in_flight } = performance
-    io.out(
-      `  ${id} ${model}: ${available ? 'available' : `not available (${state})`}, ` +
-        `${in_flight} of ${capacity} places taken, ${percent(success)} succeed, ` +
-        `first byte ${first_byte_ms ?? '–'} ms, ${tokens_per_second ?? '–'} tokens/s`,
-    )
-  }
   // Those that left too: a host wants to know why.
-  for (const { id, track_record } of host.runners) {
-    io.out(printable(`  ${id} last 24 hours: ${trackRecord(track_record.day)}`))
-    io.out(printable(`  ${id} last 7 days:   ${trackRecord(track_record.week)}`))
+  const ids = new Set([...own, ...host.runners].map(({ id }) => id))
+  for (const id of [...ids].sort()) {
+    const leased = own.find((runner) => runner.id === id)
+    io.out(printable(`  ${id}${leased === undefined ? ': no lease now' : standing(leased)}`))
+    const counted = host.runners.find((runner) => runner.id === id)?.track_record
+    io.out(printable(`    last 24 hours   ${trackRecord(counted?.day)}`))
+    io.out(printable(`    last 7 days     ${trackRecord(counted?.week)}`))
   }
 }
 
-function trackRecord({ watched_seconds, up_seconds, requests }: z.infer<typeof Hours>): string {
-  const up =
-    watched_seconds === 0 ? 'not seen' : `up ${percent(up_seconds / watched_seconds)} of the time`
-  if (requests === null) return up
-  const rejected = Object.entries(requests.rejected)
-  const why = rejected.map(([reason, count]) => `${count} ${reason}`).join(', ')
-  const failed = rejected.length === 0 ? 'none came to nothing' : `came to nothing: ${why}`
-  return `${up}, ${requests.answered} requests answered, ${failed}`
+function standing(runner: z.infer<typeof Runners>['data'][number]): string {
+  const { success, first_byte_ms, tokens_per_second, in_flight } = runner.performance
+  return (
+    ` ${runner.model}: ${runner.available ? 'available' : `not available (${runner.state})`}, ` +
+    `${in_flight} of ${runner.capacity} places taken, ${percent(success)} succeed, ` +
+    `first byte ${first_byte_ms ?? '–'} ms, ${tokens_per_second ?? '–'} tokens/s`
+  )
+}
+
+/** A gateway counts once a minute. */
+function trackRecord(hours: z.infer<typeof Hours> | undefined): string {
+  if (hours === undefined || hours.watched_seconds === 0) return 'nothing counted yet'
+  const up = `up ${percent(hours.up_seconds / hours.watched_seconds)} of the time`
+  if (hours.requests === null) return up
+  const { answered, rejected } = hours.requests
+  const failed = Object.entries(rejected).map(([reason, count]) => `${count} ${reason}`)
+  return `${up}, ${answered} requests answered, failed: ${failed.join(', ') || 'none'}`
 }
 
 function percent(share: number): string {
