@@ -14,22 +14,24 @@ import type { Chain, TransactionId, WalkedTransaction } from '#gateway/money/cha
 import { MoneyError } from '#gateway/money/errors.ts'
 import { readTransaction } from '#gateway/money/toncenter.ts'
 import type { Dice } from './dice.ts'
+import { executeTill } from './till-model.ts'
 import {
-  type AccountInTill,
-  availableOf,
-  capLeftOf,
-  executeTill,
-  exitAtOf,
   GAS,
-  liabilitiesOf,
-  matured,
-  NO_ACCOUNT,
   type Payment,
   type TillMessage,
   type TillOutcome,
   type TillRules,
+} from './till-run.ts'
+import {
+  type AccountInTill,
+  availableOf,
+  capLeftOf,
+  exitAtOf,
+  liabilitiesOf,
+  matured,
+  NO_ACCOUNT,
   type TillState,
-} from './till-model.ts'
+} from './till-state.ts'
 import { type StoredTransaction, writeTransaction } from './till-transaction.ts'
 
 /** Blocks that a lagging provider may be behind at most. */

@@ -21,7 +21,8 @@ import { quickKey, quickProvider, quickVerify } from './quick-crypto.ts'
 import { RegistryModel } from './registry-model.ts'
 import { RunnerModel, type SignedReceipt } from './runner-model.ts'
 import { nameOf, Shadow } from './shadow.ts'
-import { newTill, type TillRules, type TillState } from './till-model.ts'
+import type { TillRules } from './till-run.ts'
+import { newTill, type TillState } from './till-state.ts'
 
 const START = 1_800_000_000
 const DAY = 86_400

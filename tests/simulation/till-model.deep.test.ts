@@ -38,16 +38,16 @@ import {
   type World,
 } from '#gateway/money/testing/money-world.ts'
 import { type Dice, openDice } from './dice.ts'
+import { executeTill } from './till-model.ts'
+import type { TillRules } from './till-run.ts'
 import {
   availableOf,
   capLeftOf,
-  executeTill,
   exitAtOf,
   NO_ACCOUNT,
   newTill,
-  type TillRules,
   type TillState,
-} from './till-model.ts'
+} from './till-state.ts'
 
 const STEPS = 60
 const FEE_BPS = 1_000

@@ -10,7 +10,7 @@ import {
   storeTransaction,
   type Transaction,
 } from '@ton/core'
-import { GAS, type Payment, type TillMessage, type TillOutcome } from './till-model.ts'
+import { GAS, type Payment, type TillMessage, type TillOutcome } from './till-run.ts'
 
 /** A transaction of the Till as a provider hands it over. */
 export interface StoredTransaction {
