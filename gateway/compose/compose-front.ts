@@ -19,6 +19,7 @@ import type { PendingSettlements } from '../receipts/pending.ts'
 import { createProofs } from '../receipts/proofs.ts'
 import { createRecentReceipts } from '../receipts/recent.ts'
 import { createRelayedRequests } from '../receipts/relayed-requests.ts'
+import { createUnwritten } from '../receipts/unwritten.ts'
 import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
@@ -72,6 +73,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       sessions: createRunnerSessions(provider, clock),
       refs,
       pending,
+      unwritten: createUnwritten(watchdog),
       upstream,
       watchdog,
       waiting: createWaitingRoom({ ...config.queue, bytes: MAX_WAITING_BYTES }, clock),

@@ -14,8 +14,8 @@ import { sendWhole } from '../relay/send-whole.ts'
 import { noteFailure, noteThroughput } from '../runners/score.ts'
 import { countFault } from '../runners/tally.ts'
 import type { InferenceDeps } from './deps.ts'
+import { release } from './release.ts'
 import type { InferenceRequest } from './request.ts'
-import { release } from './reserve.ts'
 import type { SentTry } from './send-plain.ts'
 
 /**
@@ -30,14 +30,15 @@ export async function concludePlain(
   sent: SentTry,
 ): Promise<string> {
   const { outcome } = sent
-  if (outcome.kind === 'failed_sealed') {
-    sendWhole(request.client, outcome.status, sent.headers, outcome.body)
-  }
   if (outcome.kind === 'refused' || outcome.kind === 'failed') {
     await giveBack(deps, request, sent)
     const how = outcome.kind === 'failed' ? outcome.how : 'refused'
     const [code, message] = isBusy(outcome) ? BUSY : FAILURES[how]
     throw new ApiError(code, message)
+  }
+  deps.proofs.close(receiptId(request.id, sent.number))
+  if (outcome.kind === 'failed_sealed') {
+    sendWhole(request.client, outcome.status, sent.headers, outcome.body)
   }
   if (isUnproven(outcome)) await giveBack(deps, request, sent)
   else if (sent.transcript.receiptFrame === undefined) noteProven(deps, request, sent)

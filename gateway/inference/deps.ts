@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts'
 import type { PendingSettlements } from '../receipts/pending.ts'
 import type { RelayedRequests } from '../receipts/relayed-requests.ts'
 import type { SettleDeps } from '../receipts/settle-receipt.ts'
+import type { Unwritten } from '../receipts/unwritten.ts'
 import type { Upstream } from '../relay/ports.ts'
 import type { Watchdog } from '../relay/watchdog.ts'
 import type { Runners } from '../runners/directory.ts'
@@ -31,6 +32,7 @@ export interface InferenceDeps extends SettleDeps {
   readonly sessions: RunnerSessions
   readonly refs: AccountRefs
   readonly pending: PendingSettlements
+  readonly unwritten: Unwritten
   readonly upstream: Upstream
   readonly watchdog: Watchdog
   readonly waiting: WaitingRoom

@@ -1,5 +1,6 @@
 import { toSeconds, type UnixMs, unixSeconds } from '#base/brand.ts'
 import { formatTon, type Nano, ZERO_NANO } from '#base/nano.ts'
+import { receiptId } from '#protocol'
 import type { AccountId, KeyId, RequestId } from '../db/ids.ts'
 import { ApiError, type ApiErrorCode } from '../errors.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
   Terms,
 } from '../ledger/port.ts'
 import type { Limiter } from '../limits/limiter.ts'
+import type { Proofs } from '../receipts/proofs.ts'
 
 /** A hold lasts until its receipt, or this long (H20). */
 export const HOLD_SECONDS = 6 * 3600
@@ -32,6 +34,7 @@ interface ReserveDeps {
   readonly ledger: Ledger
   readonly topUpUrl: TopUpUrl
   readonly limiter: Pick<Limiter, 'used'>
+  readonly proofs: Pick<Proofs, 'close'>
 }
 
 /**
@@ -47,6 +50,7 @@ export async function reserve(
 ): Promise<Nano> {
   try {
     const result = await hold(deps.ledger, reservation, failed)
+    if (failed !== undefined) deps.proofs.close(receiptId(reservation.request, failed))
     if (!result.ok) throw refusal(result, reservation, deps.topUpUrl)
     return result.available
   } catch (error) {
@@ -89,16 +93,6 @@ export async function requireFunds(
       extra: { available: '0', account, top_up_url: url },
     },
   )
-}
-
-/** Gives a hold back because nothing of the attempt reached the client. */
-export async function release(
-  { ledger, limiter }: { readonly ledger: Ledger; readonly limiter: Pick<Limiter, 'used'> },
-  attempt: Pick<Reservation, 'account' | 'request' | 'attempt' | 'at'>,
-): Promise<void> {
-  const { account, request, at } = attempt
-  limiter.used(request, 0)
-  await ledger.commit([{ op: 'release', account, request, attempt: attempt.attempt, at }])
 }
 
 const CODES = {

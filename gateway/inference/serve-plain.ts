@@ -1,5 +1,4 @@
 import { fromUtf8 } from '#base/bytes.ts'
-import { receiptId } from '#protocol'
 import type { AccountId } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { isBusy, type PlainOutcome } from '../relay/plain-outcome.ts'
@@ -9,8 +8,9 @@ import { concludePlain } from './conclude-plain.ts'
 import type { InferenceDeps } from './deps.ts'
 import { type Ask, readAsk } from './read-ask.ts'
 import { readRecordingAsk } from './read-recording-ask.ts'
+import { release } from './release.ts'
 import type { InferenceRequest } from './request.ts'
-import { release, reserve } from './reserve.ts'
+import { reserve } from './reserve.ts'
 import { type PlainTry, type SentTry, sendPlain } from './send-plain.ts'
 import { boundOf, holdOf } from './terms.ts'
 
@@ -30,13 +30,7 @@ export async function servePlain(deps: InferenceDeps, request: InferenceRequest)
   refusePlaintext(deps, request)
   const asked = readRequest(request)
   const ask = allowedAsk(request.identity, asked)
-  try {
-    return await concludePlain(deps, request, await sendToSomebody(deps, request, ask))
-  } finally {
-    for (let number = 1; number <= MAX_ATTEMPTS; number++) {
-      deps.proofs.close(receiptId(request.id, number))
-    }
-  }
+  return concludePlain(deps, request, await sendToSomebody(deps, request, ask))
 }
 
 /** @returns the last attempt: the one that was answered, or the failure that nobody else could mend */

@@ -26,8 +26,9 @@ import type { InferenceDeps } from './deps.ts'
 import { newLeg, overheadMs, timingHeaders } from './journey.ts'
 import { makeAllowance } from './make-allowance.ts'
 import { noteSealed } from './note-sealed.ts'
+import { release } from './release.ts'
 import type { InferenceRequest } from './request.ts'
-import { release, requireFunds, reserve } from './reserve.ts'
+import { requireFunds, reserve } from './reserve.ts'
 import { servesEndpoint } from './serves-endpoint.ts'
 import { type Bound, holdOf } from './terms.ts'
 
@@ -58,7 +59,6 @@ export async function serveSealed(deps: InferenceDeps, request: SealedRequest): 
     if (now.runner !== request.runner) checkRunner(deps, now, envelope)
     return await serveThere(deps, now, envelope)
   } finally {
-    deps.proofs.close(receiptId(request.id, ATTEMPT))
     giveBack()
   }
 }
@@ -133,7 +133,9 @@ async function serveThere(
     const seen = 'bytes' in outcome ? outcome.bytes : bound.completionTokens
     const { promptTokens } = bound
     const completionTokens = Math.min(bound.completionTokens, seen)
-    deps.proofs.note(receiptId(request.id, ATTEMPT), { promptTokens, completionTokens })
+    const receipt = receiptId(request.id, ATTEMPT)
+    deps.proofs.note(receipt, { promptTokens, completionTokens })
+    deps.proofs.close(receipt)
   }
   return outcome.kind
 }

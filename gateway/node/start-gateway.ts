@@ -283,6 +283,7 @@ async function stop(parts: Parts, drainMs: number): Promise<void> {
   await parts.jobs.close()
   await saveScores(parts.built.app.runners)
   await parts.built.app.inference.pending.drained()
+  await parts.built.app.inference.unwritten.writeAll()
   await parts.upstream.close()
   await parts.backing.close()
 }

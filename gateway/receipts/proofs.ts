@@ -12,9 +12,9 @@ export interface Proven {
  * attempt may yet fail and be given back: a receipt that overtakes its answer waits, or its host would be paid for nothing.
  */
 export interface Proofs {
-  /** The runner is asked. */
+  /** The runner is asked, or what the attempt held is to be given back. */
   open(receiptId: string): void
-  /** Its client has got something, or the attempt is over and what it held is given back. */
+  /** Its client has got something, or it is in the books that what the attempt held is given back. */
   close(receiptId: string): void
   isOpen(receiptId: string): boolean
   note(receiptId: string, proven: Proven): void

@@ -1,5 +1,6 @@
 import { addressByHost } from '../http/runner-address.ts'
 import { type Arrival, createServeExchange } from '../inference/serve-exchange.ts'
+import { createUnwritten } from '../receipts/unwritten.ts'
 import { createWatchdog, TICK_MS } from '../relay/watchdog.ts'
 import { FetchClient } from './fetch-client.ts'
 import type { Front } from './open-front.ts'
@@ -43,6 +44,7 @@ function serveExchange(
   // A timer belongs to the request that set it.
   const watchdog = createWatchdog()
   const waiting = queue.open()
+  const unwritten = createUnwritten(watchdog)
   const serve = createServeExchange({
     ...deps.inference,
     authenticator: deps.authenticator,
@@ -50,6 +52,7 @@ function serveExchange(
     maxBodyBytes: platform.config.maxBodyBytes,
     watchdog,
     waiting,
+    unwritten,
     trace: undefined,
     pending: {
       ...pending,
@@ -78,8 +81,9 @@ function serveExchange(
     watchdog.tick()
     waiting.look()
   }, TICK_MS)
-  ended = served.finally(() => clearInterval(tick))
+  ended = served.finally(() => void unwritten.drained().then(() => clearInterval(tick)))
   // Goes on when the client has left, so that nothing is held longer than it must.
   waitUntil(ended.then(() => Promise.all(settling)).finally(tellLater))
+  waitUntil(ended.then(() => unwritten.drained()))
   return client.response
 }
