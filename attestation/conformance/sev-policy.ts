@@ -5,14 +5,10 @@ import type { Expected } from '../appraise.ts'
 import { demand } from '../errors.ts'
 import { imageHash } from '../hashes.ts'
 import { DEFAULT_POLICY, type Policy } from '../policy.ts'
-import {
-  DEFAULT_SEV_POLICY,
-  type SevFloor,
-  type SevPinField,
-  type SevPolicy,
-} from '../sev/policy.ts'
+import { DEFAULT_SEV_POLICY, type SevPinField, type SevPolicy } from '../sev/policy.ts'
 import { SNP_REPORT_BYTES } from '../sev/report.ts'
 import type { SevTcb } from '../sev/tcb.ts'
+import type { SevFloor } from '../sev/tcb-floors.ts'
 import type { VectorInput } from './vector.ts'
 
 const NO_TCB: SevTcb = { fmc: 0, bl: 0, tee: 0, snp: 0, ucode: 0 }

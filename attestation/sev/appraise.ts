@@ -1,10 +1,11 @@
 import { hex } from '#base/bytes.ts'
 import { type Check, Checklist } from '../checks.ts'
 import { SEV_CHECKS } from './checks.ts'
-import { PERMISSIONS, PLATFORM, RESTRICTIONS, type SevFloor, type SevPolicy } from './policy.ts'
+import { PERMISSIONS, PLATFORM, RESTRICTIONS, type SevPolicy } from './policy.ts'
 import type { SevFacts } from './prove.ts'
 import { type SevVersion, versionText } from './report.ts'
 import { partsBelow, type SevTcb, tcbText } from './tcb.ts'
+import type { SevFloor } from './tcb-floors.ts'
 
 type List = Checklist<typeof SEV_CHECKS>
 

@@ -1,7 +1,5 @@
 import type { SevProduct } from '../anchors.ts'
-import type { SevVersion } from './report.ts'
-import type { SevTcb } from './tcb.ts'
-import { SEV_TCB_FLOORS } from './tcb-floors.ts'
+import { SEV_TCB_FLOORS, type SevFloor } from './tcb-floors.ts'
 
 /** Bits of the guest policy that permit something to the host. @see AMD 56860, guest policy */
 export const PERMISSIONS = { smt: 16, migrateMa: 18, debug: 19, cxl: 21 } as const
@@ -25,18 +23,6 @@ export const PLATFORM = {
   aliasCheckComplete: 5,
   tio: 7,
 } as const
-
-export interface SevFloor {
-  /** Least security versions of reported, committed and launch TCB. */
-  readonly tcb: SevTcb
-  /**
-   * Least microcode version by silicon, since each has its own count: CPUID model and stepping in hex ("11.1").
-   * Silicon that is not listed is refused. `any`: only `tcb.ucode` counts.
-   */
-  readonly ucodeBySilicon: Readonly<Record<string, number>> | 'any'
-  /** Least committed firmware version. */
-  readonly firmware: SevVersion
-}
 
 /** Report fields that a guest owner may pin. */
 export type SevPinField =

@@ -1,5 +1,18 @@
 import type { SevProduct } from '../anchors.ts'
-import type { SevFloor } from './policy.ts'
+import type { SevVersion } from './report.ts'
+import type { SevTcb } from './tcb.ts'
+
+export interface SevFloor {
+  /** Least security versions of reported, committed and launch TCB. */
+  readonly tcb: SevTcb
+  /**
+   * Least microcode version by silicon, since each has its own count: CPUID model and stepping in hex ("11.1").
+   * Silicon that is not listed is refused. `any`: only `tcb.ucode` counts.
+   */
+  readonly ucodeBySilicon: Readonly<Record<string, number>> | 'any'
+  /** Least committed firmware version. */
+  readonly firmware: SevVersion
+}
 
 /**
  * Least security versions accepted by default, dated 2026-11; releases raise them with AMD's bulletins.

@@ -24,9 +24,10 @@ import type { Collateral, CollateralEntry } from '../collateral/entry.ts'
 import { AttestationError } from '../errors.ts'
 import { appraiseSev } from './appraise.ts'
 import { crlName, parseSevEvidence } from './evidence.ts'
-import { DEFAULT_SEV_POLICY, type SevFloor, type SevPolicy } from './policy.ts'
+import { DEFAULT_SEV_POLICY, type SevPolicy } from './policy.ts'
 import { proveSev } from './prove.ts'
 import type { SevTcb } from './tcb.ts'
+import type { SevFloor } from './tcb-floors.ts'
 import type { VekKind } from './vek.ts'
 
 const NOW = 1_764_000_000

@@ -11,8 +11,8 @@ import { parsePckChain } from '../tdx/pck-chain.ts'
 import { parseQuote } from '../tdx/quote.ts'
 import { parseSignedJson } from '../tdx/signed-json.ts'
 import { parseTcbInfo } from '../tdx/tcb-info.ts'
-import type { ParserTarget } from './fuzz-parsers.ts'
 import { PEM_PIECES } from './fuzz-words.ts'
+import type { ParserTarget } from './parser-target.ts'
 
 const NOW = 1_764_000_000
 const random = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length))

@@ -11,9 +11,9 @@ import { parseRimManifest } from '../nvidia/rim/manifest.ts'
 import { parseRimAnswer } from '../nvidia/rim/service.ts'
 import { parseXml } from '../nvidia/rim/xml.ts'
 import { parseSpdmTranscript } from '../nvidia/spdm.ts'
-import type { ParserTarget } from './fuzz-parsers.ts'
 import { PEM_PIECES, XML_PIECES } from './fuzz-words.ts'
 import { NONCE, NOW, random } from './gpu-verdict.ts'
+import type { ParserTarget } from './parser-target.ts'
 
 /** Every parser of GPU evidence, its collateral, and the attestation service's tokens. */
 export async function nvidiaTargets(): Promise<ParserTarget[]> {

@@ -14,23 +14,7 @@ import { parseSnpReport } from '../sev/report.ts'
 import { intelTargets } from './fuzz-intel.ts'
 import { nvidiaTargets } from './fuzz-nvidia.ts'
 import { PEM_PIECES } from './fuzz-words.ts'
-
-/** A parser of hostile bytes with well-formed inputs to start mutating from. Tests only: `tests/fuzz` runs them. */
-export interface ParserTarget {
-  readonly name: string
-  /** Of this folder. */
-  readonly file: string
-  readonly grammar?: 'der' | 'json'
-  readonly dictionary?: readonly string[]
-  readonly parse: (bytes: Bytes) => unknown
-  readonly seeds: readonly Bytes[]
-}
-
-/** A check of a signature: takes what was signed and nothing else. */
-export interface SignedTarget extends ParserTarget {
-  /** What it was told, as text; a change that leaves this as it was is none. */
-  readonly parse: (bytes: Bytes) => Promise<string>
-}
+import type { ParserTarget } from './parser-target.ts'
 
 const NOW = 1_764_000_000
 const random = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length))

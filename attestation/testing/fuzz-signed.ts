@@ -19,9 +19,9 @@ import { parseSevEvidence, type SevEvidenceBytes } from '../sev/evidence.ts'
 import { proveSev } from '../sev/prove.ts'
 import { parseTdxEvidence } from '../tdx/evidence.ts'
 import { proveTdx } from '../tdx/prove.ts'
-import type { SignedTarget } from './fuzz-parsers.ts'
 import { XML_PIECES } from './fuzz-words.ts'
 import { NONCE, random } from './gpu-verdict.ts'
+import type { SignedTarget } from './parser-target.ts'
 
 const NOW = unixSeconds(1_764_000_000)
 

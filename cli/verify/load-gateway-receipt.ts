@@ -13,7 +13,7 @@ import { keysetDigest, type Receipt, receiptEvent } from '#protocol'
 import { nodeProvider } from '#protocol/node'
 import { UsageError } from '../command.ts'
 import { askReport, attestationUrl, type Call, expectSession, nonceOf } from './ask.ts'
-import type { Loaded } from './load.ts'
+import type { Loaded } from './loaded.ts'
 import { getJson, readBytesFile, readJsonFile, SourceError, targetUrl } from './sources.ts'
 
 /** A gateway's own receipt: it and its keys' report from the gateway, with what else the gateway still has. */

@@ -5,7 +5,6 @@ import {
   checkReceipt,
   type Document,
   DocumentError,
-  type Exhibit,
   evidenceExhibit,
   isGatewayReceipt,
   readDocument,
@@ -18,18 +17,8 @@ import { nodeProvider } from '#protocol/node'
 import { UsageError } from '../command.ts'
 import { askReport, attestationUrl, type Call, expectSession, nonceOf } from './ask.ts'
 import { askGatewayReceipt, readGatewayReceipt } from './load-gateway-receipt.ts'
+import type { Loaded } from './loaded.ts'
 import { getJson, readJsonFile, SourceError, targetUrl } from './sources.ts'
-
-/** What is to be judged, what it is called, and the JSON that a saved bundle keeps of it. */
-export interface Loaded {
-  readonly exhibit: Exhibit
-  /** For people: what kind of document, and its id. */
-  readonly about: string
-  readonly receipt: Receipt | undefined
-  /** Whether what is attested is to have a GPU: a gateway runs no model. */
-  readonly runsModel: boolean
-  readonly saved: { readonly document: unknown; readonly nonce: string | null }
-}
 
 const SESSION_PATH = /^(.*)\/v1\/aci\/sessions\/([0-9a-f]{64})$/
 const RECEIPT_PATH = /^(.*)\/v1\/aci\/receipts\/req_[0-9a-f]{32}(?:\.[0-9]{1,4})?$/

@@ -3,7 +3,7 @@ import type { ShownCheck } from '#client/documents'
 import { receiptEvent } from '#protocol'
 import type { CommandIo } from '../command.ts'
 import type { Judgement } from './judge.ts'
-import type { Loaded } from './load.ts'
+import type { Loaded } from './loaded.ts'
 import { printable } from './printable.ts'
 
 const NAME_COLUMNS = 26

@@ -5,7 +5,7 @@ import type { UnixSeconds } from '#base/brand.ts'
 import { SAVED } from '#client/documents'
 import { type CommandIo, UsageError } from '../command.ts'
 import type { Judgement } from './judge.ts'
-import type { Loaded } from './load.ts'
+import type { Loaded } from './loaded.ts'
 
 /**
  * Writes the collateral that was used, with the document and its nonce: `cocoon verify FILE --bundle FILE` repeats the

@@ -2,8 +2,8 @@ import { openMessages } from '../engine/dialects/messages/open-messages.ts'
 import { spokenEndpoints } from '../engine/dialects/open-dialect.ts'
 import type { JsonObject } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
-import type { ReadRequestInput } from './read-request.ts'
-import { readJsonRequest, refuseRemoteContent, unserved } from './read-request.ts'
+import { type ReadRequestInput, unserved } from './accepted-request.ts'
+import { readJsonRequest, refuseRemoteContent } from './read-request.ts'
 
 /**
  * Counts a prompt of Anthropic's Messages by the engine's own tokenizer, without an answer and without a price.

@@ -8,7 +8,7 @@ import {
   type ReadRequestInput,
   unserved,
   withoutPadding,
-} from './read-request.ts'
+} from './accepted-request.ts'
 import { ServeError } from './serve-error.ts'
 
 const ENDPOINT = '/v1/audio/transcriptions'

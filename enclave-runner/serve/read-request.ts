@@ -1,44 +1,22 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
-import { type Allowance, ENDPOINTS, PACE } from '#protocol'
-import type { AnswerWriter } from '../engine/dialects/dialect.ts'
+import { ENDPOINTS, PACE } from '#protocol'
 import { openDialect } from '../engine/dialects/open-dialect.ts'
-import type { Answered, Engine, JsonObject, Recording } from '../engine/engine.ts'
+import type { Answered, JsonObject } from '../engine/engine.ts'
 import { booleanField, integerField, isList, isObject, unsupported } from '../engine/fields.ts'
 import { promptBound } from '../engine/prompt-bound.ts'
+import {
+  type AcceptedRequest,
+  checkModel,
+  type ReadRequestInput,
+  unserved,
+  withoutPadding,
+} from './accepted-request.ts'
 import { readRecording } from './read-recording.ts'
 import { ServeError } from './serve-error.ts'
 
-/** A request that may go to the engine: within its allowance and the runner's rules. */
-export interface AcceptedRequest {
-  /** Where the engine is asked. */
-  readonly endpoint: Answered
-  /** What it is asked: the caller's body, translated if need be, the answer's length clamped to the allowance. */
-  readonly body: JsonObject
-  readonly file: Recording | undefined
-  readonly stream: boolean
-  /** Milliseconds between the frames of a stream at a fixed rate. */
-  readonly paceMs: number | undefined
-  /** Tells the answer in the caller's own API. */
-  readonly writer: AnswerWriter
-  /** Exact prompt tokens, when they had to be counted. */
-  readonly promptTokens: number | undefined
-}
-
-export interface ReadRequestInput {
-  readonly path: string
-  readonly plaintext: Uint8Array
-  /** The runner's model id. */
-  readonly model: string
-  /** Whether the body itself must name the model; a sealed head has named it already. */
-  readonly mustNameModel: boolean
-  readonly allowance: Allowance
-  readonly engine: Engine
-}
-
 const MAX_CHOICES = 128
 const MAX_DEPTH = 64
-const SPACE = 0x20
 /** OpenAI's default answer length of the legacy endpoint. */
 const COMPLETION_DEFAULT_TOKENS = 16
 
@@ -88,22 +66,11 @@ function answeredEndpoint({ path }: ReadRequestInput): Answered {
   return endpoint
 }
 
-export function unserved(path: string): ServeError {
-  return new ServeError('unsupported_endpoint', `this model does not serve POST ${path}`)
-}
-
 /** A body for the engine; what is the runner's own business taken out of it. */
 interface ReadBody {
   readonly asked: JsonObject
   readonly bytes: number
   readonly paceMs: number | undefined
-}
-
-/** Bodies are padded with spaces. @see protocol/SPEC.md section 3.4 */
-export function withoutPadding(plaintext: Uint8Array): Uint8Array {
-  let bytes = plaintext.length
-  while (bytes > 0 && plaintext[bytes - 1] === SPACE) bytes--
-  return plaintext.subarray(0, bytes)
 }
 
 function parseBody(plaintext: Uint8Array): ReadBody {
@@ -120,11 +87,6 @@ function parseBody(plaintext: Uint8Array): ReadBody {
   const { provider: _, [PACE.member]: __, ...forEngine } = asked
   const paceMs = integerField(asked, PACE.member, PACE.leastMs, PACE.mostMs)
   return { asked: forEngine, bytes, paceMs }
-}
-
-export function checkModel(named: Json | undefined, input: ReadRequestInput): void {
-  if (!input.mustNameModel || named === input.model) return
-  throw new ServeError('model_not_found', 'this runner does not serve that model', 'model')
 }
 
 /** @throws ServeError `remote_url` for a body as the engine would get it */

@@ -1,8 +1,8 @@
 import type { StopReason } from '#protocol'
 import type { Engine, Usage } from '../engine/engine.ts'
 import { NO_USAGE } from '../engine/engine.ts'
+import type { AcceptedRequest } from './accepted-request.ts'
 import type { Meter } from './meter.ts'
-import type { AcceptedRequest } from './read-request.ts'
 
 const MAX_CHAT_ID = 128
 

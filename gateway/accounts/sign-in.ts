@@ -1,24 +1,15 @@
 import { toSeconds, type UnixSeconds } from '#base/brand.ts'
 import { fromHex } from '#base/bytes.ts'
-import {
-  ANY_ACCOUNT,
-  type MacKey,
-  parseSignInRequest,
-  type SignInRequest,
-  signInStatement,
-} from '#protocol'
+import { ANY_ACCOUNT, parseSignInRequest, type SignInRequest, signInStatement } from '#protocol'
 import { type AccountId, accountId } from '../db/ids.ts'
 import { makeOwnNonce, readOwnNonce, SIGN_IN } from '../own-nonce.ts'
 import { AccountError } from './errors.ts'
-import type { OpenAccountDeps } from './open-account.ts'
 import type { SessionTokens } from './session-token.ts'
-import { accountOfWallet, listWallets } from './wallet-links.ts'
+import { accountOfWallet, listWallets, type WalletLinkDeps } from './wallet-links.ts'
 import { askWalletProof, type ProofAsked, walletOfProof } from './wallet-proof.ts'
 
-export interface SignInDeps extends OpenAccountDeps {
+export interface SignInDeps extends WalletLinkDeps {
   readonly sessions: SessionTokens
-  /** Makes and recognises nonces. */
-  readonly challenges: MacKey
 }
 
 export interface Challenge {

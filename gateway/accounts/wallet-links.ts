@@ -1,11 +1,16 @@
 import { toSeconds } from '#base/brand.ts'
-import { parseWalletLink, type WalletLink } from '#protocol'
+import { type MacKey, parseWalletLink, type WalletLink } from '#protocol'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { LinkedWallet } from '../ledger/port.ts'
 import { readOwnNonce, SIGN_IN } from '../own-nonce.ts'
 import { AccountError } from './errors.ts'
-import type { SignInDeps } from './sign-in.ts'
+import type { OpenAccountDeps } from './open-account.ts'
 import { walletOfProof } from './wallet-proof.ts'
+
+export interface WalletLinkDeps extends OpenAccountDeps {
+  /** Makes and recognises nonces. */
+  readonly challenges: MacKey
+}
 
 /**
  * Lets a wallet sign in to the account from now on. The caller is an admin of the account; the wallet agrees by its proof, which
@@ -14,7 +19,7 @@ import { walletOfProof } from './wallet-proof.ts'
  * @see protocol/SPEC.md section 10.7
  */
 export async function linkWallet(
-  deps: SignInDeps,
+  deps: WalletLinkDeps,
   account: AccountId,
   body: unknown,
 ): Promise<LinkedWallet> {
@@ -44,7 +49,7 @@ function parse(body: unknown): WalletLink {
 }
 
 export async function listWallets(
-  { ledger }: Pick<SignInDeps, 'ledger'>,
+  { ledger }: Pick<WalletLinkDeps, 'ledger'>,
   account: AccountId,
 ): Promise<readonly LinkedWallet[]> {
   const [{ wallets }] = await ledger.commit([{ op: 'list_wallets', account }])
@@ -53,7 +58,7 @@ export async function listWallets(
 
 /** @throws AccountError `unknown_wallet` */
 export async function unlinkWallet(
-  { ledger }: Pick<SignInDeps, 'ledger'>,
+  { ledger }: Pick<WalletLinkDeps, 'ledger'>,
   account: AccountId,
   wallet: TonAddress,
 ): Promise<void> {
@@ -63,7 +68,7 @@ export async function unlinkWallet(
 
 /** The account that a wallet signs in to: the newest link that the account still knows. */
 export async function accountOfWallet(
-  deps: Pick<SignInDeps, 'ledger'>,
+  deps: Pick<WalletLinkDeps, 'ledger'>,
   wallet: TonAddress,
 ): Promise<{ readonly account: AccountId; readonly at: LinkedWallet['at'] } | undefined> {
   const [{ links }] = await deps.ledger.commit([{ op: 'find_wallet', wallet }])

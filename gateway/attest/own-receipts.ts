@@ -1,6 +1,6 @@
 import type { Receipt } from '#protocol'
 import { ApiError } from '../errors.ts'
-import type { Caller } from '../http/require-account.ts'
+import type { Caller } from '../http/caller.ts'
 import type { RelayedRequest, RelayedRequests } from '../receipts/relayed-requests.ts'
 import type { SelfAttestor } from './self-attestor.ts'
 

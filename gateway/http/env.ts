@@ -1,5 +1,5 @@
 import type { AccountId } from '../db/ids.ts'
-import type { Caller } from './require-account.ts'
+import type { Caller } from './caller.ts'
 
 /** What Hono carries through one request. */
 export interface AppEnv {

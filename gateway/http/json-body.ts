@@ -2,8 +2,8 @@ import type { Context } from 'hono'
 import { fromUtf8 } from '#base/bytes.ts'
 import { readBounded } from '#base/read-bounded.ts'
 import { ApiError } from '../errors.ts'
+import type { Caller } from './caller.ts'
 import type { AppEnv } from './env.ts'
-import type { Caller } from './require-account.ts'
 
 /**
  * Reads a JSON body of a bounded size.

@@ -1,19 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { isSessionToken } from '../accounts/session-token.ts'
-import type { AccountId, KeyId } from '../db/ids.ts'
 import type { FrontDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import { authenticate, fromAccountError, readKey } from './authenticate.ts'
+import type { Caller } from './caller.ts'
 import type { AppEnv } from './env.ts'
-
-/** Who asks about an account. */
-export interface Caller {
-  readonly account: AccountId
-  /** Null for an owner who signed in. */
-  readonly key: KeyId | null
-  /** May make, change and revoke keys, and see what other keys did. */
-  readonly isAdmin: boolean
-}
 
 /**
  * Lets only callers with an API key or a session through, and shows them everything that they have already paid for.

@@ -19,10 +19,11 @@ import type { InferenceDeps } from './deps.ts'
 import { type InferencePath, inferencePath, MAX_COUNTED_BYTES } from './endpoints.ts'
 import { type Journey, newJourney, timingHeaders } from './journey.ts'
 import { createRelayGet, isRelayedGet, type RelayGet } from './relay-get.ts'
+import type { Witness } from './request.ts'
 import { serveOnce } from './serve-once.ts'
 import { servePlain } from './serve-plain.ts'
 import { serveSealed } from './serve-sealed.ts'
-import { openWitness, type Witness } from './witness.ts'
+import { openWitness } from './witness.ts'
 
 export interface ExchangeDeps extends InferenceDeps {
   readonly authenticator: Authenticator

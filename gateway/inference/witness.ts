@@ -3,24 +3,8 @@ import { hex } from '#base/bytes.ts'
 import { receiptId } from '#protocol'
 import type { SessionId } from '../db/ids.ts'
 import { HashedClient } from '../relay/hashed-client.ts'
-import type { Client } from '../relay/ports.ts'
-import type { LiveRunner } from '../runners/live-runner.ts'
 import type { InferenceDeps } from './deps.ts'
-import type { InferenceRequest } from './request.ts'
-
-/** Sees one request through an attested gateway, for a receipt of the gateway's own. */
-export interface Witness {
-  /** The client, its answer hashed. */
-  readonly client: Client
-  /** An attempt begins; the last one is the one that answers. @param body as it goes to the runner */
-  sends(attempt: {
-    readonly number: number
-    readonly runner: LiveRunner
-    readonly body: Uint8Array
-  }): void
-  /** After it nothing is seen. */
-  close(): void
-}
+import type { InferenceRequest, Witness } from './request.ts'
 
 interface Sent {
   readonly number: number

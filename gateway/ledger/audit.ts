@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Nano, nano } from '#base/nano.ts'
 import type { Db } from '../db/db.ts'
-import { type Books, CLEARING, FEES } from './books.ts'
+import type { Books } from './books.ts'
+import { CLEARING, FEES } from './journal.ts'
 import { SENT } from './outbox.ts'
 import type { AuditResult } from './port.ts'
 

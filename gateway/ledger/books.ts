@@ -1,39 +1,12 @@
-import type { UnixMs } from '#base/brand.ts'
 import type { Nano } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import type { Store } from '../db/db.ts'
-import type { AccountId, TonAddress } from '../db/ids.ts'
+import type { AccountId } from '../db/ids.ts'
 import { numberIn } from '../db/row.ts'
 import type { HostSide } from './host-side.ts'
+import type { Post } from './journal.ts'
 import type { Tail } from './tail.ts'
 import { openTermsBook, type TermsBook } from './terms-book.ts'
-
-/** Names in the journal. */
-export const acct = (id: AccountId): string => `acct:${id}`
-export const host = (payee: TonAddress): string => `host:${payee}`
-/** Costs on their way from developers to hosts and fees. */
-export const CLEARING = 'clearing'
-export const FEES = 'fees'
-/** The Till: deposits come from it, exits and redeems go to it. */
-export const CHAIN = 'chain'
-/** Usage that exits took out before it was charged: minus the debts of all accounts. */
-export const LOSSES = 'losses'
-
-export interface Transfer {
-  readonly kind:
-    | 'deposit'
-    | 'share'
-    | 'commission'
-    | 'withdrawal'
-    | 'shortfall'
-    | 'recovery'
-    | 'payout'
-    | 'fees'
-  readonly source: string
-  readonly target: string
-  readonly amount: Nano
-  readonly at: UnixMs
-}
 
 /** What every operation works on. */
 export interface Books {
@@ -45,21 +18,16 @@ export interface Books {
   accountNo(id: AccountId): number | undefined
   /** Some accounts are no more: their numbers must mean nothing. */
   forgetAccountNumbers(): void
-  /** Writes one movement; zero moves nothing. */
-  post(transfer: Transfer): void
+  readonly post: Post
   /** Forgets everything remembered since the transaction began: it was undone. */
   reset(): void
 }
 
-export function openBooks(
-  store: Store,
-  hosts: (post: Books['post']) => HostSide,
-  tail: Tail,
-): Books {
+export function openBooks(store: Store, hosts: (post: Post) => HostSide, tail: Tail): Books {
   const insert = store.prepare(
     'INSERT INTO transfers (kind, source, target, amount, at) VALUES (?, ?, ?, ?, ?)',
   )
-  const post = (t: Transfer): void => {
+  const post: Post = (t) => {
     if (t.amount === 0n) return
     insert.run(t.kind, t.source, t.target, columnNumber(t.amount), t.at)
   }

@@ -3,7 +3,7 @@ import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import type { Store } from '../db/db.ts'
 import type { TonAddress } from '../db/ids.ts'
-import { type Books, CLEARING, FEES, host } from './books.ts'
+import { CLEARING, FEES, host, type Post } from './journal.ts'
 
 /** What a settlement or a collected debit means for the host. */
 export interface HostEntry {
@@ -39,7 +39,7 @@ interface Sum {
 }
 
 /** The host's side in the same store: one movement per payee and transaction, whatever the number of requests. */
-export function localHostSide(store: Store, post: Books['post']): HostSide {
+export function localHostSide(store: Store, post: Post): HostSide {
   const credit = prepareHostCredit(store, post)
   const sums = new Map<TonAddress, Sum>()
   return {
@@ -102,7 +102,7 @@ export function outboxHostSide(store: Store): HostSide {
 /** Moves a host's shares out of clearing and keeps its totals. */
 export function prepareHostCredit(
   store: Store,
-  post: Books['post'],
+  post: Post,
 ): (entry: Omit<HostEntry, 'key'>) => void {
   const upsert = store.prepare(
     `INSERT INTO hosts (payee, earned, collected, vouchered, redeemed) VALUES (?, ?, ?, 0, 0)

@@ -3,7 +3,8 @@ import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { hosts } from '../db/schema.ts'
-import { type Books, CHAIN, host } from './books.ts'
+import type { Books } from './books.ts'
+import { CHAIN, host } from './journal.ts'
 import type {
   HostState,
   MirrorHost,

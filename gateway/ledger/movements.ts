@@ -1,7 +1,8 @@
 import { unixMs } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
 import { nanoIn, numberIn } from '../db/row.ts'
-import { acct, type Books } from './books.ts'
+import type { Books } from './books.ts'
+import { acct } from './journal.ts'
 import type { ListMovements, ListMovementsResult, Movement } from './port.ts'
 
 const MAX_LISTED = 1_000

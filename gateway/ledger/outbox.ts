@@ -1,7 +1,8 @@
 import { inArray } from 'drizzle-orm'
 import { hostOutbox } from '../db/schema.ts'
-import { type Books, CLEARING } from './books.ts'
+import type { Books } from './books.ts'
 import { prepareHostCredit } from './host-side.ts'
+import { CLEARING } from './journal.ts'
 import type {
   AckOutbox,
   ApplyOutbox,

@@ -3,7 +3,8 @@ import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import type { AccountId } from '../db/ids.ts'
 import { nanoIn } from '../db/row.ts'
-import { acct, type Books, LOSSES, least } from './books.ts'
+import { type Books, least } from './books.ts'
+import { acct, LOSSES } from './journal.ts'
 
 /**
  * An exit pays out everything, also what settled usage or an open hold still claims; the missing part is the

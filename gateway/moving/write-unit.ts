@@ -1,7 +1,7 @@
 import { CodedError } from '#base/coded-error.ts'
 import type { Store } from '../db/db.ts'
 import { numberIn } from '../db/row.ts'
-import { CHAIN, CLEARING, FEES, host, LOSSES } from '../ledger/books.ts'
+import { CHAIN, CLEARING, FEES, host, LOSSES } from '../ledger/journal.ts'
 import { SENT } from '../ledger/outbox.ts'
 import { codeOf } from '../log.ts'
 import { entriesOf, insertRows } from './rows.ts'

@@ -1,8 +1,6 @@
 import { Hono } from 'hono'
 import { openAccount } from '../accounts/open-account.ts'
-import type { AccountId } from '../db/ids.ts'
 import type { FrontDeps } from '../deps.ts'
-import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
 import { limitStrangers } from '../http/limit-strangers.ts'
@@ -10,6 +8,7 @@ import { callerOf, requireAccount, requireAdmin } from '../http/require-account.
 import type { AccountState } from '../ledger/port.ts'
 import { readDisplay } from './display.ts'
 import { eventView, readLt, waitingView } from './event-view.ts'
+import { readAccount } from './read-account.ts'
 import { readBefore, usageAnswer } from './usage.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
@@ -75,12 +74,6 @@ export function accountRoutes(deps: FrontDeps): Hono<AppEnv> {
   })
 
   return app
-}
-
-export async function readAccount(deps: FrontDeps, id: AccountId): Promise<AccountState> {
-  const [read] = await deps.inference.ledger.commit([{ op: 'read_account', account: id }])
-  if (!read.ok) throw new ApiError('account_not_found', 'No such account')
-  return read.account
 }
 
 async function accountView(deps: FrontDeps, state: AccountState) {

@@ -6,7 +6,8 @@ import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { isTrusted } from '../runners/directory.ts'
-import { createSessionSummaries, type SessionHead } from '../runners/session-summaries.ts'
+import type { SessionHead } from '../runners/runner-store.ts'
+import { createSessionSummaries } from '../runners/session-summaries.ts'
 
 const NONCE = /^[0-9a-f]{64}$/
 const SESSION_ID = /^[0-9a-f]{64}$/

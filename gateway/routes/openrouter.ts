@@ -6,7 +6,7 @@ import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { callerOf, requireAccount } from '../http/require-account.ts'
 import type { BudgetPeriod, KeySpending, SettledRequest } from '../ledger/port.ts'
-import { readAccount } from './account.ts'
+import { readAccount } from './read-account.ts'
 import { readSettlementId } from './settlement-id.ts'
 
 /** What clients of OpenRouter ask about themselves, in its shapes. Its credits are TON here. */

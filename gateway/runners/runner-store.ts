@@ -5,7 +5,13 @@ import type { RunnerId, SessionId } from '../db/ids.ts'
 import { leases, marks, runnerScores, runners, sessions } from '../db/schema.ts'
 import type { RunnerState } from './live-runner.ts'
 import type { Score } from './score.ts'
-import type { SessionHead } from './session-summaries.ts'
+
+/** What changes of a session; its document never does. */
+export interface SessionHead {
+  readonly id: SessionId
+  readonly appraised: UnixMs
+  readonly cut: string | null
+}
 
 export type RunnerRow = typeof runners.$inferSelect
 export type LeaseRow = typeof leases.$inferSelect

@@ -1,16 +1,8 @@
-import type { UnixMs } from '#base/brand.ts'
 import type { SessionId } from '../db/ids.ts'
-import type { RunnerStore } from './runner-store.ts'
+import type { RunnerStore, SessionHead } from './runner-store.ts'
 
 /** What a list tells of a session: its document without the bulky evidence, so that it does not hash to its id. */
 export type SessionSummary = Readonly<Record<string, unknown>>
-
-/** What changes of a session; its document never does. */
-export interface SessionHead {
-  readonly id: SessionId
-  readonly appraised: UnixMs
-  readonly cut: string | null
-}
 
 /** Lists sessions. Everybody may ask, and a row has megabytes: each is read and parsed once, not at every question. */
 export interface SessionSummaries {

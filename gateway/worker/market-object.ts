@@ -41,8 +41,13 @@ import { objectCollateral } from './object-collateral.ts'
 import { type ObjectOrigins, objectOrigins } from './object-origins.ts'
 import { objectReserves } from './object-reserves.ts'
 import { objectStore } from './object-store.ts'
-import { type MarketRpc, type MarketView, type Objects, objectsOf } from './objects.ts'
-import type { PlaceReport } from './place-reporter.ts'
+import {
+  type MarketRpc,
+  type MarketView,
+  type Objects,
+  objectsOf,
+  type PlaceReport,
+} from './objects.ts'
 import { openWorkerPlatform } from './worker-platform.ts'
 
 /** Counters outlive the object by this. */

@@ -9,7 +9,8 @@ import type { Balance, ReservesTree } from '../money/reserves-tree.ts'
 import type { Unit } from '../moving/unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeasedRunner } from '../runners/runner-view.ts'
-import type { PlaceReport } from './place-reporter.ts'
+import type { FaultCode } from '../runners/tally.ts'
+import type { PlaceCounts } from './counting-metrics.ts'
 
 /** What Workers and objects ask of each other. Arguments and answers are structured clones. */
 
@@ -166,4 +167,16 @@ export function objectsOf(env: Cloudflare.Env): Objects {
     cashier: () => stub(env.CASHIER, 'cashier'),
     reserves: (index) => stub(env.RESERVES, index),
   }
+}
+
+/** What a runner's requests came to at one place. */
+export interface RunnerTally {
+  readonly runner: string
+  readonly answered: number
+  readonly faults: readonly (readonly [FaultCode, number])[]
+}
+
+/** What one place tells the market every few seconds. */
+export interface PlaceReport extends PlaceCounts {
+  readonly tallies: readonly RunnerTally[]
 }

@@ -1,19 +1,6 @@
 import type { Clock, UnixMs } from '#base/brand.ts'
-import type { FaultCode } from '../runners/tally.ts'
-import type { CountingMetrics, PlaceCounts } from './counting-metrics.ts'
-import type { Objects } from './objects.ts'
-
-/** What a runner's requests came to at one place. */
-export interface RunnerTally {
-  readonly runner: string
-  readonly answered: number
-  readonly faults: readonly (readonly [FaultCode, number])[]
-}
-
-/** What one place tells the market every few seconds. */
-export interface PlaceReport extends PlaceCounts {
-  readonly tallies: readonly RunnerTally[]
-}
+import type { CountingMetrics } from './counting-metrics.ts'
+import type { Objects, PlaceReport } from './objects.ts'
 
 export interface PlaceReporter {
   /** Tells what there is, unless it was told a moment ago. Never fails: what was not taken is told the next time. */

@@ -6,8 +6,7 @@ import type { LiveRunner } from '../runners/live-runner.ts'
 import { newLoad } from '../runners/load.ts'
 import { type LeasedRunner, openLeasedRunner } from '../runners/runner-view.ts'
 import { newTally } from '../runners/tally.ts'
-import type { Objects, RouteView } from './objects.ts'
-import type { PlaceReport, RunnerTally } from './place-reporter.ts'
+import type { Objects, PlaceReport, RouteView, RunnerTally } from './objects.ts'
 
 /** How long a model's runners are used without asking again: a revocation bites so much later at most. */
 const FRESH_MS = 2_000

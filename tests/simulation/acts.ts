@@ -1,3 +1,4 @@
+import type { Act } from './acts/act.ts'
 import { hosts } from './acts/hosts.ts'
 import { money } from './acts/money.ts'
 import { operator } from './acts/operator.ts'
@@ -5,14 +6,6 @@ import { owners } from './acts/owners.ts'
 import { requests } from './acts/requests.ts'
 import { trouble } from './acts/trouble.ts'
 import type { Dice } from './dice.ts'
-import type { Simulation } from './simulation.ts'
-
-/** Something that happens, and how often against the others. */
-export interface Act {
-  readonly name: string
-  readonly weight: number
-  readonly run: (simulation: Simulation) => Promise<void> | void
-}
 
 const ACTS: readonly Act[] = [...requests, ...hosts, ...money, ...owners, ...operator, ...trouble]
 const TOTAL = ACTS.reduce((sum, { weight }) => sum + weight, 0)

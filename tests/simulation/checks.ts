@@ -1,8 +1,19 @@
 import type { AccountId } from '#gateway/db/ids.ts'
 import type { SqliteStore } from '#gateway/node/open-sqlite.ts'
+import type { ChainModel } from './chain-model.ts'
+import type { GatewayProcess } from './gateway-process.ts'
+import type { Journal } from './journal.ts'
 import { need } from './need.ts'
-import { type ShadowAccount, ZERO_HOST } from './shadow.ts'
-import type { Simulation } from './simulation.ts'
+import { type Shadow, type ShadowAccount, ZERO_HOST } from './shadow.ts'
+
+/** What of a simulation is compared. */
+export interface Checked {
+  readonly shadow: Shadow
+  readonly journal: Journal
+  readonly chain: ChainModel
+  readonly process: GatewayProcess
+  run(work: () => Promise<void>): Promise<void>
+}
 
 const COLUMNS = [
   'available',
@@ -42,7 +53,7 @@ function statementsOf(store: SqliteStore): Statements {
 }
 
 /** What must hold after every step: what the step touched, and what the chain holds. */
-export function assertBooks(simulation: Simulation, scope: 'touched' | 'all' = 'touched'): void {
+export function assertBooks(simulation: Checked, scope: 'touched' | 'all' = 'touched'): void {
   const { shadow } = simulation
   const statements = statementsOf(simulation.process.raw)
   simulation.journal.follow(simulation.process.raw)
@@ -55,11 +66,7 @@ export function assertBooks(simulation: Simulation, scope: 'touched' | 'all' = '
   if (scope === 'all') assertTotals(simulation, statements)
 }
 
-function assertAccount(
-  { shadow, journal }: Simulation,
-  { account }: Statements,
-  id: AccountId,
-): void {
+function assertAccount({ shadow, journal }: Checked, { account }: Statements, id: AccountId): void {
   const row = account.get(id)
   const passed = shadow.passed.get(id) ?? 0n
   const expected = columnsOf(shadow.account(id), shadow.available(shadow.account(id)))
@@ -74,7 +81,7 @@ function assertAccount(
 }
 
 /** What every account of the ledger but the developers' must come to at any time. */
-function assertDoubleEntry({ shadow, journal }: Simulation): void {
+function assertDoubleEntry({ shadow, journal }: Checked): void {
   const clearing = journal.sum('clearing')
   need(clearing === 0n, `${clearing} are on their way to hosts of the same store`)
   let debts = 0n
@@ -88,7 +95,7 @@ function columnsOf(account: ShadowAccount, available: bigint): readonly bigint[]
   return [available, held, credited, paidOut, settled, collected, debt, cheque, charged]
 }
 
-function assertHosts({ shadow, journal }: Simulation, { hosts }: Statements): void {
+function assertHosts({ shadow, journal }: Checked, { hosts }: Statements): void {
   for (const [payee, ...numbers] of hosts.all()) {
     const host = shadow.hosts.get(String(payee)) ?? ZERO_HOST
     const { earned, collected, vouchered, redeemed } = host
@@ -104,7 +111,7 @@ function assertHosts({ shadow, journal }: Simulation, { hosts }: Statements): vo
 }
 
 /** The contract's own promises, and that nobody took more than the books gave. */
-function assertChain({ chain, shadow }: Simulation): void {
+function assertChain({ chain, shadow }: Checked): void {
   need(chain.surplus >= 0n, 'the Till owes more than it holds')
   for (const [payee, paid] of chain.till.payees) {
     const host = shadow.hosts.get(payee) ?? ZERO_HOST
@@ -118,7 +125,7 @@ function assertChain({ chain, shadow }: Simulation): void {
   }
 }
 
-function assertTotals({ shadow }: Simulation, { openHolds, settled }: Statements): void {
+function assertTotals({ shadow }: Checked, { openHolds, settled }: Statements): void {
   const [holds, held] = openHolds.get() ?? []
   need(holds === shadow.openHolds.size, `${holds} holds are open, not ${shadow.openHolds.size}`)
   let sum = 0n
@@ -132,7 +139,7 @@ function assertTotals({ shadow }: Simulation, { openHolds, settled }: Statements
 }
 
 /** Everything at once: the ledger's own audit, and each attempt and key against what was answered. */
-export async function assertEverything(simulation: Simulation): Promise<void> {
+export async function assertEverything(simulation: Checked): Promise<void> {
   const { shadow, process } = simulation
   assertBooks(simulation, 'all')
   await simulation.run(async () => {
@@ -153,7 +160,7 @@ export async function assertEverything(simulation: Simulation): Promise<void> {
   }
 }
 
-function assertAttempts({ shadow, process }: Simulation): void {
+function assertAttempts({ shadow, process }: Checked): void {
   const rows = process.raw.prepare('SELECT request, attempt, cost FROM settlements').all()
   for (const [request, attempt, cost] of rows) {
     const hold = shadow.holds.get(`${request}.${attempt}`)
@@ -163,7 +170,7 @@ function assertAttempts({ shadow, process }: Simulation): void {
 }
 
 /** When nothing is under way any more: books, chain and hosts say the same, and nobody waits for money. */
-export function assertAtRest({ chain, shadow }: Simulation): void {
+export function assertAtRest({ chain, shadow }: Checked): void {
   for (const [id, { credit, debit, paidOut }] of chain.till.accounts) {
     const account = shadow.account(id)
     need(account.credited === credit, `${id} has ${account.credited} of ${credit}`)

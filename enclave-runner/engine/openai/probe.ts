@@ -3,7 +3,6 @@ import type { Endpoint, Features, JsonObject } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { isList, isObject } from '../fields.ts'
 import { canCountChat, type Tokenizer } from './count-prompt.ts'
-import type { OpenAiEngineOptions } from './openai-engine.ts'
 import { readJson } from './read-answer.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -21,7 +20,7 @@ const OWNER = /^[a-z0-9._-]{1,32}$/i
 /** Reads `/v1/models`: the model's name there, its context, and what kind of server it is. */
 export async function probeEngine(
   upstream: Upstream,
-  options: Pick<OpenAiEngineOptions, 'engineModel' | 'contextLength'>,
+  options: { readonly engineModel: string | undefined; readonly contextLength: number | undefined },
   signal: AbortSignal = new AbortController().signal,
 ): Promise<EngineFacts> {
   const answer = await upstream.call({ method: 'GET', path: '/v1/models', signal })

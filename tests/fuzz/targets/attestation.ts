@@ -4,12 +4,9 @@ import { AttestationError } from '#attestation'
 import { LaunchError, parseFirmware, tdxRegisters } from '#attestation/launch'
 import { madeKernel } from '#attestation/launch/testing/launches.ts'
 import { makeFirmware } from '#attestation/launch/testing/make-firmware.ts'
-import {
-  type ParserTarget,
-  parserTargets,
-  type SignedTarget,
-} from '#attestation/testing/fuzz-parsers.ts'
+import { parserTargets } from '#attestation/testing/fuzz-parsers.ts'
 import { signedTargets } from '#attestation/testing/fuzz-signed.ts'
+import type { ParserTarget, SignedTarget } from '#attestation/testing/parser-target.ts'
 import type { Bytes, FuzzTarget } from '../engine/target.ts'
 import { saysWhatWasSigned, target } from '../engine/target.ts'
 

@@ -4,11 +4,11 @@ import { redeemBody, TILL_VALUE } from '#contracts'
 import type { SessionId } from '#gateway/db/ids.ts'
 import { settlementPack } from '#gateway/money/settlement-pack.ts'
 import { takeBatch } from '#gateway/receipts/take-batch.ts'
-import type { Act } from '../acts.ts'
 import { TILL } from '../gateway-process.ts'
 import { register } from '../leases.ts'
 import type { RunnerModel } from '../runner-model.ts'
 import { type Simulation, USER } from '../simulation.ts'
+import type { Act } from './act.ts'
 
 const MAX_POSTED = 20
 

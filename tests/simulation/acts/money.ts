@@ -1,8 +1,8 @@
 import { comment } from '@ton/core'
 import { toSeconds, unixMs } from '#base/brand.ts'
 import { formatMemo, MIN_DEPOSIT } from '#contracts'
-import type { Act } from '../acts.ts'
 import { type Simulation, USER } from '../simulation.ts'
+import type { Act } from './act.ts'
 
 const MILLI = 1_000_000n
 const WEEK_MS = 7 * 86_400_000

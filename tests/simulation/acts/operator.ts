@@ -1,11 +1,11 @@
 import { nano, nanoPerMillion } from '#base/nano.ts'
 import { plainBody, redeemFeesBody, rotateKeyBody, TILL_VALUE } from '#contracts'
-import type { Act } from '../acts.ts'
 import { PRICES } from '../gateway-process.ts'
 import { appraise } from '../leases.ts'
 import { quickKey } from '../quick-crypto.ts'
 import { MODEL } from '../runner-model.ts'
 import { ADMIN, meterHex, type Simulation } from '../simulation.ts'
+import type { Act } from './act.ts'
 
 const command = ({ chain }: Simulation, body: ReturnType<typeof plainBody>): boolean =>
   chain.deliver({ from: ADMIN, value: TILL_VALUE.operator, bounce: true, body })

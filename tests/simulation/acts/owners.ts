@@ -10,11 +10,11 @@ import {
 } from '#contracts'
 import { changeKey, FIRST_KEY, issueKey, revokeKey, rotateKey } from '#gateway/accounts/keys.ts'
 import type { KeyBudget } from '#gateway/ledger/port.ts'
-import type { Act } from '../acts.ts'
 import type { Dice } from '../dice.ts'
 import { COMMISSION_BPS, TILL } from '../gateway-process.ts'
 import { newOwner, type Owner } from '../owner.ts'
 import { type Simulation, USER } from '../simulation.ts'
+import type { Act } from './act.ts'
 
 const MOST_OWNERS = 20
 const MOST_KEYS = 40

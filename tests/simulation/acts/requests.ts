@@ -1,10 +1,10 @@
 import { utf8 } from '#base/bytes.ts'
-import type { Act } from '../acts.ts'
 import { MOST_TOKENS } from '../leases.ts'
 import { ClientModel } from '../network.ts'
 import { MODEL } from '../runner-model.ts'
 import { nameOf } from '../shadow.ts'
 import type { Simulation } from '../simulation.ts'
+import type { Act } from './act.ts'
 
 /**
  * After any other error nothing may be charged. The engine's own may be; and where the books cannot be written, nothing can be given

@@ -1,9 +1,9 @@
 import { comment } from '@ton/core'
 import { toSeconds } from '#base/brand.ts'
 import { formatMemo } from '#contracts'
-import type { Act } from '../acts.ts'
 import { MOST_LAG, strike } from '../chain-model.ts'
 import { type Simulation, USER } from '../simulation.ts'
+import type { Act } from './act.ts'
 
 const DAY = 86_400
 const HOLD = 6 * 3_600
