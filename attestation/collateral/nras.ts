@@ -21,6 +21,8 @@ export interface NrasSettings {
 const MAX_TOKEN_BYTES = 262_144
 const MAX_KEY_SET_BYTES = 262_144
 const KEY_SET_SECONDS = 21_600
+/** A set that nobody could read again for so long is no longer believed: a key that was withdrawn is not in the new one. */
+const KEY_SET_ENDS_SECONDS = 86_400
 const CLAIMS_VERSION = '3.0'
 
 /**
@@ -86,7 +88,10 @@ function keySetRequest(kid: string, { nras }: NrasSettings): CollateralRequest {
     lifetime: ({ body, fetchedAt }): CollateralLifetime => {
       const known = findKey(body, kid) !== undefined
       demand(known, 'token-key', 'key set does not have the key of the token')
-      return { expires: undefined, refresh: unixSeconds(fetchedAt + KEY_SET_SECONDS) }
+      return {
+        expires: unixSeconds(fetchedAt + KEY_SET_ENDS_SECONDS),
+        refresh: unixSeconds(fetchedAt + KEY_SET_SECONDS),
+      }
     },
   }
 }

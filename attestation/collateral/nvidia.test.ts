@@ -234,6 +234,21 @@ describe('the attestation service', () => {
     expect(sets).toBe(2)
   })
 
+  test('signs nothing with a key that it withdrew more than a day ago', async () => {
+    const rotated = await forgeNvidia({ random, now: NOW })
+    let isWithdrawn = false
+    const { verify, pass } = world({ references: 'nras' }, async ({ url }) =>
+      isWithdrawn && url.endsWith('/jwks.json') ? new Response(rotated.keySet()) : undefined,
+    )
+    expect(await verify({ references: 'nras' })).toEqual([])
+    isWithdrawn = true
+    pass(7 * 3_600)
+    // Kept while it may be: a service that does not answer for some hours stops nobody.
+    expect(await verify({ references: 'nras' })).toEqual([])
+    pass(18 * 3_600)
+    expect(await verify({ references: 'nras' })).toEqual(['nras.present collateral-missing'])
+  })
+
   test('is asked again once its token is older than the policy takes', async () => {
     const { asked, verify, pass } = world({ references: 'nras' })
     expect(await verify({ references: 'nras' })).toEqual([])

@@ -165,6 +165,11 @@ describe('a chain', () => {
       ],
       'chain',
     ],
+    [
+      'a leaf that may agree on keys but not sign',
+      async () => [await certify('leaf', 'root', { extensions: [keyUsage(0x08)] })],
+      'chain',
+    ],
     ['a leaf that is a CA', async () => [await certify('ca', 'root')], 'chain'],
     [
       'an unknown critical extension',

@@ -30,7 +30,7 @@ const MAX_CHAIN = 8
  * Verifies a chain, leaf first, to a pinned root at `now`:
  * 1. its end is a pinned root (by whole certificate, or by name and key) or is issued by one;
  * 2. every certificate is valid at `now`, with known critical extensions only;
- * 3. every issuer is a CA that may sign certificates, within its path length;
+ * 3. every issuer is a CA that may sign certificates, within its path length, and an end entity may sign;
  * 4. every link has equal raw names and a good signature by an accepted algorithm.
  * A root that came with the chain is replaced by the pinned one.
  * @see RFC 5280 section 6.1
@@ -98,6 +98,7 @@ function checkAuthorities(path: readonly Certificate[], leaf: ChainOptions['leaf
     if (i === 0 && leaf === 'end-entity') {
       // A pinned root that stands alone is no end entity either.
       demand(certificate.ca === undefined, 'chain', `${name} is a CA, not an end entity`)
+      demand(maySign(certificate), 'chain', `${name} may not sign`)
       continue
     }
     demand(certificate.ca !== undefined, 'chain', `${name} is not a CA`)
@@ -109,6 +110,11 @@ function checkAuthorities(path: readonly Certificate[], leaf: ChainOptions['leaf
     const limit = certificate.ca.pathLength
     demand(limit === undefined || below <= limit, 'chain', `${name} has too long a path below it`)
   }
+}
+
+/** Every end entity here vouches for something by its signature. @see RFC 5280 section 4.2.1.3 */
+function maySign({ keyUsage }: Certificate): boolean {
+  return keyUsage === undefined || (keyUsage & KEY_USAGE.digitalSignature) !== 0
 }
 
 async function checkLink(

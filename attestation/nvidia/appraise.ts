@@ -3,6 +3,7 @@ import { type Check, Checklist } from '../checks.ts'
 import type { FailureCode } from '../codes.ts'
 import { NVIDIA_CHECKS } from './checks.ts'
 import { fabricFault } from './fabric.ts'
+import { FEATURE_FLAG_SINCE } from './opaque.ts'
 import { FEATURES, type NvidiaPolicy } from './policy.ts'
 import type { DeviceFacts, NvidiaFacts } from './prove.ts'
 import type { RevocationAnswer, RevocationStatus } from './revocation/status.ts'
@@ -95,12 +96,15 @@ function below(version: string | undefined, floor: string, radix: 10 | 16): bool
 }
 
 function judgeMode(list: List, devices: readonly DeviceFacts[], policy: NvidiaPolicy): void {
-  judgeEach(list, 'gpu.feature', 'gpu-feature', devices, ({ transcript: { opaque } }) => {
-    const { featureFlag: flag, protectedPcie } = opaque
+  judgeEach(list, 'gpu.feature', 'gpu-feature', devices, ({ identity, transcript: { opaque } }) => {
+    const { featureFlag: flag, protectedPcie, version = 0 } = opaque
     const known = protectedPcie === PROTECTED_PCIE.on || protectedPcie === PROTECTED_PCIE.off
     if (protectedPcie !== undefined && !known) return `protected PCIe status ${protectedPcie}`
     // Formats before version 1 of the opaque data have no flag; there is only one mode then.
-    if (flag === undefined) return undefined
+    if (flag === undefined) {
+      const isOwed = identity.kind === 'gpu' && version >= FEATURE_FLAG_SINCE
+      return isOwed ? 'reports no mode' : undefined
+    }
     const feature = FEATURES[flag]
     const accepted = feature !== undefined && policy.features.includes(feature)
     return accepted ? undefined : `mode ${feature ?? flag} is not accepted`

@@ -51,7 +51,8 @@ const FWID_BYTES = 48
 const ID_BYTES = 8
 /** Type 26 lists eight GPUs, then facts about ports. */
 const GPUS_OF_SWITCH = 8
-const FEATURE_FLAG_SINCE = 1
+/** Format version from which on a device reports its confidential mode. */
+export const FEATURE_FLAG_SINCE = 1
 
 /** Parses the type-length-value list of a transcript: each type at most once, every known field of its exact form. */
 export function parseOpaqueFields(bytes: Bytes): OpaqueFields {

@@ -193,6 +193,7 @@ describe('one field altered fails exactly that check', () => {
       { ...opaque({ 36: u16(3) }), policy: { fabric: 'unchecked' } },
       'gpu.feature gpu-feature',
     ],
+    ['no mode where its format has one', opaque({ 36: undefined }), 'gpu.feature gpu-feature'],
     [
       'an unknown protected-PCIe status',
       opaque({ 21: Uint8Array.of(0x5a) }),

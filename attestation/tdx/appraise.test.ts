@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { unixSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import type { IntelForge } from '#dev/forge/intel.ts'
-import { type Case, NOW, outcomeOf, random, tdxForge } from './testing/judge.ts'
+import { type Case, judge, NOW, outcomeOf, random, tdxForge } from './testing/judge.ts'
 
 let forge: IntelForge
 
@@ -114,6 +114,13 @@ describe('the TD’s attributes: exactly the rule that is broken fails', () => {
     expect(await outcome(both)).toEqual(['tdx.perfmon policy-perfmon'])
     const sept: Case = { quote: { tdAttributes: 0n }, policy: { septVeDisable: 'optional' } }
     expect(await outcome(sept)).toEqual([])
+  })
+
+  test('a body that does not say whether a service TD is bound is no proof that none is', async () => {
+    const rowOf = async (version: 4 | 5) =>
+      (await judge(forge, { quote: { version } })).checks.find(({ id }) => id === 'tdx.service-td')
+    expect(await rowOf(5)).toMatchObject({ status: 'pass' })
+    expect(await rowOf(4)).toMatchObject({ status: 'skip' })
   })
 
   test('all broken rules are told at once', async () => {

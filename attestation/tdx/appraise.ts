@@ -106,10 +106,7 @@ const CONFIG_FIELDS = ['mrConfigId', 'mrOwner', 'mrOwnerConfig'] as const
 
 function judgeIdentity(list: List, facts: TdxFacts, policy: TdxPolicy): void {
   const { report } = facts
-  const bound = !isZero(report.mrServiceTd)
-  const service = !bound || policy.serviceTds.includes(hex(report.mrServiceTd))
-  const td = `service TD ${hex(report.mrServiceTd)}`
-  list.judge('tdx.service-td', service, 'service-td', td)
+  judgeServiceTd(list, report, policy)
   const pinned = (field: TdxPinField): boolean => policy.pins.some((pin) => pin.field === field)
   const loose = CONFIG_FIELDS.filter((field) => !pinned(field) && !isZero(report[field]))
   const set = `${loose.join()} set but not pinned`
@@ -118,6 +115,16 @@ function judgeIdentity(list: List, facts: TdxFacts, policy: TdxPolicy): void {
   const wrong = policy.pins.filter(({ field, values }) => !values.includes(hex(fields[field])))
   const names = wrong.map(({ field }) => field).join()
   list.judge('tdx.pins', wrong.length === 0, 'pin-mismatch', `${names} differ from the pins`)
+}
+
+/** Without MIGRATABLE, which either body shows, no service TD can carry this one’s state away. */
+function judgeServiceTd(list: List, { format, mrServiceTd }: TdReport, policy: TdxPolicy): void {
+  if (format === '1.0') {
+    list.skip('tdx.service-td', 'a 1.0 body does not say whether one is bound')
+    return
+  }
+  const listed = isZero(mrServiceTd) || policy.serviceTds.includes(hex(mrServiceTd))
+  list.judge('tdx.service-td', listed, 'service-td', `service TD ${hex(mrServiceTd)}`)
 }
 
 /**

@@ -198,6 +198,17 @@ describe('a delegate of the issuer', () => {
     expect(await failuresOf(sent(await delegate([OCSP_SIGNING], provisioner)))).toEqual(refused)
   })
 
+  test('ends the verdict with itself, however long its answer speaks', async () => {
+    const soon = await delegate([OCSP_SIGNING], forge.authorities.identity, {
+      now: NOW - 31_536_000 + HOUR,
+    })
+    const evidence = await forge.evidence({ nonce: NONCE })
+    const given = withEntries(collateral, [await answer(sent(soon))])
+    const outcome = await verdictOf(forge, evidence, given)
+    expect(failed(outcome.checks)).toEqual([])
+    expect(outcome).toMatchObject({ proven: true, validUntil: NOW + HOUR })
+  })
+
   test('that has ended may not', async () => {
     const old = await delegate([OCSP_SIGNING], forge.authorities.identity, {
       now: NOW - 3 * 31_536_000,

@@ -1,4 +1,4 @@
-import type { UnixSeconds } from '#base/brand.ts'
+import { type UnixSeconds, unixSeconds } from '#base/brand.ts'
 import { type Bytes, equalBytes } from '#base/bytes.ts'
 import { type Certificate, OID } from '../../der/certificate.ts'
 import { verifyChain } from '../../der/chain.ts'
@@ -25,6 +25,7 @@ const ALGORITHMS: readonly SignatureAlgorithm['name'][] = ['ecdsa-sha384', 'ecds
  * 2. the answer is signed by the issuer, or by a delegate that the issuer itself certified for OCSP;
  * 3. the delegate is valid at `now`.
  * What the statement says, and whether its dates cover `now`, is for the caller.
+ * @returns the statement, which speaks no longer than its delegate's certificate
  * @throws AttestationError ocsp
  * @see RFC 6960 section 3.2
  */
@@ -43,22 +44,32 @@ export async function verifyOcspResponse(
   const accepted = ALGORITHMS.includes(response.algorithm.name)
   demand(accepted, 'ocsp', `OCSP answer is signed by ${response.algorithm.name}`)
   const { tbs, signature, algorithm } = response
-  const good = await orOcspFailure(() => verifySignature(signer.key, algorithm, tbs, signature))
+  const { key } = signer.certificate
+  const good = await orOcspFailure(() => verifySignature(key, algorithm, tbs, signature))
   demand(good, 'ocsp', 'OCSP signature is bad')
-  return statement
+  const nextUpdate = unixSeconds(Math.min(statement.nextUpdate, signer.validUntil))
+  return { ...statement, nextUpdate }
+}
+
+interface Signer {
+  readonly certificate: Certificate
+  readonly validUntil: UnixSeconds
 }
 
 async function findSigner(
   response: OcspResponse,
   issuer: Certificate,
   now: UnixSeconds,
-): Promise<Certificate> {
-  if (await isResponder(response, issuer)) return issuer
+): Promise<Signer> {
+  // The issuer's own end binds the verdict as part of the path that it belongs to.
+  if (await isResponder(response, issuer)) {
+    return { certificate: issuer, validUntil: issuer.notAfter }
+  }
   for (const delegate of response.certificates) {
     if (!(await isResponder(response, delegate))) continue
     demand(maySignOcsp(delegate), 'ocsp', 'OCSP delegate is not certified for OCSP')
     // Only the issuer itself may delegate: a responder of a sibling authority speaks for nobody here.
-    await orOcspFailure(() =>
+    const { validUntil } = await orOcspFailure(() =>
       verifyChain([delegate], {
         anchors: [issuer],
         now,
@@ -67,7 +78,7 @@ async function findSigner(
         evaluates: [OID.extendedKeyUsage, OCSP_NO_CHECK],
       }),
     )
-    return delegate
+    return { certificate: delegate, validUntil }
   }
   throw new AttestationError('ocsp', `OCSP answer is not signed for ${commonName(issuer.subject)}`)
 }

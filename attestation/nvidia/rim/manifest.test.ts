@@ -78,6 +78,12 @@ describe('a signed manifest', () => {
     expect(await outcomeOf({ tamper: (xml) => `\n ${xml}\n` })).toBe('good')
   })
 
+  test('that demands nothing is no reference', async () => {
+    const off = (xml: string): string => xml.replaceAll('active="True"', 'active="False"')
+    expect(await outcomeOf({ edit: off })).toBe('rim-mismatch')
+    expect(await outcomeOf({ resources: [] })).toBe('rim-mismatch')
+  })
+
   test('accepts hashes in upper case', async () => {
     const edit = (xml: string): string =>
       xml.replace(/Hash0="[0-9a-f]+"/g, (hash) =>

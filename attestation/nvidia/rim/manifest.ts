@@ -74,6 +74,8 @@ function readPayload(payload: XmlElement): ReferenceValue[] {
     seen.add(value.index)
     if (value.active) active.push(value)
   }
+  // Nothing would be compared, which must not read as all being equal.
+  demand(active.length > 0, 'rim-mismatch', 'RIM has no active measurement')
   return active
 }
 
