@@ -110,6 +110,30 @@ test('a host sees earnings, its own runners, what waits and what was refused and
   expect(said).toContain('refused     1 receipts: not_charged')
 })
 
+test('a host sees whether its outbox has the newest voucher, to be paid by when the gateway is gone', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'status-')), 'outbox')
+  const outbox = openOutbox(path)
+  const voucher = { till: WALLET, payee: WALLET, cumulative: '3000000000', signature: 'aa' }
+  const renewed = { ...voucher, signature: 'bb' }
+  const said = async (): Promise<string> => {
+    const io = ioOf(['--wallet', WALLET, '--gateways', GATEWAY, '--outbox', path])
+    const path_ = `/v1/hosts/${encodeURIComponent(WALLET)}`
+    const doFetch: typeof fetch = async (input, init) =>
+      String(input).endsWith(path_)
+        ? Response.json({ ...(ANSWERS[path_] as object), voucher: renewed })
+        : answering(input, init)
+    expect(await runnerStatus(io, doFetch)).toBe(0)
+    return io.lines.join('\n')
+  }
+  expect(await said()).toMatch(/voucher {5}none is kept here; .* newest, 3 TON in all/)
+  outbox.vouched(GATEWAY, nano(3_000_000_000n), { ...voucher, meterKey: '11' })
+  expect(await said()).toMatch(/voucher {5}3 TON in all are kept here.*newest, 3 TON in all/)
+  outbox.vouched(GATEWAY, nano(3_000_000_000n), { ...renewed, meterKey: '22' })
+  const last = await said()
+  expect(last).toContain(`3 TON in all are kept here: cocoon till redeem ${path}`)
+  expect(last).not.toContain('newest')
+})
+
 test('a gateway that does not answer is said to, and the rest is shown', async () => {
   const io = ioOf(['--wallet', WALLET, '--gateways', 'https://other.example', '--outbox', '/none'])
   expect(await runnerStatus(io, async () => new Response('x', { status: 502 }))).toBe(1)

@@ -21,6 +21,7 @@ const Host = z.object({
   collected: z.string(),
   vouchered: z.string(),
   redeemed: z.string(),
+  voucher: z.object({ cumulative: z.string().regex(/^\d{1,19}$/), signature: z.string() }).nullish(),
   runners: z.array(
     z.object({ id: z.string(), track_record: z.object({ day: Hours, week: Hours }) }),
   ),
@@ -76,15 +77,16 @@ export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch)
   let code: number = EXIT.ok
   for (const gateway of gateways.map((text) => text.trim().replace(/\/$/, ''))) {
     io.out(gateway)
+    let newest: Newest
     try {
-      await showGateway(io, doFetch, { gateway, wallet })
+      newest = await showGateway(io, doFetch, { gateway, wallet })
     } catch {
       io.err(
         `  no answer that can be read: is ${gateway} the gateway’s origin, and the wallet raw?`,
       )
       code = EXIT.failed
     }
-    if (existsSync(outbox)) showOutbox(io, outbox, gateway)
+    if (existsSync(outbox)) showOutbox(io, outbox, { gateway, newest })
     else io.out(`  outbox      none at ${outbox}`)
   }
   return code
@@ -102,7 +104,7 @@ async function showGateway(
   io: CommandIo,
   doFetch: typeof fetch,
   { gateway, wallet }: { readonly gateway: string; readonly wallet: string },
-): Promise<void> {
+): Promise<Newest> {
   const read = async (path: string): Promise<unknown> => {
     const response = await doFetch(`${gateway}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
     if (!response.ok) throw new Error(`status ${response.status}`)
@@ -110,7 +112,6 @@ async function showGateway(
   }
   const host = Host.parse(await read(`/v1/hosts/${encodeURIComponent(wallet)}`))
   const { data } = Runners.parse(await read('/v1/runners'))
-  const ton = (text: string): string => `${formatTon(parseNano(text))} TON`
   io.out(`  earned      ${ton(host.earned)}`)
   io.out(`  collected   ${ton(host.collected)} of it is on the chain`)
   io.out(`  vouchered   ${ton(host.vouchered)} can be redeemed without the gateway`)
@@ -126,7 +127,13 @@ async function showGateway(
     io.out(printable(`    last 24 hours   ${trackRecord(counted?.day)}`))
     io.out(printable(`    last 7 days     ${trackRecord(counted?.week)}`))
   }
+  return host.voucher
 }
+
+/** The gateway's newest voucher for this host. */
+type Newest = z.infer<typeof Host>['voucher']
+
+const ton = (text: string): string => `${formatTon(parseNano(text))} TON`
 
 function standing(runner: z.infer<typeof Runners>['data'][number]): string {
   const { success, first_byte_ms, tokens_per_second, in_flight } = runner.performance
@@ -151,8 +158,23 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
-function showOutbox(io: CommandIo, path: string, gateway: string): void {
-  const { waiting, owed, refused } = readOutbox(path, gateway)
+/** A runner that runs takes it with its next heartbeat. */
+const notKept = (cumulative: string): string =>
+  `the gateway’s newest, ${ton(cumulative)} in all, is not: is its runner running, and what does its log say?`
+
+function showOutbox(
+  io: CommandIo,
+  path: string,
+  { gateway, newest }: { readonly gateway: string; readonly newest: Newest },
+): void {
+  const { waiting, owed, refused, vouchers } = readOutbox(path, gateway)
   io.out(`  outbox      ${waiting} receipts wait, ${formatTon(owed)} TON not yet vouchered`)
   for (const [reason, count] of refused) io.out(`  refused     ${count} receipts: ${reason}`)
+  const kept = vouchers.at(-1)
+  const what =
+    kept === undefined
+      ? 'none is kept here'
+      : `${ton(kept.cumulative)} in all are kept here: cocoon till redeem ${path}`
+  const isKept = newest == null || vouchers.some(({ signature }) => signature === newest.signature)
+  io.out(`  voucher     ${what}${isKept ? '' : `; ${notKept(newest.cumulative)}`}`)
 }

@@ -132,7 +132,12 @@ const voucher = open({
 
 export const parseHeartbeatAnswer = open({
   lease,
-  settlement: open({ voucher: optional(voucher), charges: list(json, { max: 64 }) }),
+  settlement: open({
+    voucher: optional(voucher),
+    /** As in the answer to a registration: it may have changed since. Absent from an older gateway. */
+    meter_key: optional(nullable(hexOf(32))),
+    charges: list(json, { max: 64 }),
+  }),
 })
 export type HeartbeatAnswer = Parsed<typeof parseHeartbeatAnswer>
 

@@ -189,6 +189,20 @@ describe('the gateway gone for ever', () => {
     expect(await host.balance()).toBe(toNano('1.8'))
   })
 
+  test('of an outbox with vouchers of several keys, the highest that the Till honours', async () => {
+    const { voucher } = JSON.parse(readFileSync(join(desk.folder, 'pack.json'), 'utf8'))
+    const lines = [
+      { ...voucher, cumulative: toNano('9').toString(), meterKey: 'of a dropped key' },
+      voucher,
+      { ...voucher, cumulative: toNano('8').toString(), meterKey: 'of another' },
+    ].map((signed) => JSON.stringify({ kind: 'voucher', gateway: 'g', signed }))
+    writeFileSync(join(desk.folder, 'outbox'), lines.join('\n'))
+    expect(await stranger('redeem outbox')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('nothing to do'),
+    })
+  })
+
   test('a pack of another Till, of a stranger’s key, or an empty file pays nothing', async () => {
     const { voucher } = JSON.parse(readFileSync(join(desk.folder, 'pack.json'), 'utf8'))
     const write = (change: object) =>

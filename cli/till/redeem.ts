@@ -40,10 +40,7 @@ export async function redeemPack(
   flags: SendFlags,
 ): Promise<number> {
   const { io, target, till, provider, address } = context
-  const { voucher, charges } = await readPack(context, file)
-  if (voucher.till !== address)
-    throw new UsageError(`the voucher is for the Till ${voucher.till}: say --till`)
-  await requireHonoured(context, voucher)
+  const { voucher, charges } = await bestOf(context, await readPacks(context, file))
   for (const charge of charges) {
     const code = await submitCharge(context, charge, flags)
     if (code !== EXIT.ok) return code
@@ -72,13 +69,20 @@ export async function redeemPack(
   })
 }
 
-async function requireHonoured(
-  { till, provider }: TillContext,
-  voucher: WireVoucher,
-): Promise<void> {
+/** The highest that is signed by a meter key that the Till honours: a runner keeps one of each key. */
+async function bestOf(
+  { till, provider, address }: TillContext,
+  [first, ...rest]: readonly [Pack, ...Pack[]],
+): Promise<Pack> {
+  const mine = [first, ...rest].filter(({ voucher }) => voucher.till === address)
+  if (mine.length === 0) {
+    throw new UsageError(`the voucher is for the Till ${first.voucher.till}: say --till`)
+  }
   const { key, previous } = await till.getMeterKey(provider)
-  for (const honoured of [key, previous?.key]) {
-    if (honoured !== undefined && (await verifyVoucher(voucher, hex(honoured)))) return
+  for (const pack of mine) {
+    for (const honoured of [key, previous?.key]) {
+      if (honoured !== undefined && (await verifyVoucher(pack.voucher, hex(honoured)))) return pack
+    }
   }
   throw new UsageError('the voucher is not signed by a meter key that this Till honours')
 }
@@ -110,7 +114,11 @@ async function submitCharge(
   })
 }
 
-async function readPack({ io, address }: TillContext, file: string | undefined): Promise<Pack> {
+/** The highest first. */
+async function readPacks(
+  { io }: TillContext,
+  file: string | undefined,
+): Promise<readonly [Pack, ...Pack[]]> {
   if (file === undefined) throw new UsageError('the pack’s FILE is missing')
   let text: string
   try {
@@ -118,13 +126,11 @@ async function readPack({ io, address }: TillContext, file: string | undefined):
   } catch (cause) {
     throw new UsageError(`cannot read ${file}`, { cause })
   }
-  const packs = jsonValues(text).flatMap(packsIn)
-  const mine = packs.filter(({ voucher }) => voucher.till === address)
-  const best = (mine.length > 0 ? mine : packs).toSorted((a, b) =>
-    BigInt(a.voucher.cumulative) < BigInt(b.voucher.cumulative) ? 1 : -1,
-  )[0]
+  const [best, ...others] = jsonValues(text)
+    .flatMap(packsIn)
+    .toSorted((a, b) => (BigInt(a.voucher.cumulative) < BigInt(b.voucher.cumulative) ? 1 : -1))
   if (best === undefined) throw new UsageError(`${file} holds no voucher`)
-  return best
+  return [best, ...others]
 }
 
 /** One document, or one a line as in the runner's outbox. */

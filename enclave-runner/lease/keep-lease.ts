@@ -105,7 +105,7 @@ async function sendHeartbeats(
       const answer = await sendHeartbeat(deps, granted.lease, await deps.capacity(), stop)
       seconds = answer.lease.heartbeat_seconds
       silent = 0
-      await takeVoucher(deps, granted.lease, offer, answer.settlement.voucher)
+      await takeVoucher(deps, granted.lease, offer, answer.settlement)
     } catch (error) {
       if (stop.aborted) return
       seconds = granted.heartbeatSeconds
@@ -152,24 +152,25 @@ async function sayGoodbye(deps: LeaseDeps, lease: Lease): Promise<void> {
   })
 }
 
-/** Counts a voucher only when it is ours and its signature verifies (H20). */
+/** Counts a voucher only when it is ours and its signature verifies (H20), by the meter key of now or of registration. */
 async function takeVoucher(
   { outbox, verifyVoucher, log }: LeaseDeps,
   lease: Lease,
   offer: Offer,
-  voucher: Voucher | undefined,
+  { voucher, meter_key }: HeartbeatAnswer['settlement'],
 ): Promise<void> {
-  const { gateway, till, meterKey } = lease
+  const { gateway, till } = lease
   if (voucher === undefined) {
     outbox.vouched(gateway, parseNano('0'))
     return
   }
-  const isOurs = voucher.till === till && voucher.payee === offer.payee && meterKey !== null
-  if (isOurs && (await verifyVoucher(voucher, meterKey))) {
-    outbox.vouched(gateway, parseNano(voucher.cumulative), voucher)
-  } else {
-    log('error', 'voucher not accepted', { gateway, isOurs })
+  const isOurs = voucher.till === till && voucher.payee === offer.payee
+  for (const meterKey of isOurs ? [meter_key, lease.meterKey] : []) {
+    if (typeof meterKey !== 'string' || !(await verifyVoucher(voucher, meterKey))) continue
+    outbox.vouched(gateway, parseNano(voucher.cumulative), { ...voucher, meterKey })
+    return
   }
+  log('error', 'voucher not accepted', { gateway, isOurs })
 }
 
 function reasonOf(error: unknown): string {

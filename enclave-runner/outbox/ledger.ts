@@ -48,6 +48,8 @@ export interface SignedVoucher {
   readonly payee: string
   readonly cumulative: string
   readonly signature: string
+  /** The gateway's meter key that it verified with, hex; empty for one kept by an earlier release. */
+  readonly meterKey: string
 }
 
 /** What a gateway owes: earned, less what its vouchers grew by since we first heard of them (H20). */
@@ -61,6 +63,8 @@ export interface Credit {
 const NO_CREDIT: Credit = { earned: ZERO_NANO, baseline: undefined, vouched: ZERO_NANO }
 /** Refusals kept for the host to read; older ones are dropped when the journal is rewritten. */
 const MAX_REFUSED = 1000
+/** Vouchers kept of one gateway. The oldest are never given up for newer ones: its last good one may be among them. */
+const MAX_VOUCHERS = 32
 
 /** The outbox's state. Pure: it is rebuilt by applying the journal's lines in order. */
 export interface OutboxLedger {
@@ -68,6 +72,10 @@ export interface OutboxLedger {
   readonly refused: readonly Refused[]
   apply(line: Line): void
   credit(gateway: string): Credit
+  /** Of one gateway, the first kept first: the highest for each Till, wallet and meter key. */
+  vouchers(gateway: string): readonly SignedVoucher[]
+  /** Whether a voucher says what is not known yet, and there is room for it. */
+  isNews(line: Extract<Line, { kind: 'voucher' }>): boolean
   /** Lines that rebuild this state and nothing else. */
   snapshot(): readonly Line[]
 }
@@ -81,10 +89,20 @@ export function outstanding(credit: Credit): Nano {
   return nano(credit.earned - (credit.vouched - (credit.baseline ?? credit.vouched)))
 }
 
+/**
+ * A gateway that changes its Till, or a host its wallet, does not take the earlier one's money along. Nor does one that
+ * changes its meter key: whether the Till honours a key is known when a voucher is redeemed.
+ */
+function voucherName(gateway: string, { till, payee, meterKey }: SignedVoucher): string {
+  return `${gateway} ${till} ${payee} ${meterKey}`
+}
+
 export function createOutboxLedger(): OutboxLedger {
   const pending = new Map<string, Entry>()
   const credits = new Map<string, Credit>()
   const vouchers = new Map<string, SignedVoucher>()
+  const vouchersOf = (gateway: string): readonly SignedVoucher[] =>
+    [...vouchers].filter(([name]) => name.startsWith(`${gateway} `)).map(([, voucher]) => voucher)
   let refused: Refused[] = []
   const creditOf = (gateway: string): Credit => credits.get(gateway) ?? NO_CREDIT
   const earn = (gateway: string, amount: bigint): void => {
@@ -96,6 +114,10 @@ export function createOutboxLedger(): OutboxLedger {
     const entry = pending.get(key)
     pending.delete(key)
     return entry
+  }
+  const isHigher = (gateway: string, voucher: SignedVoucher): boolean => {
+    const known = vouchers.get(voucherName(gateway, voucher))
+    return known === undefined || parseNano(known.cumulative) < parseNano(voucher.cumulative)
   }
   const apply: { [K in Line['kind']]: (line: Extract<Line, { kind: K }>) => void } = {
     put({ entry }) {
@@ -115,9 +137,10 @@ export function createOutboxLedger(): OutboxLedger {
     voucher({ gateway, cumulative, signed }) {
       const credit = creditOf(gateway)
       const baseline = credit.baseline ?? cumulative
+      if (signed !== undefined && isHigher(gateway, signed)) {
+        vouchers.set(voucherName(gateway, signed), signed)
+      }
       if (cumulative < credit.vouched) return
-      // One for each Till and wallet: a gateway that changes either does not take the earlier one's money along.
-      if (signed !== undefined) vouchers.set(`${gateway} ${signed.till} ${signed.payee}`, signed)
       credits.set(gateway, { ...credit, baseline, vouched: cumulative })
     },
     credit({ gateway, credit }) {
@@ -135,6 +158,14 @@ export function createOutboxLedger(): OutboxLedger {
       handle(line)
     },
     credit: creditOf,
+    vouchers: vouchersOf,
+    isNews({ gateway, cumulative, signed }) {
+      const { baseline, vouched } = creditOf(gateway)
+      if (signed === undefined) return baseline === undefined || cumulative > vouched
+      const isKnown = vouchers.has(voucherName(gateway, signed))
+      if (!isKnown && vouchersOf(gateway).length >= MAX_VOUCHERS) return false
+      return isHigher(gateway, signed)
+    },
     snapshot: () => [
       ...Array.from(pending.values(), (entry): Line => ({ kind: 'put', entry })),
       ...refused.map((item): Line => ({ kind: 'refused', refused: item })),
@@ -218,7 +249,8 @@ export function parseLine(source: string): Line {
 function parseSigned(voucher: Readonly<Record<string, unknown>>): SignedVoucher {
   const [till, payee] = [string(voucher['till']), string(voucher['payee'])]
   const signature = string(voucher['signature'])
-  return { till, payee, cumulative: amount(voucher['cumulative']).toString(), signature }
+  const meterKey = voucher['meterKey'] === undefined ? '' : string(voucher['meterKey'])
+  return { till, payee, cumulative: amount(voucher['cumulative']).toString(), signature, meterKey }
 }
 
 function parseCredit(credit: Readonly<Record<string, unknown>>): Credit {

@@ -20,7 +20,7 @@ export interface Outbox {
   settled(gateway: string, receiptId: string, host: Nano | undefined): void
   refused(refused: Refused): void
   readonly refusals: readonly Refused[]
-  /** Keeps a verified voucher: what the host redeems by itself if the gateway is gone. */
+  /** Keeps a verified voucher, the highest of each meter key: what the host redeems by itself if the gateway is gone. */
   vouched(gateway: string, cumulative: Nano, signed?: SignedVoucher): void
   credit(gateway: string): Credit
   /** Calls `listener` after each `put`. */
@@ -71,10 +71,8 @@ export function openOutbox(path: string): Outbox {
       return ledger.refused
     },
     vouched(gateway, cumulative, signed) {
-      const { baseline, vouched } = ledger.credit(gateway)
-      if (baseline === undefined || cumulative > vouched) {
-        record({ kind: 'voucher', gateway, cumulative, signed })
-      }
+      const line = { kind: 'voucher', gateway, cumulative, signed } as const
+      if (ledger.isNews(line)) record(line)
     },
     credit: (gateway) => ledger.credit(gateway),
     onPut: (listener) => void listeners.push(listener),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Json } from '#base/jcs.ts'
 import type { Nano } from '#base/nano.ts'
 import { isObject } from '../engine/fields.ts'
-import { createOutboxLedger, outstanding, parseLine } from './ledger.ts'
+import { createOutboxLedger, outstanding, parseLine, type SignedVoucher } from './ledger.ts'
 
 /** What the outbox of a running or stopped runner says of one gateway. */
 export interface OutboxView {
@@ -12,6 +12,8 @@ export interface OutboxView {
   readonly owed: Nano
   /** Refused receipts by the reason that it signed, or `unsigned`. */
   readonly refused: ReadonlyMap<string, number>
+  /** What can be redeemed by itself, the newest last. */
+  readonly vouchers: readonly SignedVoucher[]
 }
 
 /** Reads the file without touching it: its runner may be writing. A torn last line does not count. */
@@ -27,7 +29,8 @@ export function readOutbox(path: string, gateway: string): OutboxView {
     refused.set(reason, (refused.get(reason) ?? 0) + 1)
   }
   const waiting = [...ledger.pending.values()].filter((entry) => entry.gateway === gateway)
-  return { waiting: waiting.length, owed: outstanding(ledger.credit(gateway)), refused }
+  const [owed, vouchers] = [outstanding(ledger.credit(gateway)), ledger.vouchers(gateway)]
+  return { waiting: waiting.length, owed, refused, vouchers }
 }
 
 function reasonOf(answer: Json): string {

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { receiptEvent } from '#protocol'
 import type { EngineConfig, RunnerConfig } from '../config.ts'
+import { readOutbox } from '../outbox/read-outbox.ts'
 import type { Answer } from '../testing/ask.ts'
 import { ask, payloads, prepare } from '../testing/ask.ts'
 import type { Registered, TestGateway } from '../testing/test-gateway.ts'
@@ -232,6 +233,43 @@ describe('credit (H20)', () => {
     expect(checked.every((cumulative) => cumulative === '70') && checked.length > 0).toBe(true)
     expect((await ask(at, chat())).status).toBe(503)
     expect(lines.some(({ event }) => event === 'voucher not accepted')).toBe(true)
+  })
+})
+
+describe('a gateway with another meter key than at registration', () => {
+  test('says so with a heartbeat, and its vouchers count and are kept, the earlier ones too', async () => {
+    const gateway = await startTestGateway()
+    closers.push(() => gateway.close())
+    const [former, present] = ['11'.repeat(32), '22'.repeat(32)]
+    const outboxPath = newOutboxPath()
+    const { runner, lines } = await startTestRunner(
+      [gateway.origin],
+      { engine: scripted('c20g0'), outboxPath },
+      { verifyVoucher: ({ signature }, meterKey) => signature === meterKey.repeat(2) },
+    )
+    closers.push(() => runner.close(0))
+    await gateway.until(() => gateway.registrations.length > 0)
+    const { payee } = (gateway.registrations[0] as Registered).request.registration
+    const till = `0:${'cd'.repeat(32)}`
+    const voucherOf = (meterKey: string) => {
+      return { till, payee, cumulative: '70', signature: meterKey.repeat(2) }
+    }
+    const told = async (): Promise<void> => {
+      const seen = gateway.heartbeats.length
+      await gateway.until(() => gateway.heartbeats.length > seen + 1)
+    }
+    gateway.voucher = voucherOf(former)
+    await told()
+    gateway.meterKey = present
+    // It has not renewed it yet.
+    await told()
+    gateway.voucher = voucherOf(present)
+    await told()
+    expect(lines.filter(({ event }) => event === 'voucher not accepted')).toEqual([])
+    expect(readOutbox(outboxPath, gateway.origin).vouchers).toEqual([
+      { ...voucherOf(former), meterKey: former },
+      { ...voucherOf(present), meterKey: present },
+    ])
   })
 })
 

@@ -14,7 +14,11 @@ const MAX_SKEW_SECONDS = 300
 
 export interface HeartbeatReply {
   readonly lease: { readonly expires_at: number; readonly heartbeat_seconds: number }
-  readonly settlement: { readonly voucher?: Voucher; readonly charges: readonly never[] }
+  readonly settlement: {
+    readonly voucher?: Voucher
+    readonly meter_key: string | null
+    readonly charges: readonly never[]
+  }
 }
 
 /**
@@ -41,7 +45,11 @@ export async function heartbeat(deps: RunnersDeps, body: unknown): Promise<Heart
   const voucher = await deps.latestVoucher(runner.payee)
   return {
     lease: { expires_at: runner.lease.expires, heartbeat_seconds: HEARTBEAT_SECONDS },
-    settlement: { ...(voucher === undefined ? {} : { voucher }), charges: [] },
+    settlement: {
+      ...(voucher === undefined ? {} : { voucher }),
+      meter_key: deps.meterKey ?? null,
+      charges: [],
+    },
   }
 }
 
