@@ -21,7 +21,9 @@ const Host = z.object({
   collected: z.string(),
   vouchered: z.string(),
   redeemed: z.string(),
-  voucher: z.object({ cumulative: z.string().regex(/^\d{1,19}$/), signature: z.string() }).nullish(),
+  voucher: z
+    .object({ cumulative: z.string().regex(/^\d{1,19}$/), signature: z.string() })
+    .nullish(),
   runners: z.array(
     z.object({ id: z.string(), track_record: z.object({ day: Hours, week: Hours }) }),
   ),
