@@ -83,7 +83,13 @@ export const HOST_INPUTS: readonly HostInput[] = [
     input: 'virtio devices (disk, network, console, vsock)',
     sevSnp: 'checked',
     tdx: 'checked',
-    how: 'disks by dm-verity, network carries sealed bodies and TLS only; the outbox disk holds signed receipts',
+    how: 'disks by dm-verity, and nothing is written to any; network carries sealed bodies and TLS only',
+  },
+  {
+    input: 'partition tables of disks (home, var, swap)',
+    sevSnp: 'ignored',
+    tdx: 'ignored',
+    how: 'systemd.gpt_auto=0 and systemd.swap=0 on the measured command line; the root and the weights are whole disks',
   },
   {
     input: 'systemd credentials by SMBIOS and fw_cfg',

@@ -3,7 +3,8 @@ import { spokenEndpoints } from '../engine/dialects/open-dialect.ts'
 import type { JsonObject } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import { type ReadRequestInput, unserved } from './accepted-request.ts'
-import { readJsonRequest, refuseRemoteContent } from './read-request.ts'
+import { readJsonRequest } from './read-request.ts'
+import { refuseRemoteContent } from './refuse-remote-content.ts'
 
 /**
  * Counts a prompt of Anthropic's Messages by the engine's own tokenizer, without an answer and without a price.

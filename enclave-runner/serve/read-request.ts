@@ -1,5 +1,4 @@
 import { fromUtf8 } from '#base/bytes.ts'
-import type { Json } from '#base/jcs.ts'
 import { ENDPOINTS, PACE } from '#protocol'
 import { openDialect } from '../engine/dialects/open-dialect.ts'
 import type { Answered, JsonObject } from '../engine/engine.ts'
@@ -13,10 +12,10 @@ import {
   withoutPadding,
 } from './accepted-request.ts'
 import { readRecording } from './read-recording.ts'
+import { refuseRemoteContent } from './refuse-remote-content.ts'
 import { ServeError } from './serve-error.ts'
 
 const MAX_CHOICES = 128
-const MAX_DEPTH = 64
 /** OpenAI's default answer length of the legacy endpoint. */
 const COMPLETION_DEFAULT_TOKENS = 16
 
@@ -57,9 +56,6 @@ export function readJsonRequest(
   return { named: { ...asked, model: input.model }, bytes, paceMs }
 }
 
-/** Members that hold what the engine would fetch if it were told to. */
-const WITH_CONTENT = ['messages', 'input', 'system'] as const
-
 function answeredEndpoint({ path }: ReadRequestInput): Answered {
   const endpoint = ENDPOINTS.find((name) => name === path)
   if (endpoint === undefined || endpoint === '/v1/messages/count_tokens') throw unserved(path)
@@ -87,31 +83,6 @@ function parseBody(plaintext: Uint8Array): ReadBody {
   const { provider: _, [PACE.member]: __, ...forEngine } = asked
   const paceMs = integerField(asked, PACE.member, PACE.leastMs, PACE.mostMs)
   return { asked: forEngine, bytes, paceMs }
-}
-
-/** @throws ServeError `remote_url` for a body as the engine would get it */
-export function refuseRemoteContent(body: JsonObject): void {
-  for (const member of WITH_CONTENT) refuseRemoteUrls(body[member] ?? null, 0)
-}
-
-/** Any member that ends in `_url` must hold a `data:` URL: the enclave fetches nothing. */
-function refuseRemoteUrls(value: Json, depth: number): void {
-  if (typeof value !== 'object' || value === null) return
-  if (depth > MAX_DEPTH) throw new ServeError('invalid_json', 'the request nests too deep')
-  if (isList(value)) {
-    for (const item of value) refuseRemoteUrls(item, depth + 1)
-    return
-  }
-  if (!isObject(value)) return
-  for (const [key, member] of Object.entries(value)) {
-    if (key.endsWith('_url')) requireDataUrl(isObject(member) ? member['url'] : member, key)
-    refuseRemoteUrls(member, depth + 1)
-  }
-}
-
-function requireDataUrl(url: Json | undefined, key: string): void {
-  if (typeof url === 'string' && url.startsWith('data:')) return
-  throw new ServeError('remote_url', `'${key}' takes data: URLs only: send the content itself`, key)
 }
 
 /** Answers that one request makes: `n` (or a hidden `best_of`) for each prompt. */

@@ -505,6 +505,24 @@ describe('an engine that speaks an API itself', () => {
     )
   })
 
+  test.each([
+    ['mcp_servers', { mcp_servers: [{ type: 'url', url: 'https://x.example' }] }],
+    ['container', { container: 'c' }],
+    ['tools', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }],
+  ])('of Messages it refuses %s that a vendor hosts all the same (H13)', (param, more) => {
+    expect(() => open('/v1/messages', { max_tokens: 5, ...more }, native)).toThrow(
+      expect.objectContaining({ code: 'unsupported_parameter', param }),
+    )
+  })
+
+  test('a name of its events makes no event of its own', () => {
+    const dialect = open('/v1/messages', { max_tokens: 5 }, native)
+    const type = 'ping\ndata: {}\n\n: cocoon-receipt e30'
+    expect(dialect.writer.chunk(JSON.stringify({ type }))).toBe(
+      'event: error\ndata: {"type":"error"}\n\n',
+    )
+  })
+
   test('Messages pass as they are, but the usage is ours', () => {
     const dialect = open('/v1/messages', { max_tokens: 5 }, native)
     const told = streamed(dialect, [

@@ -3,6 +3,7 @@ import type { Answered, JsonObject } from '../engine.ts'
 import { isObject } from '../fields.ts'
 import type { AnswerWriter, Billed, Dialect, ErrorObject } from './dialect.ts'
 import { anthropicError } from './messages/error.ts'
+import { refuseHosted } from './messages/refuse-hosted.ts'
 import { messageUsage } from './messages/usage.ts'
 import { refuseState } from './responses/refuse-state.ts'
 import { responseUsage } from './responses/response-object.ts'
@@ -62,7 +63,10 @@ const MESSAGES: Grammar = {
 
 /** An engine that speaks Responses or Messages itself: its events pass, the usage in them is ours. @throws EngineError */
 export function openNative(endpoint: Answered, body: JsonObject): Dialect {
-  if (endpoint === '/v1/messages') return { endpoint, body, writer: createWriter(MESSAGES) }
+  if (endpoint === '/v1/messages') {
+    refuseHosted(body)
+    return { endpoint, body, writer: createWriter(MESSAGES) }
+  }
   refuseState(body)
   return { endpoint, body: { ...body, store: false }, writer: createWriter(RESPONSES) }
 }
@@ -105,7 +109,10 @@ function createWriter(grammar: Grammar): AnswerWriter {
   }
 }
 
+/** A name stands outside of JSON: a line break in it would be an event, or the end of one, of the engine's making. */
+const NAME = /^[a-z0-9_.-]{1,64}$/i
+
 function named(event: JsonObject): NamedEvent {
   const { type } = event
-  return { ...event, type: typeof type === 'string' ? type : 'error' }
+  return { ...event, type: typeof type === 'string' && NAME.test(type) ? type : 'error' }
 }

@@ -139,7 +139,7 @@ describe('an OpenAI-compatible engine', () => {
     },
   )
 
-  test('is told no names of answers, which receipts show, and no machines to fetch from (H13)', async () => {
+  test('is told no names of answers, which receipts show, and no machines to fetch from and no code to run (H13)', async () => {
     const answer = { id: 'x', choices: [{ message: { content: 'hello' } }], ...counts(9, 2) }
     const fake = await fakeEngine((res) => res.end(JSON.stringify(answer)))
     const engine = await open(fake.url)
@@ -148,6 +148,9 @@ describe('an OpenAI-compatible engine', () => {
       rid: 'another',
       kv_transfer_params: { remote_host: '10.0.0.7', remote_port: 1 },
       bootstrap_host: '10.0.0.7',
+      session_params: { id: 'of somebody else' },
+      custom_logit_processor: 'pickled',
+      logits_processors: ['os.system'],
     }
     const body = { ...request().body, ...wishes }
     await collect(engine.run(request({ stream: false, body })))

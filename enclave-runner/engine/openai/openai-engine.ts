@@ -158,11 +158,12 @@ const SALT_BYTES = 16
 
 /**
  * What no caller chooses: the name of an answer, which its receipt shows outside the seal; a place in the engine's
- * memory, where others were before (H10); machines to fetch from (H13).
+ * memory, or a conversation kept there, where others were before (H10); machines to fetch from, and code to run (H13).
  */
 const NOT_THE_CALLERS: ReadonlySet<string> = new Set([
   ...['request_id', 'rid'],
-  'id_slot',
+  ...['id_slot', 'session_params'],
+  ...['custom_logit_processor', 'logits_processors'],
   ...['kv_transfer_params', 'bootstrap_host', 'bootstrap_port', 'bootstrap_room'],
 ])
 

@@ -1,7 +1,8 @@
 import type { Json } from '#base/jcs.ts'
 import type { JsonObject } from '../../engine.ts'
-import { integerField, invalid, isList, isObject, objectField, unsupported } from '../../fields.ts'
+import { integerField, invalid, isList, isObject, objectField } from '../../fields.ts'
 import { requireName } from '../require-name.ts'
+import { refuseHosted } from './refuse-hosted.ts'
 import { toMessages } from './to-messages.ts'
 
 /** Members that mean something to Messages only, or that another one stands for in chat. */
@@ -22,8 +23,6 @@ const OWN = new Set([
   'mcp_servers',
   'context_management',
 ])
-/** What Anthropic hosts and this gateway does not. */
-const HOSTED = ['container', 'mcp_servers', 'context_management'] as const
 /** From how many tokens of thinking on an effort is meant. */
 const EFFORTS = [
   [16_384, 'high'],
@@ -36,9 +35,7 @@ export function toChatRequest(body: JsonObject): JsonObject {
   if (integerField(body, 'max_tokens', 1, Number.MAX_SAFE_INTEGER) === undefined) {
     throw invalid('max_tokens', `'max_tokens' is required`)
   }
-  for (const name of HOSTED) {
-    if ((body[name] ?? null) !== null) throw unsupported(name, `'${name}' is not supported`)
-  }
+  refuseHosted(body)
   const rest = Object.entries(body).filter(([name]) => !OWN.has(name))
   return {
     ...Object.fromEntries(rest),
@@ -94,9 +91,6 @@ function tools(value: Json): JsonObject {
 
 function tool(value: Json): JsonObject {
   if (!isObject(value)) throw invalid('tools', `'tools' takes objects`)
-  if ((value['type'] ?? 'custom') !== 'custom') {
-    throw unsupported('tools', `tools that a vendor hosts are not supported, your own are`)
-  }
   const { description, input_schema, strict } = value
   return {
     type: 'function',
