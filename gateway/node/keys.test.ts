@@ -73,6 +73,9 @@ describe('an inference key', () => {
       ['GET', '/v1/account/usage', undefined],
       ['GET', '/v1/account/ledger', undefined],
       ['GET', '/v1/account/deposits', undefined],
+      ['GET', '/v1/account/exit', undefined],
+      ['POST', '/v1/account/exit', {}],
+      ['DELETE', '/v1/account/exit', {}],
       ['PUT', '/v1/account/webhook', { url: 'https://x.example', threshold: '1' }],
     ] as const) {
       expect(await codeOf(call(method, path, { key, body }))).toEqual([403, 'admin_key_required'])

@@ -7,7 +7,7 @@ import type { AppDeps } from '../deps.ts'
 import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
-import { callerOf, requireAccount } from '../http/require-account.ts'
+import { callerOf, requireAccount, requireAdmin } from '../http/require-account.ts'
 import type { OrderExitResult, OrderedExit } from '../ledger/port.ts'
 import { MoneyError } from '../money/errors.ts'
 import type { ExitState, TillViews } from '../money/till-views.ts'
@@ -17,20 +17,20 @@ const MAX_BODY_BYTES = 4 * 1024
 
 /**
  * An owner takes its money out: its order, signed by the key that the account id commits to, goes to the Till, and with the meter
- * key's word on the final debit it need not wait. An API key alone orders nothing.
+ * key's word on the final debit it need not wait. An API key alone orders nothing, and one for inference sees nothing of it.
  * @see protocol/SPEC.md section 10.4
  */
 export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { ledger } = deps.runners
-  const account = requireAccount(deps)
+  const guards = [requireAccount(deps), requireAdmin] as const
 
-  app.get('/v1/account/exit', account, async (context) => {
+  app.get('/v1/account/exit', ...guards, async (context) => {
     const { account } = callerOf(context)
     return context.json(await viewOf(deps, account))
   })
 
-  app.post('/v1/account/exit', account, async (context) => {
+  app.post('/v1/account/exit', ...guards, async (context) => {
     const { account } = callerOf(context)
     const till = requireTill(deps)
     if (!deps.takesExits) throw new ApiError('not_implemented', NO_CASHIER)
@@ -57,7 +57,7 @@ export function exitRoutes(deps: AppDeps): Hono<AppEnv> {
     return context.json(await viewOf(deps, account), 202)
   })
 
-  app.delete('/v1/account/exit', account, async (context) => {
+  app.delete('/v1/account/exit', ...guards, async (context) => {
     const { account } = callerOf(context)
     const till = requireTill(deps)
     const request = read(parseExitCancel, await readJson(context, MAX_BODY_BYTES))
