@@ -150,6 +150,17 @@ describe('a gateway that asks for its keys', () => {
     await expect(ask({ to: strict })).rejects.toMatchObject({ code: 'refused' })
   })
 
+  test.each([
+    ['ahead by seconds gets them', 30, 'released'],
+    ['behind by seconds gets them', -30, 'released'],
+    ['ahead by minutes gets none', 90, 'not_after'],
+    ['of yesterday gets none', -12 * 3600, 'not_after'],
+  ])('whose clock is %s', async (_, seconds, outcome) => {
+    const asked = ask({ changes: { clock: () => unixMs(now + seconds * 1000) } })
+    const result = await asked.then(() => 'released', String)
+    expect(result).toContain(outcome)
+  })
+
   test('a request that was seen on the wire yields nothing a second time (M16)', async () => {
     const to = service()
     const seen: Request[] = []

@@ -13,6 +13,7 @@ import {
   sealingKeyOf,
   sealRelease,
 } from '#protocol'
+import { CLOCK_SLACK_SECONDS } from '../clock-slack.ts'
 import { ApiError, errorAnswer } from '../errors.ts'
 import { codeOf, type Log } from '../log.ts'
 import { type Challenges, createChallenges, usedInMemory } from '../runners/challenges.ts'
@@ -91,7 +92,8 @@ async function releaseTo(
   if (keyset.subject !== gatewaySubject(deps.origin)) {
     throw new ApiError('forbidden', 'These keys are another gateway’s', { param: 'subject' })
   }
-  if (keyset.not_after <= now || keyset.not_after > now + SELF_LIFETIME_SECONDS) {
+  const left = keyset.not_after - now
+  if (left <= 0 || left > SELF_LIFETIME_SECONDS + CLOCK_SLACK_SECONDS) {
     throw new ApiError('forbidden', 'The keyset is not of now', { param: 'not_after' })
   }
   const publicKey = sealingKeyOf(keyset, 'ehbp-x25519')

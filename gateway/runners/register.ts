@@ -12,6 +12,7 @@ import {
   sealingKeyOf,
   verifyRegistration,
 } from '#protocol'
+import { CLOCK_SLACK_SECONDS } from '../clock-slack.ts'
 import { type RunnerId, tonAddress } from '../db/ids.ts'
 import { ApiError } from '../errors.ts'
 import { claimHardware } from './claim-hardware.ts'
@@ -29,8 +30,6 @@ import { standingOf } from './standing.ts'
 
 /** A keyset is attested for a day at most (M9). */
 const MAX_KEYSET_SECONDS = 86_400
-/** Clocks of runner and gateway may differ this much. */
-const CLOCK_SLACK_SECONDS = 60
 
 /**
  * Registers a runner.
