@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { hex, utf8 } from '#base/bytes.ts'
+import { Amount, UnitShape } from './parse-unit.ts'
 import type { Unit } from './unit.ts'
 import { MovingError } from './write-unit.ts'
 
@@ -63,38 +64,19 @@ export function createStreamReader(sha256: Sha256): (line: string) => StreamLine
   }
 }
 
-const tables = z.record(
-  z.string(),
-  z.object({
-    columns: z.array(z.string()),
-    rows: z.array(
-      z.array(z.union([z.string(), z.number(), z.null(), z.object({ base64: z.string() })])),
-    ),
-  }),
-)
-const named = { id: z.string(), tables }
-const amount = z.string().regex(/^-?\d{1,30}$/)
-
 /** The chain of hashes has no key: whoever wrote the file wrote its hashes too. */
 const Body = z.object({
   version: z.number().optional(),
   migrations: z.array(z.string()).optional(),
-  unit: z
-    .discriminatedUnion('kind', [
-      z.object({ kind: z.literal('account'), ...named, share: amount, commission: amount }),
-      z.object({ kind: z.literal('history'), ...named }),
-      z.object({ kind: z.literal('host'), ...named, commission: amount }),
-      z.object({ kind: z.literal('rows'), ...named }),
-    ])
-    .optional(),
+  unit: UnitShape.optional(),
   mark: z.object({ next: z.looseObject({}).nullable() }).optional(),
   end: z
     .object({
       accounts: z.int().nonnegative(),
-      available: amount,
-      held: amount,
-      hosts: amount,
-      fees: amount,
+      available: Amount,
+      held: Amount,
+      hosts: Amount,
+      fees: Amount,
     })
     .optional(),
 })

@@ -12,6 +12,7 @@ import type { HostEntry } from '../ledger/host-side.ts'
 import type { Ledger, Op, Result, ResultsOf } from '../ledger/port.ts'
 import { readBalances, readLiabilities, readShares } from '../money/reserves.ts'
 import { readLedger } from '../moving/read-store.ts'
+import { tryWriteUnit, type UnitOutcome } from '../moving/try-write-unit.ts'
 import type { Unit } from '../moving/unit.ts'
 import { unitPage } from '../moving/unit-page.ts'
 import { writeUnit } from '../moving/write-unit.ts'
@@ -97,13 +98,14 @@ export function ledgerObject(host: WorkerHost) {
       return unitPage(readLedger(store), from, limit)
     }
 
-    async importUnit(unit: Unit, digest: string): Promise<boolean> {
+    async importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {
       const name = `${unit.kind === 'host' ? 'host' : 'acct'}:${unit.id}`
       if (this.#opened === undefined) await this.#objects.index(indexOf(name)).add(name)
       await this.#wakeBy(DELIVERY_DELAY_MS)
       this.#opened ??= this.#open()
       const { store } = this.#opened
-      const written = writeUnit(store, unit, { digest, hosts: 'outbox' })
+      const outcome = tryWriteUnit(() => writeUnit(store, unit, { digest, hosts: 'outbox' }))
+      if (!outcome.ok) return outcome
       // What the books remembered is older than what stands there now.
       this.#opened = this.#open()
       for (const row of store.db.select().from(accounts).all()) {
@@ -113,7 +115,7 @@ export function ledgerObject(host: WorkerHost) {
       for (const { account: to, wallet, at } of store.db.select().from(walletLinks).all()) {
         await ledger.commit([{ op: 'point_wallet', wallet, to, at }])
       }
-      return written
+      return outcome
     }
 
     async #register(ops: readonly Op[]): Promise<void> {

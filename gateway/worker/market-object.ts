@@ -20,6 +20,7 @@ import { openRates } from '../money/open-rates.ts'
 import { isCovered, type Reserves } from '../money/reserves.ts'
 import { createTillViews } from '../money/till-views.ts'
 import { readMarks, readTables } from '../moving/read-units.ts'
+import { tryWriteUnit, type UnitOutcome } from '../moving/try-write-unit.ts'
 import { GATEWAY_TABLES, type Unit } from '../moving/unit.ts'
 import { unitPage } from '../moving/unit-page.ts'
 import { writeUnit } from '../moving/write-unit.ts'
@@ -210,8 +211,8 @@ export function marketObject(host: WorkerHost) {
       return unitPage([readMarks(this.#store), ...readTables(this.#store, market)], from, limit)
     }
 
-    async importUnit(unit: Unit, digest: string): Promise<boolean> {
-      return writeUnit(this.#store, unit, { digest, hosts: 'outbox' })
+    async importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {
+      return tryWriteUnit(() => writeUnit(this.#store, unit, { digest, hosts: 'outbox' }))
     }
 
     async note({ tallies, ...counts }: PlaceReport): Promise<void> {

@@ -8,6 +8,7 @@ import type { AccountRow } from '../money/due-rows.ts'
 import { createMoneyWatch, type MoneyStatus, type MoneyWatch } from '../money/money-watch.ts'
 import { openChain } from '../money/open-chain.ts'
 import { readTables } from '../moving/read-units.ts'
+import { tryWriteUnit, type UnitOutcome } from '../moving/try-write-unit.ts'
 import { GATEWAY_TABLES, type Unit } from '../moving/unit.ts'
 import { unitPage } from '../moving/unit-page.ts'
 import { writeUnit } from '../moving/write-unit.ts'
@@ -95,8 +96,8 @@ export class MoneyObject extends DurableObject<Cloudflare.Env> {
     return unitPage(readTables(this.store, GATEWAY_TABLES[this.#place]), from, limit)
   }
 
-  async importUnit(unit: Unit, digest: string): Promise<boolean> {
-    return writeUnit(this.store, unit, { digest, hosts: 'outbox' })
+  async importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {
+    return tryWriteUnit(() => writeUnit(this.store, unit, { digest, hosts: 'outbox' }))
   }
 
   wake(): Promise<void> {

@@ -1,9 +1,11 @@
 import { Hono } from 'hono'
-import { ApiError } from '../errors.ts'
+import { member } from '#base/members.ts'
+import { ApiError, type ApiErrorCode } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { readJson } from '../http/json-body.ts'
+import { parseUnit } from '../moving/parse-unit.ts'
 import type { Unit } from '../moving/unit.ts'
-import { MovingError } from '../moving/write-unit.ts'
+import { MovingError, type MovingErrorCode } from '../moving/write-unit.ts'
 import { requireAdmin } from '../routes/admin.ts'
 import { EXPORT_START, type ExportCursor, exportPage, importUnit } from './moving.ts'
 import type { Objects } from './objects.ts'
@@ -35,20 +37,10 @@ export function movingRoutes(deps: {
   })
 
   app.post('/admin/moving/import', async (context) => {
-    // Sound: cocoon import has checked the stream; columns and amounts are checked where they are written.
-    const { unit, digest } = (await readJson(context, MAX_UNIT_BYTES)) as {
-      unit: Unit
-      digest: string
-    }
-    try {
-      return context.json({ written: await importUnit(objects, unit, String(digest)) })
-    } catch (error) {
-      // An error of an object comes with its message alone.
-      const isRefusal = error instanceof MovingError || String(error).includes(' is here')
-      if (isRefusal)
-        throw new ApiError('conflict', 'It is here already, from elsewhere', { cause: error })
-      throw error
-    }
+    const { unit, digest } = readUnit(await readJson(context, MAX_UNIT_BYTES))
+    const outcome = await importUnit(objects, unit, digest)
+    if (!outcome.ok) throw new ApiError(CODES[outcome.code], outcome.message)
+    return context.json({ written: outcome.written })
   })
 
   app.post('/admin/moving/end', async (context) => {
@@ -59,6 +51,28 @@ export function movingRoutes(deps: {
     return context.json({ reloaded: true })
   })
   return app
+}
+
+const CODES = {
+  exists: 'conflict',
+  malformed: 'invalid_request',
+  unwritable: 'overloaded',
+} as const satisfies Record<MovingErrorCode, ApiErrorCode>
+
+const DIGEST = /^[0-9a-f]{64}$/
+
+/** What its tables do not take is seen where they are. @throws ApiError */
+function readUnit(value: unknown): { unit: Unit; digest: string } {
+  const digest = member(value, 'digest')
+  if (typeof digest !== 'string' || !DIGEST.test(digest)) {
+    throw new ApiError('invalid_request', 'digest: takes 64 hex digits', { param: 'digest' })
+  }
+  try {
+    return { unit: parseUnit(member(value, 'unit')), digest }
+  } catch (cause) {
+    if (!(cause instanceof MovingError)) throw cause
+    throw new ApiError('invalid_request', cause.message, { param: 'unit', cause })
+  }
 }
 
 function readCursor(value: unknown): ExportCursor {

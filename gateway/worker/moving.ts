@@ -1,3 +1,4 @@
+import type { UnitOutcome } from '../moving/try-write-unit.ts'
 import { GATEWAY_TABLES, type GatewayPart, type Unit } from '../moving/unit.ts'
 import { indexOf } from './index-object.ts'
 import { listLedgers } from './list-ledgers.ts'
@@ -52,8 +53,8 @@ async function exportLedgers(objects: Objects, cursor: ExportCursor): Promise<Ex
   return { units, next }
 }
 
-/** Writes a unit where it belongs. @returns false when it came before */
-export function importUnit(objects: Objects, unit: Unit, digest: string): Promise<boolean> {
+/** Writes a unit where it belongs. */
+export function importUnit(objects: Objects, unit: Unit, digest: string): Promise<UnitOutcome> {
   return homeOf(objects, unit).importUnit(unit, digest)
 }
 

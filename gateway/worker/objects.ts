@@ -6,6 +6,7 @@ import type { Op, Result } from '../ledger/port.ts'
 import type { AccountRow, ExitRow, HostRow } from '../money/due-rows.ts'
 import type { MoneyStatus } from '../money/money-watch.ts'
 import type { Balance, ReservesTree } from '../money/reserves-tree.ts'
+import type { UnitOutcome } from '../moving/try-write-unit.ts'
 import type { Unit } from '../moving/unit.ts'
 import type { Voucher } from '../runners/deps.ts'
 import type { LeasedRunner } from '../runners/runner-view.ts'
@@ -17,7 +18,7 @@ import type { PlaceCounts } from './counting-metrics.ts'
 /** What moves a store to another platform, and from one. */
 export interface MovingRpc {
   exportUnits(from: number, limit: number): Promise<readonly Unit[]>
-  importUnit(unit: Unit, digest: string): Promise<boolean>
+  importUnit(unit: Unit, digest: string): Promise<UnitOutcome>
 }
 
 /** The ledger of one account or one host. */
