@@ -26,18 +26,23 @@ export interface SevEvidenceBytes {
 }
 
 const MAX_CHAIN = 4
+/** By the report's number of its signing key. */
+const KINDS: readonly (VekKind | undefined)[] = ['vcek', 'vlek']
 
 /** @throws AttestationError when any part is malformed */
 export function parseSevEvidence(bytes: SevEvidenceBytes): SevEvidence {
+  const report = parseSnpReport(bytes.report)
   const table = parseCertificateTable(bytes.auxiliary ?? new Uint8Array())
-  const vek = bytes.vek ?? table.vcek ?? table.vlek
+  // A host may list both kinds: the report says which key signed it.
+  const kind = KINDS[report.signingKey]
+  const vek = bytes.vek ?? (kind === undefined ? undefined : table[kind])
   const chain = [
     ...(bytes.chain ?? []),
     ...[table.ask, table.ark].filter((der) => der !== undefined),
   ]
   demand(chain.length <= MAX_CHAIN, 'too-large', `${chain.length} certificates`)
   return {
-    report: parseSnpReport(bytes.report),
+    report,
     vek: vek === undefined ? undefined : parseCertificate(vek),
     chain: chain.map(parseCertificate),
   }
@@ -59,7 +64,7 @@ export function productOfEvidence(report: SnpReport, vek: Certificate | undefine
 
 /** The key kind that the report says signed it. @throws key-kind */
 export function kindOfReport(report: SnpReport): VekKind {
-  const kind = (['vcek', 'vlek'] as const)[report.signingKey]
+  const kind = KINDS[report.signingKey]
   demand(kind !== undefined, 'key-kind', `signing key ${report.signingKey}`)
   return kind
 }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { unixSeconds } from '#base/brand.ts'
-import type { Bytes } from '#base/bytes.ts'
+import { type Bytes, concat, fromHex } from '#base/bytes.ts'
 import { type AmdForge, FORGED_TCBS, forgeAmd, forgedVcekName } from '#dev/forge/amd.ts'
 import { type SnpReportFields, tcbBytes } from '#dev/forge/amd-report.ts'
 import { amdName, type VekOptions } from '#dev/forge/amd-vek.ts'
@@ -57,6 +57,8 @@ interface Case {
   /** Replaces the certificate that travels with the evidence. */
   readonly vekBytes?: Bytes
   readonly withoutVek?: boolean
+  /** The host's certificate table, in place of that certificate. */
+  readonly table?: Bytes
   readonly crl?: (Partial<CrlFields> & { readonly signer?: Signer }) | 'absent' | Bytes
   readonly now?: number
   readonly root?: Partial<SevRoot>
@@ -86,12 +88,13 @@ async function judge(item: Case): Promise<readonly Check[]> {
   const kind = item.kind ?? 'vcek'
   const now = unixSeconds(item.now ?? NOW)
   const report = await forge.report({ kind, ...item.report })
-  const vek = item.withoutVek
-    ? undefined
-    : (item.vekBytes ?? (await forge.vek({ kind, ...item.vek })))
+  const vek =
+    item.withoutVek || item.table !== undefined
+      ? undefined
+      : (item.vekBytes ?? (await forge.vek({ kind, ...item.vek })))
   const collateral: Map<string, CollateralEntry> = new Map(await crlEntry(forge, kind, item.crl))
   for (const entry of item.collateral ?? []) collateral.set(entry.name, entry)
-  const evidence = parseSevEvidence({ report, vek, chain: item.chain })
+  const evidence = parseSevEvidence({ report, vek, chain: item.chain, auxiliary: item.table })
   const root: SevRoot = { ...forge.root, ...item.root }
   const proof = await proveSev({ evidence, collateral, now, anchors: [root] })
   if (!proof.proven) return proof.checks
@@ -103,6 +106,28 @@ async function crlEntry(forge: AmdForge, kind: VekKind, given: Case['crl']): Pro
   const body = given instanceof Uint8Array ? given : await forge.crl(given ?? {})
   const name = crlName(forge.product, kind)
   return new Map([[name, { name, body, headers: {}, fetchedAt: unixSeconds(NOW) }]])
+}
+
+const TABLE_GUIDS = {
+  vcek: '8d75da6364e66445adc5f4b93be8accd',
+  vlek: 'c24b07a85aa23e48aae639c045a0b8a1',
+} as const
+
+/** A host's certificate table of good certificates. */
+async function hostsTable(...kinds: readonly VekKind[]): Promise<Bytes> {
+  const forge = forgeOf('Genoa')
+  const certificates = await Promise.all(kinds.map((kind) => forge.vek({ kind })))
+  const head = new Uint8Array((kinds.length + 1) * 24)
+  const view = new DataView(head.buffer)
+  let end = head.length
+  for (const [i, kind] of kinds.entries()) {
+    const length = certificates[i]?.length ?? 0
+    head.set(fromHex(TABLE_GUIDS[kind]), i * 24)
+    view.setUint32(i * 24 + 16, end, true)
+    view.setUint32(i * 24 + 20, length, true)
+    end += length
+  }
+  return concat(head, ...certificates)
 }
 
 async function failuresOf(item: Case): Promise<string[]> {
@@ -178,6 +203,18 @@ describe('good evidence', () => {
     const entry = { name, body, headers: {}, fetchedAt: unixSeconds(NOW) }
     expect(await failuresOf({ withoutVek: true, collateral: [entry] })).toEqual([])
     expect(await failuresOf({ withoutVek: true })).toEqual(['sev.vek-present collateral-missing'])
+  })
+
+  test.each(['vcek', 'vlek'] as const)(
+    'of a host’s table with a certificate of each kind, the one of the key that signed is taken: %s',
+    async (kind) => {
+      expect(await failuresOf({ kind, table: await hostsTable('vcek', 'vlek') })).toEqual([])
+    },
+  )
+
+  test('a VCEK that the host’s table lacks is looked for as collateral, whatever else is there', async () => {
+    const table = await hostsTable('vlek')
+    expect(await failuresOf({ table })).toEqual(['sev.vek-present collateral-missing'])
   })
 
   test('an intermediate that is not pinned may travel, if it verifies under the pinned root', async () => {
