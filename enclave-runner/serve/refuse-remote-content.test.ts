@@ -57,8 +57,11 @@ describe('nothing far away is named to an engine (H13)', () => {
     expect(outcomeOf(path, part, CHAT)).not.toBe('passes')
   })
 
-  test('an address in the place of base64, which some engines take for one', () => {
-    const source = { type: 'base64', media_type: 'image/png', data: FAR }
+  test.each([
+    ['an address', FAR],
+    ['the name of a file', '/srv/pictures/another.png'],
+  ])('%s in the place of base64, which some engines take for one', (_, data) => {
+    const source = { type: 'base64', media_type: 'image/png', data }
     expect(outcomeOf('/v1/messages', image(source), NATIVE)).toBe('remote_url')
   })
 })

@@ -51,9 +51,9 @@ function requireDataUrl(url: Json | undefined, key: string): void {
   throw remote(key)
 }
 
-/** Base64, which has no colon, or a `data:` URL. */
+/** Base64, which has neither the colon of an address nor the dot of a file's name, or a `data:` URL. */
 function requireContent(data: Json, key: string): void {
-  if (typeof data !== 'string' || data.startsWith('data:') || !data.includes(':')) return
+  if (typeof data !== 'string' || data.startsWith('data:') || !/[:.]/.test(data)) return
   throw remote(key)
 }
 
