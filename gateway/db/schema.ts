@@ -492,18 +492,22 @@ export const leases = sqliteTable('leases', {
 })
 
 /** Attested sessions: immutable documents named by their digest. */
-export const sessions = sqliteTable('sessions', {
-  id: text().$type<SessionId>().primaryKey(),
-  runner: text().$type<RunnerId>().notNull(),
-  keyset_digest: text().notNull(),
-  document: text().notNull(),
-  evidence: text().notNull(),
-  collateral: text().notNull(),
-  at: millisColumn().notNull(),
-  appraised: millisColumn().notNull(),
-  /** Set when a later appraisal refused it, with the check's name. */
-  cut: text(),
-})
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    id: text().$type<SessionId>().primaryKey(),
+    runner: text().$type<RunnerId>().notNull(),
+    keyset_digest: text().notNull(),
+    document: text().notNull(),
+    evidence: text().notNull(),
+    collateral: text().notNull(),
+    at: millisColumn().notNull(),
+    appraised: millisColumn().notNull(),
+    /** Set when a later appraisal refused it, with the check's name. */
+    cut: text(),
+  },
+  (t) => [index('sessions_keyset').on(t.keyset_digest, t.runner)],
+)
 
 // --- what is on sale
 

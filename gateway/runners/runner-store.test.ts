@@ -1,7 +1,9 @@
+import Database from 'better-sqlite3'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { beforeEach, expect, test } from 'vitest'
 import { unixMs, unixSeconds } from '#base/brand.ts'
 import { runnerId, sessionId, tonAddress } from '../db/ids.ts'
-import { openLedger } from '../node/testing/open-ledger.ts'
+import { MIGRATIONS, openLedger } from '../node/testing/open-ledger.ts'
 import { createRunnerStore, type RunnerStore } from './runner-store.ts'
 
 const ID = runnerId('run_one')
@@ -58,4 +60,24 @@ test('the end of a session does not end the lease of the next one', async () => 
   expect(await store.leased([ID])).toHaveLength(1)
   await store.endLease(ID, sessionId('2'.repeat(64)))
   expect(await store.leased([ID])).toEqual([])
+})
+
+test('sessions are found by their keyset without reading the others: there is one of each registration', async () => {
+  const asked: string[] = []
+  const client = new Database(':memory:', { verbose: (sql) => asked.push(String(sql)) })
+  for (const { sql } of MIGRATIONS) client.exec(sql)
+  const reads = createRunnerStore({ ...openLedger(':memory:').store, db: drizzle(client) })
+  asked.length = 0
+  await reads.findKeyset(ID, '1')
+  await reads.sessionsOfKeyset('1', 200)
+  const plans = [...asked].map((sql) => client.prepare(`EXPLAIN QUERY PLAN ${sql}`).all())
+  expect(plans).toEqual([
+    [
+      expect.objectContaining({
+        detail: expect.stringMatching(/^SEARCH .*keyset_digest=\? AND runner=\?/),
+      }),
+    ],
+    [expect.objectContaining({ detail: expect.stringMatching(/^SEARCH .*keyset_digest=\?/) })],
+  ])
+  client.close()
 })

@@ -8,6 +8,7 @@ import chainWaiting from '#migrations/0017_chain_waiting.sql'
 import runnerHours from '#migrations/0017_runner_hours.sql'
 import walletLinks from '#migrations/0017_wallet_links.sql'
 import chequeFee from '#migrations/0018_cheque_fee.sql'
+import sessionsKeyset from '#migrations/0019_sessions_keyset.sql'
 import type { Migration } from '../db/migrate.ts'
 
 /** Every migration by name: a Worker has no folder to read. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0017_runner_hours', sql: runnerHours },
   { name: '0017_wallet_links', sql: walletLinks },
   { name: '0018_cheque_fee', sql: chequeFee },
+  { name: '0019_sessions_keyset', sql: sessionsKeyset },
 ]
