@@ -79,11 +79,18 @@ export class Checklist<Table extends CheckTable> {
   /**
    * A step whose failure ends the proof: `run` throws AttestationError to fail the check. Anything
    * else that it throws is our bug; it fails the check too (closed) as `internal`.
+   * @param idle why a result means that nothing was checked: the step is skipped, not passed
    */
-  async step<T>(id: keyof Table & string, run: () => T | Promise<T>): Promise<T> {
+  async step<T>(
+    id: keyof Table & string,
+    run: () => T | Promise<T>,
+    idle: (value: T) => string | undefined = () => undefined,
+  ): Promise<T> {
     try {
       const value = await run()
-      this.pass(id)
+      const reason = idle(value)
+      if (reason === undefined) this.pass(id)
+      else this.skip(id, reason)
       return value
     } catch (cause) {
       if (cause instanceof Stopped) throw cause

@@ -131,23 +131,39 @@ function judgeReferences(list: List, devices: readonly DeviceFacts[], policy: Nv
   }
   judgePresence(list, 'driver', judged, policy.driverRim)
   judgePresence(list, 'vbios', judged, policy.vbiosRim)
-  judgeEach(list, 'rim.no-conflict', 'measurement-mismatch', judged, ({ references }) => {
-    const indices = references?.conflicts ?? []
-    return indices.length === 0 ? undefined : `both manifests claim ${indices.join(', ')}`
-  })
   judgeEach(list, 'gpu.nvdec0', 'measurement-mismatch', judged, ({ identity, transcript }) => {
     const status = transcript.opaque.nvdec0
     const known = status === NVDEC0.enabled || status === NVDEC0.disabled
     return identity.kind === 'switch' || known ? undefined : `video decoder status ${status}`
   })
-  judgeEach(list, 'gpu.measurements', 'measurement-mismatch', judged, ({ references }) => {
-    const { driver, vbios } = references ?? {}
-    const parts = Object.entries({ driver, vbios }).flatMap(([kind, comparison]) => {
-      const indices = comparison?.mismatch ?? []
-      return indices.length === 0 ? [] : [`${kind} ${indices.join(', ')}`]
-    })
-    return parts.length === 0 ? undefined : `measurements differ: ${parts.join('; ')}`
+  judgeMeasurements(list, judged)
+}
+
+/** A device without any manifest was compared with nothing. */
+function judgeMeasurements(list: List, judged: readonly DeviceFacts[]): void {
+  const compared = judged.filter(
+    ({ references }) => references?.driver !== undefined || references?.vbios !== undefined,
+  )
+  if (compared.length === 0) list.skip('rim.no-conflict', 'no manifest is at hand')
+  else judgeEach(list, 'rim.no-conflict', 'measurement-mismatch', compared, conflict)
+  const differs = compared.some((device) => mismatch(device) !== undefined)
+  if (compared.length === judged.length || differs) {
+    judgeEach(list, 'gpu.measurements', 'measurement-mismatch', compared, mismatch)
+  } else list.skip('gpu.measurements', 'a device has no manifest at hand')
+}
+
+function conflict({ references }: DeviceFacts): string | undefined {
+  const indices = references?.conflicts ?? []
+  return indices.length === 0 ? undefined : `both manifests claim ${indices.join(', ')}`
+}
+
+function mismatch({ references }: DeviceFacts): string | undefined {
+  const { driver, vbios } = references ?? {}
+  const parts = Object.entries({ driver, vbios }).flatMap(([kind, comparison]) => {
+    const indices = comparison?.mismatch ?? []
+    return indices.length === 0 ? [] : [`${kind} ${indices.join(', ')}`]
   })
+  return parts.length === 0 ? undefined : `measurements differ: ${parts.join('; ')}`
 }
 
 const REFERENCE_ROWS = [

@@ -72,15 +72,34 @@ export async function proveReferences(
     for (const id of RIM_STEPS) list.skip(id, 'the attestation service judged the measurements')
     return { facts: devices.map(() => undefined), subjects: [] }
   }
-  const opened = await list.step('rim.document', () => openManifests(judged, context.collateral))
-  const rims = [...opened.values()]
-  const paths = await proveSigners(rims, context)
-  await list.step('rim.identity', () => eachRim(rims, checkIdentity))
+  const opened = await list.step(
+    'rim.document',
+    () => openManifests(judged, context.collateral),
+    ({ size }) => (size === 0 ? NONE : undefined),
+  )
+  const paths = await proveManifests([...opened.values()], context)
   const facts = devices.map((entry) => (entry.judged ? compare(entry, opened) : undefined))
   return { facts, subjects: paths.flatMap(subjectsOf) }
 }
 
-const RIM_STEPS = ['rim.document', 'rim.chain', 'rim.signature', 'rim.identity'] as const
+const NONE = 'no manifest is at hand'
+
+async function proveManifests(
+  rims: readonly OpenedRim[],
+  context: Context,
+): Promise<readonly VerifiedChain[]> {
+  const { list } = context
+  if (rims.length === 0) {
+    for (const id of RIM_PROOFS) list.skip(id, NONE)
+    return []
+  }
+  const paths = await proveSigners(rims, context)
+  await list.step('rim.identity', () => eachRim(rims, checkIdentity))
+  return paths
+}
+
+const RIM_PROOFS = ['rim.chain', 'rim.signature', 'rim.identity'] as const
+const RIM_STEPS = ['rim.document', ...RIM_PROOFS] as const
 
 async function openManifests(
   devices: readonly JudgedDevice[],

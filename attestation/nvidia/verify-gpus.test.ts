@@ -430,6 +430,19 @@ describe('what a policy waives', () => {
     expect(checks.find((check) => check.id === id)?.status).toBe('skip')
   })
 
+  test('without any manifest nothing was compared, and nothing says that it was', async () => {
+    const without = (['driver', 'vbios'] as const).map((kind) => `nvidia/rim/${forge.rimId(kind)}`)
+    const rows = async (policy: Partial<NvidiaPolicy>) =>
+      (await checksOf({ without, policy }))
+        .filter(({ id }) => id.startsWith('rim.') || id === 'gpu.measurements')
+        .map(({ id, status }) => `${id} ${status}`)
+    const steps = ['rim.document', 'rim.chain', 'rim.signature', 'rim.identity']
+    const skipped = [...steps, 'rim.no-conflict', 'gpu.measurements'].map((id) => `${id} skip`)
+    const waived = await rows({ driverRim: 'unchecked', vbiosRim: 'unchecked' })
+    expect(waived).toEqual(expect.arrayContaining([...skipped, 'rim.driver skip']))
+    expect(await rows({})).toEqual(expect.arrayContaining([...skipped, 'rim.driver fail']))
+  })
+
   test('a mismatch is refused even where the manifest is not demanded', async () => {
     const item: Case = { policy: { driverRim: 'unchecked' }, rim: { driver: { version: '1.0' } } }
     expect(await failuresOf(item)).toEqual(['rim.identity rim-mismatch'])
