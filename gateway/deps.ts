@@ -8,6 +8,7 @@ import type { AccountId } from './db/ids.ts'
 import type { Strangers } from './http/limit-strangers.ts'
 import type { Catalog } from './inference/catalog.ts'
 import type { InferenceDeps } from './inference/deps.ts'
+import type { BodyBudget } from './limits/body-budget.ts'
 import type { ChainHealth } from './money/chain-health.ts'
 import type { MoneyStatus } from './money/money-watch.ts'
 import type { Rates } from './money/open-rates.ts'
@@ -65,6 +66,8 @@ export interface AppDeps extends FrontDeps {
   readonly chainHealth: ChainHealth
   /** Unless ok nothing can be sold, since nothing can be booked. */
   readonly storeState: () => StoreState
+  /** Undefined where the platform bounds what bodies take of its memory. */
+  readonly bodies: BodyBudget | undefined
   /** What the money jobs last saw. */
   readonly moneyStatus: () => MoneyStatus | Promise<MoneyStatus>
   readonly registryAddress: string

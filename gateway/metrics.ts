@@ -1,4 +1,5 @@
 import type { MeteredUsage } from '#protocol'
+import type { BodyOwnerKind } from './limits/body-budget.ts'
 
 /**
  * What this gateway counts. Labels come from closed lists in its own code, or from the operator's: never from what a
@@ -23,6 +24,8 @@ export interface Metrics {
   spansDropped(count: number): void
   /** For a moment this process could open nothing. */
   outOfDescriptors(): void
+  /** There was no room in memory for a request's body. */
+  bodyRefused(owner: BodyOwnerKind): void
   /** How things stand, read when the metrics are. */
   state(now: State): void
   /** Everything counted, as a scraper reads it. */
@@ -43,6 +46,8 @@ export interface State {
   /** Seconds since the Registry was read; undefined: never. */
   readonly registryAge: number | undefined
   readonly isWritable: boolean
+  /** Bytes of request bodies in memory; undefined where the platform bounds them. */
+  readonly bodies: Readonly<Record<BodyOwnerKind, number>> | undefined
   /** NanoTON in the wallet that pays for charges and payouts; undefined: not looked yet, or none. */
   readonly gas: number | undefined
   /** What the last comparison of history, books and Till found; undefined: none yet. */

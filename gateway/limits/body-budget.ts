@@ -4,10 +4,14 @@ import { ApiError } from '../errors.ts'
 /** Whose room a body takes: its account's, or, of who shows no key, its address's. */
 export type BodyOwner = { readonly account: AccountId } | { readonly address: string }
 
+export type BodyOwnerKind = 'accounts' | 'strangers'
+
 /** What the bodies of one process may take of its memory, all requests together. */
 export interface BodyBudget {
   /** For one request. */
   open(): BodyRoom
+  /** Bytes that are taken now. */
+  held(): Readonly<Record<BodyOwnerKind, number>>
 }
 
 /** The room of one request's body. */
@@ -21,11 +25,16 @@ export interface BodyRoom {
 /** Who shows no key has this part of the budget, and no other: no flood of strangers keeps out who has one. */
 const STRANGERS_PART = 8
 
-export function createBodyBudget(totalBytes: number): BodyBudget {
+export function createBodyBudget(
+  totalBytes: number,
+  /** Told whose body there was no room for. */
+  refused: (owner: BodyOwnerKind) => void = () => {},
+): BodyBudget {
   const strangersBytes = Math.floor(totalBytes / STRANGERS_PART)
-  const strangers = createPool(strangersBytes)
-  const accounts = createPool(totalBytes - strangersBytes)
+  const strangers = createPool(strangersBytes, () => refused('strangers'))
+  const accounts = createPool(totalBytes - strangersBytes, () => refused('accounts'))
   return {
+    held: () => ({ accounts: accounts.held(), strangers: strangers.held() }),
     open() {
       let taken: { readonly pool: Pool; readonly name: string; bytes: number } | undefined
       let isOver = false
@@ -50,6 +59,7 @@ export function createBodyBudget(totalBytes: number): BodyBudget {
 }
 
 interface Pool {
+  held(): number
   take(owner: string, bytes: number): void
   giveBack(owner: string, bytes: number): void
 }
@@ -59,7 +69,7 @@ interface Pool {
  * again as each of them has is free for the next. So a share is as large as the others allow, without a list of who they are.
  * @see Choudhury, Hahne: Dynamic queue length thresholds for shared-memory packet switches (1998)
  */
-function createPool(total: number): Pool {
+function createPool(total: number, refused: () => void): Pool {
   const held = new Map<string, number>()
   let left = total
   const change = (owner: string, bytes: number): void => {
@@ -69,10 +79,14 @@ function createPool(total: number): Pool {
     else held.set(owner, sum)
   }
   return {
+    held: () => total - left,
     take(owner, bytes) {
       // So asked that what is no number is refused too.
       const fits = (held.get(owner) ?? 0) + bytes <= left - bytes
-      if (!fits) throw noRoom()
+      if (!fits) {
+        refused()
+        throw noRoom()
+      }
       change(owner, bytes)
     },
     giveBack: (owner, bytes) => change(owner, -bytes),

@@ -149,6 +149,34 @@ describe('bodies of an account without money', () => {
   })
 })
 
+/** What a scraper reads. */
+async function metric(name: string, owner: 'accounts' | 'strangers'): Promise<number> {
+  const text = await (await fetch(`${world.gateway.origin}/metrics`)).text()
+  const line = new RegExp(`^cocoon_body_${name}\\{owner="${owner}"\\} (\\d+)$`, 'm').exec(text)
+  return Number(line?.[1] ?? 0)
+}
+
+test.each([
+  ['strangers', STRANGERS_MIB / 2],
+  ['accounts', ACCOUNT_MIB],
+] as const)(
+  'what bodies of %s take, and who was refused, is told to the operator',
+  async (owner, most) => {
+    const { key } = await world.account(0n)
+    const [path, head] =
+      owner === 'strangers'
+        ? ['/v1/runners/register', 'x-forwarded-for: 4.4.4.4\r\n']
+        : ['/v1/chat/completions', `authorization: Bearer ${key}\r\n`]
+    await vi.waitFor(async () => expect(await metric('bytes', owner)).toBe(0), WAIT)
+    const before = await metric('refusals_total', owner)
+    const held = await fill(path, `${head}content-length: ${4 * MIB}\r\n`, most / 4)
+    expect(await metric('bytes', owner)).toBe(most * MIB)
+    expect(await metric('refusals_total', owner)).toBe(before + BEYOND)
+    for (const { socket } of held) socket.destroy()
+    await vi.waitFor(async () => expect(await metric('bytes', owner)).toBe(0), WAIT)
+  },
+)
+
 test('requests one after the other, of any number, leave no byte taken', async () => {
   for (let i = 0; i < 4; i++) {
     expect(await register(3 * MIB, '3.3.3.3')).toBe('invalid_registration')

@@ -16,6 +16,7 @@ import type { GatewayConfig } from '../config.ts'
 import type { AppDeps } from '../deps.ts'
 import type { Timer } from '../inference/journey.ts'
 import { type ModelRow, type StoredCatalog, storedCatalog } from '../inference/stored-catalog.ts'
+import { type BodyBudget, createBodyBudget } from '../limits/body-budget.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
 import { createChainHealth, type Provider } from '../money/chain-health.ts'
@@ -67,6 +68,7 @@ export interface BuildInput {
 
 export interface Built {
   readonly app: AppDeps
+  readonly bodies: BodyBudget
   readonly collateral: CollateralSource
   readonly catalog: StoredCatalog
   /** Where the money jobs keep what they see. */
@@ -114,6 +116,8 @@ export function build(input: BuildInput): Built {
     rates: openRates(config.rates, { fetch: input.fetch, clock }),
   })
   const money = createMoneyWatch(input.log)
+  const { metrics } = platform
+  const bodies = createBodyBudget(config.bodyMemory, (owner) => metrics.bodyRefused(owner))
   const app: AppDeps = {
     ...front,
     self,
@@ -136,6 +140,7 @@ export function build(input: BuildInput): Built {
       clock,
     ),
     storeState: () => backing.storeState(),
+    bodies,
     takesExits: hasCashier(config),
     registryAddress: config.chain.registry,
     registry: () => runners.allowlist.snapshot(),
@@ -144,7 +149,7 @@ export function build(input: BuildInput): Built {
     adminKey: config.adminKey,
     metricsToken: config.metricsToken,
   }
-  return { app, collateral, catalog, money }
+  return { app, bodies, collateral, catalog, money }
 }
 
 /** A gateway judges itself as it judges runners, but for the model and its GPU. */
@@ -168,7 +173,7 @@ const KEY_ID_BYTES = 8
 function openPlatform(input: BuildInput): Platform {
   const { config, publicUrl, backing, closing, clock, timer, random, log } = input
   const { meterSeed } = config.chain
-  const metrics = createPromMetrics()
+  const metrics = createPromMetrics(clock)
   return {
     config,
     publicUrl,

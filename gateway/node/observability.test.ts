@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import fs, { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { unixMs } from '#base/brand.ts'
 import { answerInOrder, startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 import { createPromMetrics } from './prom-metrics.ts'
@@ -113,7 +114,7 @@ describe('metrics', () => {
   test('walk over no handles, of which there are as many as streams', async () => {
     // Sound: Node has these functions, of which its types leave out two; prom-client calls them.
     const asked = process as unknown as Record<(typeof WALKS)[number], () => unknown[]>
-    const walks = WALKS.map((name) => vi.spyOn(asked, name))
+    const walks = [...WALKS.map((name) => vi.spyOn(asked, name)), vi.spyOn(fs, 'readdirSync')]
     try {
       expect(await metricsText()).toMatch(/process_open_fds [1-9]/)
       for (const walk of walks) expect(walk).not.toHaveBeenCalled()
@@ -144,7 +145,7 @@ describe('the dashboard', () => {
     .map(([, text = '']) => text)
     .join('\n')
   const registry = new Registry()
-  createPromMetrics(registry)
+  createPromMetrics(() => unixMs(0), registry)
   const known = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('cocoon_'))
 
   test('asks for metrics that exist, and for all of ours', async () => {

@@ -1,5 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Clock } from '#base/brand.ts'
+import type { BodyOwnerKind } from '../limits/body-budget.ts'
 import type { Metrics, State, Tokens } from '../metrics.ts'
+import { descriptorCounter } from './count-descriptors.ts'
 
 const SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300]
 const SHORT_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
@@ -7,7 +10,7 @@ const OPERATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1_024]
 
 /**
  * The library's metrics for which each scrape walks every handle, request and timer of the process: with thousands of streams
- * open, all of them stand still meanwhile. `process_open_fds` counts the same connections at a fraction of that.
+ * open, all of them stand still meanwhile. Our own `process_open_fds` counts the same connections at no cost.
  */
 const WALKING = [
   'nodejs_active_handles',
@@ -16,12 +19,14 @@ const WALKING = [
   'nodejs_active_requests_total',
   'nodejs_active_resources',
   'nodejs_active_resources_total',
+  'process_open_fds',
 ] as const
 
 /** Counts for Prometheus. @param registry of its own, or the one that a test reads */
-export function createPromMetrics(registry = new Registry()): Metrics {
+export function createPromMetrics(clock: Clock, registry = new Registry()): Metrics {
   collectDefaultMetrics({ register: registry })
   for (const name of WALKING) registry.removeSingleMetric(name)
+  countDescriptors(registry, clock)
   return {
     ...flow(registry),
     ...books(registry),
@@ -31,6 +36,20 @@ export function createPromMetrics(registry = new Registry()): Metrics {
       text: await registry.metrics(),
     }),
   }
+}
+
+/** Under the library's own name and only where it has it. */
+function countDescriptors(registry: Registry, clock: Clock): void {
+  const count = descriptorCounter(clock)
+  if (count() === undefined) return
+  new Gauge({
+    name: 'process_open_fds',
+    help: 'Number of open file descriptors.',
+    registers: [registry],
+    collect() {
+      this.set(count() ?? 0)
+    },
+  })
 }
 
 /** Requests on their way. */
@@ -166,6 +185,17 @@ function operations(registry: Registry) {
     help: 'Looks, one a second, at which this process could open nothing',
     registers,
   })
+  const bodies = gauge(
+    'cocoon_body_bytes',
+    'Bytes of request bodies in memory now, by whose they are: MAX_BODY_MEMORY bounds them',
+    ['owner'],
+  )
+  const bodiesRefused = new Counter({
+    name: 'cocoon_body_refusals_total',
+    help: 'Requests refused because bodies took as much memory as they may, by whose they were',
+    labelNames: ['owner'],
+    registers,
+  })
   const age = gauge('cocoon_registry_age_seconds', 'Age of the Registry as it was last read')
   return {
     job: (name: string, result: 'ok' | 'failed', atSeconds: number) => {
@@ -174,11 +204,13 @@ function operations(registry: Registry) {
     },
     spansDropped: (count: number) => dropped.inc(count),
     outOfDescriptors: () => exhausted.inc(),
+    bodyRefused: (owner: BodyOwnerKind) => bodiesRefused.labels(owner).inc(),
     state: (now: State) => {
       for (const [state, count] of Object.entries(now.runners)) runners.labels(state).set(count)
       inFlight.set(now.inFlight)
       queue.set(now.queue)
       writable.set(now.isWritable ? 1 : 0)
+      for (const [owner, bytes] of Object.entries(now.bodies ?? {})) bodies.labels(owner).set(bytes)
       if (now.registryAge !== undefined) age.set(now.registryAge)
       if (now.gas !== undefined) gas.set(now.gas)
       if (now.reserves !== undefined) differ.set(now.reserves === 'differ' ? 1 : 0)

@@ -14,7 +14,7 @@ import { clientAddress } from '../http/client-address.ts'
 import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
-import { type BodyBudget, createBodyBudget } from '../limits/body-budget.ts'
+import type { BodyBudget } from '../limits/body-budget.ts'
 import type { Log } from '../log.ts'
 import type { Provider } from '../money/chain-health.ts'
 import { openProviders } from '../money/open-chain.ts'
@@ -159,7 +159,7 @@ async function startOn(
     config.traces === undefined
       ? undefined
       : createSpanExporter(config.traces, { ...deps, metrics: built.app.inference.metrics })
-  const bodies = createBodyBudget(config.bodyMemory)
+  const { bodies } = built
   listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace, bodies })
   handle = mainHandler(config, built, { listener, bodies })
   await restoreLeases(built.app.runners)

@@ -12,6 +12,7 @@ export async function readState({
   registry,
   moneyStatus,
   storeState,
+  bodies,
 }: AppDeps): Promise<State> {
   const now = inference.clock()
   const runners: Record<RunnerCondition, number> = {
@@ -35,6 +36,7 @@ export async function readState({
     queue: inference.waiting.size,
     registryAge: readAt === undefined ? undefined : toSeconds(now) - readAt,
     isWritable: storeState() === 'ok',
+    bodies: bodies?.held(),
     gas: gas === null ? undefined : Number(gas.balance),
     reserves: reconcile === null ? undefined : isSound(reconcile) ? 'sound' : 'differ',
   }

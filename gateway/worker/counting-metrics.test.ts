@@ -26,6 +26,7 @@ function count(metrics: Metrics): void {
     queue: 0,
     registryAge: 12,
     isWritable: true,
+    bodies: undefined,
     gas: 5_000,
     reserves: 'differ',
   })
@@ -53,7 +54,7 @@ function bareName(line: string): string {
 }
 
 test('a Worker shows the same samples as Node, however many places counted them', async () => {
-  const node = createPromMetrics(new Registry())
+  const node = createPromMetrics(clock, new Registry())
   const market = createCountingMetrics(clock)
   const places = [createCountingMetrics(clock), createCountingMetrics(clock)]
   for (const place of places) {

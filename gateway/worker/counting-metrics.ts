@@ -98,8 +98,9 @@ export function createCountingMetrics(clock: Clock, before: Counts = {}): Counti
       }
     },
     spansDropped: () => {},
-    // Neither files nor a disk of its own.
+    // Neither files nor a disk of its own, nor a limit of its own for bodies.
     outOfDescriptors: () => {},
+    bodyRefused: () => {},
     state(now) {
       for (const [name, value] of gaugesOf(now)) gauges.set(name, value)
     },

@@ -147,6 +147,7 @@ export function marketObject(host: WorkerHost) {
         tillViews,
         reserves: this.#reserves,
         storeState: () => 'ok',
+        bodies: undefined,
         takesExits: hasCashier(config),
         moneyStatus: () => moneyStatus(objects),
         chainHealth: createChainHealth([primary, ...witnesses], till ?? registry, clock),

@@ -125,6 +125,7 @@ const NO_METRICS: Metrics = {
   job: () => {},
   spansDropped: () => {},
   outOfDescriptors: () => {},
+  bodyRefused: () => {},
   state: () => {},
   exposition: async () => ({ contentType: '', text: '' }),
 }
