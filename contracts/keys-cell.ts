@@ -55,7 +55,7 @@ export async function accountIdOf(
 }
 
 /** @throws ContractError `bad_keys`, `small_order_key` */
-export function assertAccountKeys(keys: AccountKeys): void {
+function assertAccountKeys(keys: AccountKeys): void {
   if (keys.salt.length !== SALT_BYTES) throw new ContractError('bad_keys', 'salt has 16 bytes')
   for (const key of [keys.ownerKey, keys.spendKey]) {
     if (key === null) continue

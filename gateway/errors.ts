@@ -149,7 +149,7 @@ export function errorAnswer(
   }
 }
 
-export function toApiError(thrown: unknown): ApiError {
+function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown
   return new ApiError('internal_error', 'The gateway failed to serve this request', {
     cause: thrown,

@@ -2,7 +2,7 @@ import type { Bytes } from '#base/bytes.ts'
 import { ProtocolError } from './errors.ts'
 
 /** Encapsulated keys that one keyset takes before it must be rotated: about 100 MB of text keys. */
-export const REPLAY_CAPACITY = 1_000_000
+const REPLAY_CAPACITY = 1_000_000
 
 /**
  * The encapsulated keys that a keyset has seen, by the hash of their decoded bytes. Nothing is ever

@@ -10,7 +10,7 @@ import type { SealingKey } from './suite.ts'
 /** How much longer than its opener a runner keeps a context: requests under way. */
 const GRACE_SECONDS = 60
 /** Contexts at once; one gateway needs one, a cluster one per process. */
-export const MAX_CONTEXTS = 1024
+const MAX_CONTEXTS = 1024
 const FIRST_BITMAP_BYTES = 128
 
 /** A context that a runner holds: its secret and the counters it has seen. */

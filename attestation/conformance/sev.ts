@@ -125,7 +125,7 @@ export async function judged(run: () => Promise<VectorResult['facts']>): Promise
 }
 
 /** The manifest's class of a code. */
-export function classOf(code: keyof typeof FAILURES): string {
+function classOf(code: keyof typeof FAILURES): string {
   const entry: FailureEntry = FAILURES[code]
   return entry.class ?? code
 }

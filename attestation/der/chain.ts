@@ -79,7 +79,7 @@ function isSameAuthority(anchor: Certificate, certificate: Certificate): boolean
 }
 
 /** @throws AttestationError expired or not-yet-valid */
-export function checkValidity(certificate: Certificate, now: UnixSeconds): void {
+function checkValidity(certificate: Certificate, now: UnixSeconds): void {
   const name = commonName(certificate.subject) ?? 'unnamed'
   demand(now >= certificate.notBefore, 'not-yet-valid', `certificate ${name}`)
   demand(now <= certificate.notAfter, 'expired', `certificate ${name}`)

@@ -130,7 +130,7 @@ export async function verifyCrlSignature(
 }
 
 /** @throws AttestationError crl-expired */
-export function checkCrlDates(crl: Crl, now: UnixSeconds): void {
+function checkCrlDates(crl: Crl, now: UnixSeconds): void {
   demand(now >= crl.thisUpdate, 'crl-expired', 'CRL is from the future')
   demand(now <= crl.nextUpdate, 'crl-expired', 'CRL is past its next update')
 }

@@ -13,7 +13,7 @@ export interface SevTcb {
 
 export type TcbPart = keyof SevTcb
 
-export const TCB_PARTS: readonly TcbPart[] = ['fmc', 'bl', 'tee', 'snp', 'ucode']
+const TCB_PARTS: readonly TcbPart[] = ['fmc', 'bl', 'tee', 'snp', 'ucode']
 
 /** Byte → component; bytes without one are reserved. @see AMD 56860, TCB_VERSION */
 const LEGACY: readonly (TcbPart | undefined)[] = [

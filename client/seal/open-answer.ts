@@ -100,7 +100,7 @@ const RECEIPT_FAULTS: ReadonlySet<string> = new Set(['receipt_mismatch', 'messag
 const CUTS: ReadonlySet<string> = new Set(['end_missing', 'frame_truncated'])
 
 /** Whatever ends an answer before its time, by the name under which the caller knows it. */
-export function brokenAnswer(error: unknown): ClientError {
+function brokenAnswer(error: unknown): ClientError {
   if (error instanceof ClientError) return error
   if (!(error instanceof ProtocolError)) {
     return new ClientError('answer_cut', 'The connection broke', { cause: error })

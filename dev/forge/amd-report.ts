@@ -1,5 +1,5 @@
 import type { SevProduct, SevTcb, VekKind } from '#attestation'
-import { type Bytes, copyBytes } from '#base/bytes.ts'
+import type { Bytes } from '#base/bytes.ts'
 import type { Signer } from './der.ts'
 
 /** Every field of a report; numbers are written little-endian at their offset. @see AMD 56860 */
@@ -130,11 +130,4 @@ export function tcbBytes({ fmc, bl, tee, snp, ucode }: SevTcb, product: SevProdu
   return product === 'Turin'
     ? Uint8Array.of(fmc, bl, tee, snp, 0, 0, 0, ucode)
     : Uint8Array.of(bl, tee, 0, 0, 0, 0, snp, ucode)
-}
-
-/** 64 bytes of report data from up to 64 given ones. */
-export function paddedReportData(bytes: Uint8Array): Bytes {
-  const data = new Uint8Array(64)
-  data.set(copyBytes(bytes))
-  return data
 }

@@ -39,7 +39,7 @@ const YEAR_SECONDS = 31_536_000
 const BASE = '1.3.6.1.4.1.3704.1'
 
 /** AMD's extensions in AMD's order. @see AMD 57230 */
-export function vekExtensions(
+function vekExtensions(
   product: SevProduct,
   options: Required<Pick<VekOptions, 'kind' | 'tcb' | 'hwid' | 'cspId' | 'productName'>>,
 ): ExtensionFields[] {

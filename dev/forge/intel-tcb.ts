@@ -65,7 +65,7 @@ export const FORGED_INTEL_TCB: IntelTcb = {
   teeTcbSvn: [6, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
 }
 
-export const FORGED_EVALUATION_NUMBER = 20
+const FORGED_EVALUATION_NUMBER = 20
 
 const DAY_SECONDS = 86_400
 const ZERO_SIGNER: ModuleJson = {

@@ -23,7 +23,7 @@ export const FORGED_VERSIONS = {
   chipSku: '886',
 } as const
 
-export const FORGED_SWITCH_BIOS = '96.10.55.00.01'
+const FORGED_SWITCH_BIOS = '96.10.55.00.01'
 export const GPU_BLOCKS = 64
 export const SWITCH_BLOCKS = 31
 /** Active indices of the real manifests of driver 595.71.05 and VBIOS 96.00.9F.00.04. */

@@ -11,7 +11,7 @@ import {
   nvidiaName,
 } from './nvidia-pki.ts'
 
-export const AUTHORITIES = [
+const AUTHORITIES = [
   'deviceRoot',
   'identity',
   'provisioner',

@@ -97,7 +97,7 @@ export interface NvidiaForgeData extends Base {
   readonly devices: readonly ForgedDeviceData[]
 }
 
-export const FORGED_ISSUER = 'https://nras.attestation.nvidia.com'
+const FORGED_ISSUER = 'https://nras.attestation.nvidia.com'
 
 const HOUR_SECONDS = 3_600
 

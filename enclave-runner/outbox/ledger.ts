@@ -80,7 +80,7 @@ export interface OutboxLedger {
   snapshot(): readonly Line[]
 }
 
-export function entryKey(gateway: string, receiptId: string): string {
+function entryKey(gateway: string, receiptId: string): string {
   return `${gateway} ${receiptId}`
 }
 

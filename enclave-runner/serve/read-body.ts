@@ -4,7 +4,7 @@ import type { HttpRequest } from './http.ts'
 import { Refusal } from './refusal.ts'
 
 /** 32 MiB of body, with room for padding and frames. */
-export const MAX_WIRE_BYTES = 32 * 1024 * 1024 + SEAL_ROOM_BYTES
+const MAX_WIRE_BYTES = 32 * 1024 * 1024 + SEAL_ROOM_BYTES
 
 /** Reads a request body whole. @throws Refusal `body_too_large`; Error when the peer goes away */
 export function readBody(request: HttpRequest): Promise<Uint8Array> {

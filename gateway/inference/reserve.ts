@@ -15,7 +15,7 @@ import type { Limiter } from '../limits/limiter.ts'
 import type { Proofs } from '../receipts/proofs.ts'
 
 /** A hold lasts until its receipt, or this long (H20). */
-export const HOLD_SECONDS = 6 * 3600
+const HOLD_SECONDS = 6 * 3600
 
 export interface Reservation {
   readonly account: AccountId

@@ -16,7 +16,7 @@ import type {
 } from './port.ts'
 
 /** A payee that nobody earned for yet has zeros. */
-export function readHostState(books: Books, payee: TonAddress): HostState {
+function readHostState(books: Books, payee: TonAddress): HostState {
   books.hosts.flush()
   const row = books.store.db.select().from(hosts).where(eq(hosts.payee, payee)).get()
   return {

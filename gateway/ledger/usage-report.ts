@@ -4,7 +4,7 @@ import type { Books } from './books.ts'
 import type { UsageColumn, UsageReport, UsageReportResult, UsageRow } from './port.ts'
 
 /** Rows of one report. */
-export const MAX_USAGE_ROWS = 10_000
+const MAX_USAGE_ROWS = 10_000
 
 const COLUMNS = ['day', 'model', 'key'] as const satisfies readonly UsageColumn[]
 const SUMS = [

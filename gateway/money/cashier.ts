@@ -14,7 +14,7 @@ export interface CashierPolicy {
 }
 
 /** What a redeem pays at least when the meter key is about to change: more than its gas (H5). */
-export const HURRIED_REDEEM: Nano = nano(20_000_000n)
+const HURRIED_REDEEM: Nano = nano(20_000_000n)
 
 export interface AccountDue {
   readonly id: AccountId

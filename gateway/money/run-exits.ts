@@ -126,7 +126,7 @@ async function nextStep(
 }
 
 /** What the Till says of an account's exit at `now`. */
-export async function readExit(
+async function readExit(
   reader: TillReader,
   account: AccountId,
   now: UnixSeconds,

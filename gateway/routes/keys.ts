@@ -183,7 +183,7 @@ function readKeyId(text: string): KeyId {
   }
 }
 
-export function keyView(key: KeyView) {
+function keyView(key: KeyView) {
   const { rules, budget } = key
   const { input, output } = rules.maxPrice
   return {

@@ -2,7 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { IndexRpc } from './objects.ts'
 
 const ACCOUNT = 'acct:'
-export const HOSTS_INDEX = 'hosts'
+const HOSTS_INDEX = 'hosts'
 
 /** Every index, in order: Cloudflare cannot list objects by name, so that we do. */
 export const INDEXES: readonly string[] = [...'0123456789ABCDEFGHJKMNPQRSTVWXYZ', HOSTS_INDEX]

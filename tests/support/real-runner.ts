@@ -30,7 +30,7 @@ export async function startRealRunner(
   })
 }
 
-export function realRunnerConfig(
+function realRunnerConfig(
   gateways: readonly string[],
   change: Partial<RunnerConfig> = {},
 ): RunnerConfig {

@@ -51,7 +51,7 @@ export function qvlAnswer(input: {
 }
 
 /** Its form: the signed substrings, signatures in hex, chains as PEM. */
-export function qvlCollateral(collateral: Collateral): object {
+function qvlCollateral(collateral: Collateral): object {
   const entries = [...collateral.values()]
   const find = (part: RegExp): CollateralEntry | undefined =>
     entries.find(({ name }) => part.test(name))

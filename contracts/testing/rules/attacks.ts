@@ -41,7 +41,7 @@ export async function forgedExit(world: TillWorld, keys: Cell): Promise<Cell> {
 }
 
 /** The cheque that a thief signs for an account whose spend key is zero. */
-export async function forgedCheque(world: TillWorld, keys: Cell): Promise<Cell> {
+async function forgedCheque(world: TillWorld, keys: Cell): Promise<Cell> {
   const account = zeroAccount(keys, 'sovereign')
   const forged = forgeUnderZeroKey((i) => {
     const cumulative = nano(ton('1') + BigInt(i))

@@ -59,7 +59,7 @@ function createChatWriter(includeUsage: boolean): AnswerWriter {
 }
 
 /** OpenAI's `usage` object, with the cost at the allowance's price as OpenRouter's clients read it. */
-export function chatUsage({ usage, cost, costNano }: Billed): JsonObject {
+function chatUsage({ usage, cost, costNano }: Billed): JsonObject {
   return {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,

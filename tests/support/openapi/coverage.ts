@@ -21,7 +21,7 @@ export function unexercised(description: Description, seen: ReadonlySet<string>)
   return [...missing, ...stale.map((name) => `${name} (no longer out of reach: see coverage.ts)`)]
 }
 
-export function promisesOf(description: Description): string[] {
+function promisesOf(description: Description): string[] {
   const names = routesOf(description).flatMap((route) =>
     Object.keys(route.operation.responses)
       .filter((status) => status !== 'default')

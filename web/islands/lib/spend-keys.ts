@@ -21,10 +21,6 @@ export async function saveSpendKey(record: SpendRecord): Promise<void> {
   await withStore('readwrite', (store) => store.put(record, record.account))
 }
 
-export async function forgetSpendKey(account: string): Promise<void> {
-  await withStore('readwrite', (store) => store.delete(account))
-}
-
 export function amountsOf({ signed, owed }: SpendRecord): {
   readonly signed: Nano
   readonly owed: Nano
