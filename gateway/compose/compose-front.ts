@@ -9,6 +9,7 @@ import { createAccountRefs } from '../inference/account-ref.ts'
 import type { Offers } from '../inference/catalog.ts'
 import type { PlaintextRule } from '../inference/deps.ts'
 import { createQuoteTerms } from '../inference/quote-terms.ts'
+import { createQuotesUnderWay } from '../inference/quotes-under-way.ts'
 import { createRunnerSessions } from '../inference/runner-sessions.ts'
 import { createWaitingRoom } from '../inference/waiting-room.ts'
 import { createAddressLimiter } from '../limits/address-limiter.ts'
@@ -74,6 +75,7 @@ export function composeFront(platform: Platform, parts: FrontParts): FrontDeps {
       refs,
       pending,
       unwritten: createUnwritten(watchdog),
+      quotes: createQuotesUnderWay(clock),
       upstream,
       watchdog,
       waiting: createWaitingRoom({ ...config.queue, bytes: MAX_WAITING_BYTES }, clock),

@@ -15,6 +15,7 @@ import type { AccountRefs } from './account-ref.ts'
 import type { Offers } from './catalog.ts'
 import type { Timer } from './journey.ts'
 import type { QuoteTerms } from './quote-terms.ts'
+import type { QuotesUnderWay } from './quotes-under-way.ts'
 import type { TopUpUrl } from './reserve.ts'
 import type { RunnerSessions } from './runner-sessions.ts'
 import type { WaitingRoom } from './waiting-room.ts'
@@ -32,6 +33,7 @@ export interface InferenceDeps extends SettleDeps {
   readonly sessions: RunnerSessions
   readonly refs: AccountRefs
   readonly pending: PendingSettlements
+  readonly quotes: QuotesUnderWay
   readonly unwritten: Unwritten
   readonly upstream: Upstream
   readonly watchdog: Watchdog

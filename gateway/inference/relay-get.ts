@@ -10,10 +10,6 @@ import type { InferenceDeps } from './deps.ts'
 export const ATTESTATION_PATH = '/v1/aci/attestation'
 
 const NONCE = /^[0-9a-f]{64}$/
-/** Quotes cost a runner's hardware time: so many at once may be asked of one through this gateway (M7), … */
-const MAX_AT_ONCE = 16
-/** … and so many of them by one address, so that nobody keeps all others from a fresh quote. */
-const MAX_BY_ONE = 8
 /** Evidence with eight GPUs has about 3 MB. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 
@@ -34,20 +30,16 @@ export type RelayGet = (input: {
 }) => Promise<string>
 
 export function createRelayGet(
-  deps: Pick<InferenceDeps, 'upstream' | 'watchdog' | 'clock'>,
+  deps: Pick<InferenceDeps, 'upstream' | 'watchdog' | 'clock' | 'quotes'>,
 ): RelayGet {
-  const ofRunner = createCounts()
-  const ofOne = createCounts()
   return async ({ client, runner, path, query, from, headers }) => {
     if (!isTrusted(runner, toSeconds(deps.clock()))) {
       throw new ApiError('no_runner', 'This runner is not attested at the moment')
     }
-    const one = `${runner.id} ${from}`
-    if (ofRunner.of(runner.id) >= MAX_AT_ONCE || ofOne.of(one) >= MAX_BY_ONE) {
+    const ended = deps.quotes.take(runner.id, from)
+    if (ended === undefined) {
       throw new ApiError('overloaded', 'This runner is being asked too often')
     }
-    ofRunner.add(runner.id, 1)
-    ofOne.add(one, 1)
     try {
       const { kind } = await runSealedAttempt(deps, {
         client,
@@ -68,22 +60,8 @@ export function createRelayGet(
       }
       return kind
     } finally {
-      ofRunner.add(runner.id, -1)
-      ofOne.add(one, -1)
+      ended()
     }
-  }
-}
-
-/** How many of each name are under way. */
-function createCounts() {
-  const counts = new Map<string, number>()
-  return {
-    of: (name: string): number => counts.get(name) ?? 0,
-    add(name: string, change: 1 | -1): void {
-      const count = (counts.get(name) ?? 0) + change
-      if (count === 0) counts.delete(name)
-      else counts.set(name, count)
-    },
   }
 }
 
