@@ -40,7 +40,8 @@ export async function concludePlain(
   if (outcome.kind === 'failed_sealed') {
     sendWhole(request.client, outcome.status, sent.headers, outcome.body)
   }
-  if (isUnproven(outcome)) await giveBack(deps, request, sent)
+  // The client knows already how it ended.
+  if (isUnproven(outcome)) await giveBack(deps, request, sent).catch(() => {})
   else if (sent.transcript.receiptFrame === undefined) noteProven(deps, request, sent)
   else deps.pending.track(request.identity.account, settleAnswer(deps, request, sent))
   return outcome.kind

@@ -7,7 +7,8 @@ type ReleaseDeps = Pick<InferenceDeps, 'ledger' | 'limiter' | 'proofs' | 'unwrit
 
 /**
  * Gives a hold back because nothing of the attempt reached the client, or nothing that may be charged. Where the books
- * take no writes it is tried again until they do, and until then no receipt of the attempt is taken. Never rejects.
+ * take no writes it is tried again until they do, and until then no receipt of the attempt is taken.
+ * @throws what the books say, so that nobody is told that nothing was charged before that stands there
  */
 export async function release(
   deps: ReleaseDeps,
@@ -25,5 +26,6 @@ export async function release(
   } catch (error) {
     deps.log('warn', 'a hold is not given back yet', { receipt, code: codeOf(error) })
     deps.unwritten.add(write)
+    throw error
   }
 }
