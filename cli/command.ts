@@ -1,3 +1,5 @@
+import type { Clock } from '#base/brand.ts'
+
 /** What a command gets from the outside world, so that tests can run it in process. */
 export interface CommandIo {
   readonly args: readonly string[]
@@ -5,6 +7,7 @@ export interface CommandIo {
   readonly cwd: string
   readonly out: (line: string) => void
   readonly err: (line: string) => void
+  readonly clock: Clock
   /** Resolves when the user asks the process to stop (Ctrl-C or SIGTERM). */
   readonly stopped: AbortSignal
 }

@@ -1,5 +1,6 @@
 import { closeInspector } from './close-inspector.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
+import { systemClock } from './system-clock.ts'
 
 /** Every command, loaded only when it is called: `--help` must not open a database. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -71,5 +72,6 @@ process.exitCode = await main(process.argv.slice(2), {
   cwd: process.cwd(),
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
+  clock: systemClock,
   stopped: stop.signal,
 })

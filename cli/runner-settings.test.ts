@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { friendlyAddress } from '#contracts/pure'
 import { UsageError } from './command.ts'
 import { rawWallet, readRunnerSettings } from './runner-settings.ts'
+import { testIo } from './testing/test-io.ts'
 
 const RAW = `0:${'ab'.repeat(32)}`
 const IMAGE = { model: 'm', weights: 'model.gguf' }
@@ -10,15 +11,7 @@ function read(
   values: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string>> = {},
 ) {
-  const io = {
-    args: [],
-    env,
-    cwd: '/',
-    out: () => {},
-    err: () => {},
-    stopped: new AbortController().signal,
-  }
-  return readRunnerSettings(io, { ...IMAGE, ...values })
+  return readRunnerSettings(testIo({ env }), { ...IMAGE, ...values })
 }
 
 test.each([true, false])('a wallet is taken as wallets show it (bounceable: %s)', (bounceable) => {

@@ -7,6 +7,7 @@ import { openOutbox } from '#enclave-runner/main.ts'
 import type { CommandIo } from './command.ts'
 import { UsageError } from './command.ts'
 import { runnerStatus } from './runner-status.ts'
+import { testIo } from './testing/test-io.ts'
 
 const WALLET = `0:${'ab'.repeat(32)}`
 const GATEWAY = 'https://gateway.example'
@@ -14,15 +15,7 @@ const GATEWAY = 'https://gateway.example'
 function ioOf(args: readonly string[]): CommandIo & { readonly lines: string[] } {
   const lines: string[] = []
   const say = (line: string): void => void lines.push(line)
-  return {
-    args,
-    env: {},
-    cwd: '/',
-    out: say,
-    err: say,
-    stopped: new AbortController().signal,
-    lines,
-  }
+  return { ...testIo({ args, out: say, err: say }), lines }
 }
 
 const performance = { success: 0.995, first_byte_ms: 40, tokens_per_second: 80, in_flight: 2 }

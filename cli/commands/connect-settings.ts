@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { toSeconds, unixMs } from '#base/brand.ts'
+import { toSeconds } from '#base/brand.ts'
 import { parseTon } from '#base/nano.ts'
 import { type ChequeBook, type ConnectOptions, parseSimulation, type Simulation } from '#client'
 import { type CommandIo, UsageError } from '../command.ts'
@@ -110,15 +110,13 @@ function pageOrigin(text: string): string {
 
 /** Flags, environment and the development world's file as the client takes them. @throws UsageError */
 export async function readSettings(io: CommandIo, flags: ConnectFlags): Promise<ConnectOptions> {
-  const dev = flags.dev === undefined ? undefined : await readDev(resolve(io.cwd, flags.dev))
+  const dev = flags.dev === undefined ? undefined : await readDev(io, flags.dev)
   const baseURL = flags.gateway ?? dev?.baseUrl
   if (baseURL === undefined) throw new UsageError('--gateway URL is missing (or --dev)')
   const endpoints = flags.endpoints.length > 0 ? flags.endpoints : (dev?.endpoints ?? [])
   const address = flags.registry ?? dev?.registry
   const simulation =
-    flags.simulation === undefined
-      ? dev?.simulation
-      : await readSimulation(resolve(io.cwd, flags.simulation))
+    flags.simulation === undefined ? dev?.simulation : await readSimulation(io, flags.simulation)
   const apiKey = io.env['COCOON_API_KEY'] ?? dev?.apiKey
   const till = flags.till ?? dev?.till
   const cheques = await readCheques(io, flags, till)
@@ -171,7 +169,8 @@ interface DevWorld {
   readonly simulation: Simulation
 }
 
-async function readDev(path: string): Promise<DevWorld> {
+async function readDev(io: CommandIo, file: string): Promise<DevWorld> {
+  const path = resolve(io.cwd, file)
   const dev = await readJson(path, 'npm start writes it')
   const text = (name: string): string => {
     // Sound: members of unknown JSON, each checked before use.
@@ -185,13 +184,13 @@ async function readDev(path: string): Promise<DevWorld> {
     endpoints: [text('chainUrl')],
     registry: text('registryAddress'),
     till: text('tillAddress'),
-    simulation: await readSimulation(resolve(dirname(path), 'simulation.json')),
+    simulation: await readSimulation(io, resolve(dirname(path), 'simulation.json')),
   }
 }
 
-async function readSimulation(path: string): Promise<Simulation> {
-  const json = await readJson(path, 'a development world writes it')
-  return parseSimulation(json, toSeconds(unixMs(Date.now())))
+async function readSimulation(io: CommandIo, file: string): Promise<Simulation> {
+  const json = await readJson(resolve(io.cwd, file), 'a development world writes it')
+  return parseSimulation(json, toSeconds(io.clock()))
 }
 
 async function readJson(path: string, origin: string): Promise<unknown> {

@@ -15,6 +15,7 @@ import { openEngine, processDeps, QuoteError } from '#enclave-runner/main.ts'
 import type { CommandIo } from '../command.ts'
 import type { DoctorDeps } from '../doctor/examine.ts'
 import { requestAdmission } from '../registry/request.ts'
+import { testIo } from '../testing/test-io.ts'
 import type { VerifyDeps } from '../verify/ask.ts'
 import { doctorCommand } from './doctor.ts'
 import { verifyCommand } from './verify.ts'
@@ -58,14 +59,8 @@ const SETTINGS = [
 ].flat()
 
 function ioOf(lines: string[]): CommandIo {
-  return {
-    args: [],
-    env: { COCOON_CACHE: folder },
-    cwd: folder,
-    out: (line) => lines.push(line),
-    err: (line) => lines.push(line),
-    stopped: new AbortController().signal,
-  }
+  const say = (line: string): void => void lines.push(line)
+  return testIo({ env: { COCOON_CACHE: folder }, cwd: folder, out: say, err: say })
 }
 
 /** `--flag value` pairs as they are parsed. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { toSeconds } from '#base/brand.ts'
 import { MigrateError } from '#gateway/db/migrate.ts'
 import type { Totals } from '#gateway/moving/stream.ts'
 import { MovingError } from '#gateway/moving/write-unit.ts'
@@ -35,11 +36,11 @@ async function run(io: CommandIo): Promise<number> {
   return EXIT.ok
 }
 
-function exportOwn({ env }: CommandIo, to: string): Promise<Totals> {
+function exportOwn({ env, clock }: CommandIo, to: string): Promise<Totals> {
   const url = env['DATABASE_URL']
   return url
     ? exportPostgres(url, to)
-    : exportSqlite(env['DATABASE_PATH'] ?? 'cocoon-gateway.db', to)
+    : exportSqlite(env['DATABASE_PATH'] ?? 'cocoon-gateway.db', to, toSeconds(clock()))
 }
 
 export function adminKeyOf(env: Readonly<Record<string, string | undefined>>): string {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { toSeconds } from '#base/brand.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import {
   type Imported,
@@ -23,11 +24,11 @@ export const importCommand: Command = {
   run: (io) => orFailed(io, () => run(io)),
 }
 
-function importOwn({ env }: CommandIo, from: string): Promise<Imported> {
+function importOwn({ env, clock }: CommandIo, from: string): Promise<Imported> {
   const url = env['DATABASE_URL']
   return url
     ? importPostgres(from, url)
-    : importSqlite(from, env['DATABASE_PATH'] ?? 'cocoon-gateway.db')
+    : importSqlite(from, env['DATABASE_PATH'] ?? 'cocoon-gateway.db', toSeconds(clock()))
 }
 
 async function run(io: CommandIo): Promise<number> {

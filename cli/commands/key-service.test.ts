@@ -8,6 +8,7 @@ import { makeSimulatedTee, simulatedQuoter, simulationOf } from '#dev/world/simu
 import { fetchKeys } from '#gateway/node.ts'
 import { generateSigner, nodeProvider } from '#protocol/node'
 import { openDesk } from '../testing/run-command.ts'
+import { testIo } from '../testing/test-io.ts'
 import { keyService } from './key-service.ts'
 
 const ORIGIN = 'https://gateway.example'
@@ -32,7 +33,7 @@ test('what it prints is all that a gateway needs to get its keys', async () => {
   const stop = new AbortController()
   const lines: string[] = []
   const printed = Promise.withResolvers<void>()
-  const running = keyService.run({
+  const io = testIo({
     args: `${common} --simulation simulation.json --port 0`.split(' '),
     env: { XDG_CACHE_HOME: desk.folder },
     cwd: desk.folder,
@@ -40,9 +41,9 @@ test('what it prints is all that a gateway needs to get its keys', async () => {
       lines.push(line)
       if (line.startsWith('KEY_SERVICE_KEY=')) printed.resolve()
     },
-    err: () => {},
     stopped: stop.signal,
   })
+  const running = keyService.run(io)
   await Promise.race([printed.promise, running])
   const [url = '', key = ''] = lines.map((line) => line.slice(line.indexOf('=') + 1))
   const keys = await fetchKeys({

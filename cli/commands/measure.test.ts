@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { madeFirmware, madeKernel } from '#attestation/launch/testing/launches.ts'
-import type { CommandIo } from '../command.ts'
 import { HOST_INPUTS } from '../measure/host-inputs.ts'
+import { testIo } from '../testing/test-io.ts'
 import { measure } from './measure.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cocoon-measure-'))
@@ -21,15 +21,8 @@ for (const [name, bytes] of Object.entries({
 
 async function run(...args: string[]): Promise<string> {
   const lines: string[] = []
-  const io: CommandIo = {
-    args,
-    env: {},
-    cwd: folder,
-    out: (line) => lines.push(line),
-    err: (line) => lines.push(line),
-    stopped: new AbortController().signal,
-  }
-  await measure.run(io)
+  const say = (line: string): void => void lines.push(line)
+  await measure.run(testIo({ args, cwd: folder, out: say, err: say }))
   return lines.join('\n')
 }
 

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
-import { toSeconds, unixMs } from '#base/brand.ts'
+import { toSeconds } from '#base/brand.ts'
 import { ClientError } from '#client'
 import { DocumentError } from '#client/documents'
 import { type Command, type CommandIo, EXIT } from '../command.ts'
+import { systemClock } from '../system-clock.ts'
 import type { VerifyDeps } from '../verify/ask.ts'
 import { withDevWorld } from '../verify/dev-world.ts'
 import { type Judgement, judgeExhibit } from '../verify/judge.ts'
@@ -66,7 +67,7 @@ export function verifyCommand(deps: VerifyDeps): Command {
 
 export const verify: Command = verifyCommand({
   fetch: (input, init) => fetch(input, init),
-  clock: () => unixMs(Date.now()),
+  clock: systemClock,
   random: (length) => crypto.getRandomValues(new Uint8Array(length)),
 })
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { mnemonicNew } from '@ton/crypto'
+import { toSeconds } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import { formatTon } from '#base/nano.ts'
 import { friendlyAddress } from '#contracts'
@@ -86,7 +87,7 @@ async function proveWallet(
   const source = { file: flags.wallet, variable: 'WALLET_SECRET', flag: '--wallet' }
   const pair = await readSecret(io, source)
   const networkId = network === 'testnet' ? NETWORK_ID.testnet : NETWORK_ID.mainnet
-  const timestamp = Math.floor(Date.now() / 1000)
+  const timestamp = toSeconds(io.clock())
   const named = signTonProof(pair, { networkId, domain: '-', payload: '-', timestamp })
   const url = new URL(`/v1/hosts/${named.address}/proof`, gateway)
   const asked = await answerOf(await fetch(url))

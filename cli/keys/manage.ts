@@ -45,7 +45,7 @@ export const KEY_VERBS = {
 async function list(io: CommandIo, flags: AccountFlags): Promise<number> {
   const account = await openAccountAt(io, flags)
   const { data } = Keys.parse(await readJson(await ask(account, '/v1/keys')))
-  const now = Date.now() / 1000
+  const now = io.clock() / 1000
   const rows = data.map((key) => [
     key.id,
     key.masked,

@@ -1,5 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { toSeconds } from '#base/brand.ts'
 import { newAccountOwner, ownerToJson, signAccountRequest } from '#client'
 import { type AccountMode, formatMemo } from '#contracts/pure'
 import { readOwner } from '../account-file.ts'
@@ -55,7 +56,7 @@ async function registerKeys(
   const request = await signAccountRequest(await readOwner(io, file), {
     gateway,
     random: randomBytes,
-    nowSeconds: Math.floor(Date.now() / 1000),
+    nowSeconds: toSeconds(io.clock()),
   })
   const answer = await ask({ gateway, key: undefined }, '/v1/accounts', { body: request })
   // Sound: a 2xx of this route has this shape (openapi.yaml); a missing key prints as undefined, not as a secret.

@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import type { UnixSeconds } from '#base/brand.ts'
 import { readStore } from '#gateway/moving/read-store.ts'
 import { createStreamReader, createStreamWriter, type Totals } from '#gateway/moving/stream.ts'
 import type { Unit } from '#gateway/moving/unit.ts'
@@ -12,9 +13,13 @@ const sha256 = (bytes: Uint8Array) => nodeProvider.hashes.sha256(bytes)
 /** A file that is whole has the name that was asked for; until then it has this one. */
 const partOf = (file: string): string => `${file}.part`
 
-export async function exportSqlite(database: string, file: string): Promise<Totals> {
+export async function exportSqlite(
+  database: string,
+  file: string,
+  now: UnixSeconds,
+): Promise<Totals> {
   if (!existsSync(database)) throw new MovingRefused(`there is no ${database}`)
-  return exportStore(openForMoving(database), file)
+  return exportStore(openForMoving(database, now), file)
 }
 
 export async function exportPostgres(url: string, file: string): Promise<Totals> {

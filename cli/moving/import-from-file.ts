@@ -1,5 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { UnixSeconds } from '#base/brand.ts'
 import { createStreamReader, type StreamLine, type Totals } from '#gateway/moving/stream.ts'
 import type { Unit } from '#gateway/moving/unit.ts'
 import { writeUnit } from '#gateway/moving/write-unit.ts'
@@ -19,8 +20,12 @@ export interface Imported {
 
 type Write = (unit: Unit, digest: string) => boolean | Promise<boolean>
 
-export async function importSqlite(file: string, database: string): Promise<Imported> {
-  return importStore(file, openForMoving(database))
+export async function importSqlite(
+  file: string,
+  database: string,
+  now: UnixSeconds,
+): Promise<Imported> {
+  return importStore(file, openForMoving(database, now))
 }
 
 export async function importPostgres(file: string, url: string): Promise<Imported> {

@@ -8,7 +8,7 @@ import { startServer, type TestServer } from '#gateway/postgres/testing/server.t
 import { exportPostgres, exportSqlite } from './export-to-file.ts'
 import { importPostgres, importSqlite } from './import-from-file.ts'
 import { openPostgresForMoving } from './own-store.ts'
-import { facts, fill } from './testing/two-accounts.ts'
+import { facts, fill, TODAY } from './testing/two-accounts.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cocoon-moving-'))
 const file = (name: string): string => join(folder, name)
@@ -25,14 +25,14 @@ afterAll(async () => {
 
 test('everything moves from SQLite to PostgreSQL and back, and goes on there', async () => {
   const url = await server.database('moved')
-  const exported = await exportSqlite(file('first.db'), file('cluster.stream'))
+  const exported = await exportSqlite(file('first.db'), file('cluster.stream'), TODAY)
   const there = await importPostgres(file('cluster.stream'), url)
   expect(there).toMatchObject({ skipped: 0, differences: [], totals: exported })
   const again = await importPostgres(file('cluster.stream'), url)
   expect(again).toMatchObject({ written: 0, skipped: there.written, differences: [] })
 
   expect(await exportPostgres(url, file('returned.stream'))).toEqual(exported)
-  const back = await importSqlite(file('returned.stream'), file('returned.db'))
+  const back = await importSqlite(file('returned.stream'), file('returned.db'), TODAY)
   expect(back).toMatchObject({ skipped: 0, differences: [], totals: exported })
   expect(facts(file('returned.db'))).toEqual(facts(file('first.db')))
 

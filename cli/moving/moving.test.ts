@@ -10,7 +10,7 @@ import { ALICE, mirror } from '#gateway/ledger/testing/fixtures.ts'
 import { exportGateway, exportSqlite } from './export-to-file.ts'
 import { importGateway, importSqlite } from './import-from-file.ts'
 import { openForMoving } from './own-store.ts'
-import { facts, fill, SETTLEMENTS } from './testing/two-accounts.ts'
+import { facts, fill, SETTLEMENTS, TODAY } from './testing/two-accounts.ts'
 
 const ADMIN_KEY = 'an-operator-key-of-this-test-alone'
 
@@ -49,7 +49,7 @@ afterAll(async () => {
 })
 
 test('everything moves from SQLite to Durable Objects and back, to the nanoTON and to the key', async () => {
-  const exported = await exportSqlite(file('first.db'), file('first.stream'))
+  const exported = await exportSqlite(file('first.db'), file('first.stream'), TODAY)
   expect(statSync(file('first.stream')).mode & 0o777).toBe(0o600)
   // A file that was cut off or changed writes nothing.
   const text = readFileSync(file('first.stream'), 'utf8')
@@ -68,7 +68,7 @@ test('everything moves from SQLite to Durable Objects and back, to the nanoTON a
   expect(again).toMatchObject({ written: 0, skipped: there.written, differences: [] })
 
   expect(await exportGateway(access, file('back.stream'))).toEqual(exported)
-  const back = await importSqlite(file('back.stream'), file('back.db'))
+  const back = await importSqlite(file('back.stream'), file('back.db'), TODAY)
   expect(back).toMatchObject({ skipped: 0, differences: [], totals: exported })
   const before = facts(file('first.db'))
   expect(before.settlements).toHaveLength(SETTLEMENTS + 1)
@@ -76,10 +76,12 @@ test('everything moves from SQLite to Durable Objects and back, to the nanoTON a
 }, 60_000)
 
 test('an import never mixes two gateways', async () => {
-  const { core, close } = openForMoving(file('busy.db'))
+  const { core, close } = openForMoving(file('busy.db'), TODAY)
   applyCall(core, [mirror(ALICE, 5n, { at: unixMs(1) })])
   await close()
-  await expect(importSqlite(file('first.stream'), file('busy.db'))).rejects.toThrow('is here')
+  await expect(importSqlite(file('first.stream'), file('busy.db'), TODAY)).rejects.toThrow(
+    'is here',
+  )
 })
 
 test('a request to move that is none is refused', async () => {

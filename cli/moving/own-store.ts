@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { toSeconds, unixMs } from '#base/brand.ts'
+import type { UnixSeconds } from '#base/brand.ts'
 import type { Store } from '#gateway/db/db.ts'
 import { migrate } from '#gateway/db/migrate.ts'
 import { applyCall } from '#gateway/ledger/apply-call.ts'
@@ -29,12 +29,12 @@ export interface OwnStore {
 const FOLDER = 'migrations'
 
 /** A gateway's file, brought to this version, with everything that was settled sorted into its indexes. */
-export function openForMoving(path: string): OwnStore {
+export function openForMoving(path: string, now: UnixSeconds): OwnStore {
   const migrations = readMigrations(join(packageRoot(), FOLDER))
   const store = openSqlite(path)
   migrate(store, migrations)
   const core = createCore(store, { hosts: 'here' })
-  applyCall(core, [{ op: 'maintain', now: toSeconds(unixMs(Date.now())) }])
+  applyCall(core, [{ op: 'maintain', now }])
   return {
     store,
     core,

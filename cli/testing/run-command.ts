@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Command, UsageError } from '../command.ts'
+import { testIo } from './test-io.ts'
 
 export interface Ran {
   readonly code: number
@@ -22,14 +23,13 @@ export function openDesk(): Desk {
     folder,
     async run(command, line, env = {}) {
       const [out, err]: [string[], string[]] = [[], []]
-      const io = {
+      const io = testIo({
         args: line.split(' ').filter((part) => part !== ''),
         env,
         cwd: folder,
-        out: (text: string) => void out.push(text),
-        err: (text: string) => void err.push(text),
-        stopped: new AbortController().signal,
-      }
+        out: (text) => out.push(text),
+        err: (text) => err.push(text),
+      })
       try {
         const code = await command.run(io)
         return { code, out: out.join('\n'), err: err.join('\n') }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { nano } from '#base/nano.ts'
 import { openWorld, testAccount, ton, type World } from '#gateway/money/testing/money-world.ts'
 import { type Desk, openDesk } from '../testing/run-command.ts'
+import { testIo } from '../testing/test-io.ts'
 import { compareBooks, type Owes } from './compare-books.ts'
 import { openTill } from './context.ts'
 
@@ -21,14 +22,9 @@ afterAll(async () => {
 
 async function compare(owes: Owes): Promise<readonly string[]> {
   const lines: string[] = []
-  const io = {
-    args: [],
-    env: { TON_ENDPOINT: world.dev.endpoint, TILL_ADDRESS: world.till },
-    cwd: desk.folder,
-    out: (line: string) => void lines.push(line),
-    err: (line: string) => void lines.push(line),
-    stopped: new AbortController().signal,
-  }
+  const say = (line: string): void => void lines.push(line)
+  const env = { TON_ENDPOINT: world.dev.endpoint, TILL_ADDRESS: world.till }
+  const io = testIo({ env, cwd: desk.folder, out: say, err: say })
   return compareBooks(await openTill(io, {}), async () => owes, 1)
 }
 

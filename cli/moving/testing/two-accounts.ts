@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3'
+import { toSeconds } from '#base/brand.ts'
 import { applyCall } from '#gateway/ledger/apply-call.ts'
 import type { Op } from '#gateway/ledger/port.ts'
 import {
@@ -11,14 +12,18 @@ import {
   reserve,
   settle,
 } from '#gateway/ledger/testing/fixtures.ts'
+import { systemClock } from '../../system-clock.ts'
 import { openForMoving } from '../own-store.ts'
+
+/** When the books are moved. */
+export const TODAY = toSeconds(systemClock())
 
 /** More than one unit holds. */
 export const SETTLEMENTS = 1_203
 
 /** Two accounts, two hosts, keys, budgets, an exit that took too much, open holds, and more settlements than one unit has. */
 export async function fill(path: string): Promise<void> {
-  const { store, core, close } = openForMoving(path)
+  const { store, core, close } = openForMoving(path, TODAY)
   const run = (...ops: readonly Op[]) => applyCall(core, ops)
   run(mirror(ALICE, 10_000_000n), mirror(BOB, 5_000n))
   const used = Array.from({ length: SETTLEMENTS }, (_, i) => [

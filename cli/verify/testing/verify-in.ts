@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../command.ts'
 import { verifyCommand } from '../../commands/verify.ts'
+import { testIo } from '../../testing/test-io.ts'
 import { clock } from './forged-runner.ts'
 
 /** A folder in which the command runs, and what it must not touch unless a test says so: the network. */
@@ -59,14 +60,13 @@ export async function openPlace(network: typeof fetch = offline): Promise<Place>
     verify: async (...args) => {
       const out: string[] = []
       const err: string[] = []
-      const io = {
+      const io = testIo({
         args,
         env,
         cwd: folder,
-        out: (line: string) => out.push(line),
-        err: (line: string) => err.push(line),
-        stopped: new AbortController().signal,
-      }
+        out: (line) => out.push(line),
+        err: (line) => err.push(line),
+      })
       const code = await command.run(io).catch((cause: unknown) => {
         if (!(cause instanceof UsageError)) throw cause
         err.push(cause.message)
