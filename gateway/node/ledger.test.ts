@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, test } from 'vitest'
 import { accountWalks, walkAccounts } from '../ledger/testing/account-walk.ts'
-import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
-import { describeKeys } from '../ledger/testing/key-conformance.ts'
+import { describeLedger } from '../ledger/testing/conformance.ts'
+import type { OpenHarness } from '../ledger/testing/harness.ts'
 import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
 import { describeParallel } from '../ledger/testing/parallel.ts'
 import { walk, walks } from '../ledger/testing/random-walk.ts'
@@ -31,7 +31,6 @@ const open: OpenHarness = async (options) => {
 }
 
 describeLedger('better-sqlite3', open)
-describeKeys('better-sqlite3', open)
 describeParallel('better-sqlite3', async () => (await open({ hosts: 'here' })).ledger)
 
 test('whatever is asked in whatever order, the books add up to what was answered', async () => {

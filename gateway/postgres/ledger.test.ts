@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, test } from 'vitest'
 import { describeLedger } from '../ledger/testing/conformance.ts'
-import { describeKeys } from '../ledger/testing/key-conformance.ts'
 import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
 import { describeParallel } from '../ledger/testing/parallel.ts'
 import { walk, walks } from '../ledger/testing/random-walk.ts'
@@ -24,7 +23,6 @@ afterAll(async () => {
 const here = { hosts: 'here' } as const
 
 describeLedger('PostgreSQL', (options) => database.empty(options))
-describeKeys('PostgreSQL', (options) => database.empty(options))
 describeParallel('PostgreSQL', async () => (await database.empty(here)).ledger)
 
 test('whatever is asked in whatever order, the books add up to what was answered', async () => {

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest'
 import { migrate } from '../db/migrate.ts'
 import { createCore, type LedgerCore } from '../ledger/core.ts'
 import type { Ledger, Op, ResultsOf } from '../ledger/port.ts'
-import { describeLedger, type OpenHarness } from '../ledger/testing/conformance.ts'
+import { describeLedger } from '../ledger/testing/conformance.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
-import { describeKeys } from '../ledger/testing/key-conformance.ts'
+import type { OpenHarness } from '../ledger/testing/harness.ts'
 import { keyWalks, walkKeys } from '../ledger/testing/key-walk.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { objectStore } from './object-store.ts'
@@ -40,7 +40,6 @@ const open: OpenHarness = async (options) => {
 }
 
 describeLedger('a Durable Object', open)
-describeKeys('a Durable Object', open)
 
 test("an account's object delivers shares to the host's object by its alarm, once", async () => {
   const ledger = routeLedger(objectsOf(env).ledger)

@@ -21,11 +21,7 @@ const RUN_BY: readonly (readonly [prefix: string, runner: string, mention?: stri
   ],
   ['contracts/testing/rules/', 'contracts/till.test.ts', './testing/rules/till.ts'],
   ['gateway/ledger/testing/conformance.ts', 'gateway/node/ledger.test.ts', '/conformance.ts'],
-  [
-    'gateway/ledger/testing/key-conformance.ts',
-    'gateway/node/ledger.test.ts',
-    '/key-conformance.ts',
-  ],
+  ['gateway/ledger/testing/rules/', 'gateway/ledger/testing/conformance.ts'],
 ]
 
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
@@ -49,6 +45,6 @@ export function expectTest({ file, title }: NamedTest): void {
   if (file.endsWith('.test.ts')) return
   const run = RUN_BY.find(([prefix]) => file.startsWith(prefix))
   if (run === undefined) throw new Error(`${file} is no test, and nothing is known to run it`)
-  const [, runner, mention = `./${basename(file)}`] = run
+  const [, runner, mention = `/${basename(file)}`] = run
   expect(read(runner)).toContain(mention)
 }

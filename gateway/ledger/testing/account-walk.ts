@@ -6,7 +6,6 @@ import type { AccountId } from '../../db/ids.ts'
 import { CHEQUE_AHEAD } from '../cheque.ts'
 import { MAX_ORDERS } from '../exits.ts'
 import type { AccountMode, Ledger, MirrorAccount } from '../port.ts'
-import type { Harness } from './conformance.ts'
 import {
   ALICE,
   BOB,
@@ -19,6 +18,7 @@ import {
   settle,
   TILL,
 } from './fixtures.ts'
+import type { Harness } from './harness.ts'
 import { walk } from './walk.ts'
 
 /**

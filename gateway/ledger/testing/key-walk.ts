@@ -6,9 +6,9 @@ import { type AccountId, type KeyId, keyId } from '../../db/ids.ts'
 import { LATE_RECEIPT_S } from '../maintain.ts'
 import type { BudgetPeriod, KeyBudget, KeyBudgetPatch, Ledger } from '../port.ts'
 import { windowsOf } from '../windows.ts'
-import type { Harness } from './conformance.ts'
 import { ALICE, BOB, mirror, NOW, request, reserve, settle } from './fixtures.ts'
-import { testKey } from './key-conformance.ts'
+import type { Harness } from './harness.ts'
+import { testKey } from './key-fixtures.ts'
 import { walk } from './walk.ts'
 
 /**

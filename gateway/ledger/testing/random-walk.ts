@@ -4,7 +4,6 @@ import { unixMs } from '#base/brand.ts'
 import { MAX_COLUMN_NANO, nano } from '#base/nano.ts'
 import type { AccountId } from '../../db/ids.ts'
 import type { Ledger, Op, Result } from '../port.ts'
-import type { Harness } from './conformance.ts'
 import {
   ALICE,
   BOB,
@@ -21,6 +20,7 @@ import {
   TERMS,
   TILL,
 } from './fixtures.ts'
+import type { Harness } from './harness.ts'
 
 /**
  * Random operations against a ledger, several calls at a time, some of which fail half-way, with restarts between. What the

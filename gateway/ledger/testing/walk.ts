@@ -1,5 +1,5 @@
 import type { Ledger } from '../port.ts'
-import type { Harness } from './conformance.ts'
+import type { Harness } from './harness.ts'
 
 interface Named {
   readonly do: string

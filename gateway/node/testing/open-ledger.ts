@@ -3,7 +3,7 @@ import { type Migration, migrate } from '../../db/migrate.ts'
 import { type CoreOptions, createCore } from '../../ledger/core.ts'
 import { groupCommit } from '../../ledger/group-commit.ts'
 import type { Ledger } from '../../ledger/port.ts'
-import type { Harness } from '../../ledger/testing/conformance.ts'
+import type { Harness } from '../../ledger/testing/harness.ts'
 import { readMigrations } from '../../node.ts'
 import { openSqlite, type SqliteStore } from '../open-sqlite.ts'
 

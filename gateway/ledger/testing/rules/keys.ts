@@ -1,0 +1,61 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { unixMs } from '#base/brand.ts'
+import { keyId } from '../../../db/ids.ts'
+import { NO_RULES } from '../../key-rules.ts'
+import type { Ledger, StoredKey } from '../../port.ts'
+import { ALICE, BOB, NOW } from '../fixtures.ts'
+import type { Opened } from '../harness.ts'
+
+/** API keys belong to one account, and a revoked one is revoked for good. */
+export function keyRules(opened: Opened): void {
+  describe('keys', () => {
+    let ledger: Ledger
+    beforeEach(() => {
+      ledger = opened().ledger
+    })
+
+    const key: StoredKey = {
+      id: keyId(`key_${'0'.repeat(20)}`),
+      hash: 'ab'.repeat(32),
+      name: 'laptop',
+      masked: 'sk-coc-…wxyz',
+      role: 'inference',
+      sealedOnly: false,
+      rules: NO_RULES,
+      budget: null,
+      expires: null,
+      revoked: null,
+      created: NOW,
+      previousUntil: null,
+    }
+
+    test('a key is found by its hash within its own account only', async () => {
+      const [added, unowned] = await ledger.commit([
+        { op: 'add_key', account: ALICE, key },
+        { op: 'add_key', account: BOB, key },
+      ])
+      expect([added, unowned]).toEqual([{ ok: true }, { ok: false, code: 'unknown_account' }])
+      const [own, foreign] = await ledger.commit([
+        { op: 'find_key', account: ALICE, hash: key.hash },
+        { op: 'find_key', account: BOB, hash: key.hash },
+      ])
+      expect(own).toEqual({ ok: true, key, mode: 'managed', previous: false })
+      expect(foreign).toEqual({ ok: false, code: 'unknown_key' })
+    })
+
+    test('a key revoked once stays revoked as of then', async () => {
+      await ledger.commit([{ op: 'add_key', account: ALICE, key }])
+      const change = { op: 'change_key', account: ALICE, id: key.id, at: NOW } as const
+      const [, , renamed] = await ledger.commit([
+        { ...change, revoked: NOW },
+        { ...change, revoked: unixMs(NOW + 1) },
+        { ...change, name: 'desk', sealedOnly: true },
+        { ...change, account: BOB, name: 'stolen' },
+      ])
+      const expected = { ...key, name: 'desk', sealedOnly: true, revoked: NOW }
+      expect(renamed).toEqual({ ok: true, key: expected })
+      const [list] = await ledger.commit([{ op: 'list_keys', account: ALICE }])
+      expect(list.keys).toEqual([expected])
+    })
+  })
+}
