@@ -7,8 +7,8 @@ import type { Simulation } from '../simulation.ts'
 import type { Act } from './act.ts'
 
 /**
- * After any other error nothing may be charged. The engine's own may be; and where the books cannot be written, nothing can be given
- * back either: the hold stays until its receipt or its deadline.
+ * After any other error nothing may be charged. The engine's own may be; and where the books cannot be written, what is to be given
+ * back waits in memory: a gateway that dies meanwhile has forgotten it, and the hold stays until its receipt or its deadline.
  */
 const NOT_OUR_WORD = ['engine_failed', 'internal_error', 'cannot write its books']
 const IDEMPOTENCY_KEYS = 30
