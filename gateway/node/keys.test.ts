@@ -1,63 +1,19 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { accountIdOf } from '#contracts/pure'
-import { signInStatement } from '#protocol'
-import { generateSigner, nodeProvider } from '#protocol/node'
-import { testWallet } from '../accounts/testing/wallets.ts'
-import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
-import { hexOf, MODEL, randomBytes, startTestWorld, type TestWorld } from '../testing/world.ts'
+import { describe, expect, test } from 'vitest'
+import { MODEL } from '../testing/world.ts'
+import {
+  CHAT,
+  COST,
+  call,
+  chat,
+  codeOf,
+  json,
+  PATIENTLY,
+  useGateway,
+  withKey,
+  world,
+} from './testing/key-calls.ts'
 
-let world: TestWorld
-let runner: TestRunner
-
-beforeAll(async () => {
-  world = await startTestWorld()
-  runner = await startTestRunner(world)
-})
-afterAll(async () => {
-  await runner?.close()
-  await world?.close()
-})
-
-const PATIENTLY = { timeout: 30_000, interval: 100 }
-
-interface Call {
-  readonly key?: string | undefined
-  readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-function call(method: string, path: string, { key, body, headers }: Call = {}) {
-  return fetch(world.gateway.origin + path, {
-    method,
-    headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary members of answers
-async function json(response: Promise<Response>): Promise<any> {
-  return (await response).json()
-}
-
-const CHAT = { model: MODEL, messages: [], max_tokens: 100 }
-/** What `CHAT` may cost at most, and what it costs. */
-const COST = 23n
-
-const chat = (key: string, headers: Readonly<Record<string, string>> = {}, body: object = CHAT) =>
-  call('POST', '/v1/chat/completions', { key, body, headers })
-
-async function codeOf(response: Promise<Response>): Promise<[number, string]> {
-  const answer = await response
-  const { error } = await answer.json()
-  return [answer.status, error.code]
-}
-
-async function withKey(wish: object, funds = 1_000_000_000n) {
-  const account = await world.account(funds)
-  const made = await json(call('POST', '/v1/keys', { key: account.key, body: wish }))
-  return { account, id: made.id as string, key: made.key as string, made }
-}
+useGateway()
 
 describe('an inference key', () => {
   test('spends and reads its balance; it makes, lists, changes and revokes no keys, and sees no history of money', async () => {
@@ -363,176 +319,5 @@ describe('usage', () => {
       key_id: id,
     })
     expect(Number.isNaN(Date.parse(data.created_at))).toBe(false)
-  })
-})
-
-/** An account of this owner's keys, opened as such. */
-async function openFor(keys: { owner?: string; owner_key?: string }): Promise<string> {
-  const salt = randomBytes(16)
-  const id = await accountIdOf(
-    {
-      owner: keys.owner ?? null,
-      ownerKey:
-        keys.owner_key === undefined ? null : new Uint8Array(Buffer.from(keys.owner_key, 'hex')),
-      spendKey: null,
-      salt,
-    },
-    'managed',
-    async (bytes) => nodeProvider.hashes.sha256(bytes),
-  )
-  await world.ledger.commit([
-    {
-      op: 'open_account',
-      account: id,
-      mode: 'managed',
-      keys: JSON.stringify({ ...keys, salt: hexOf(salt) }),
-      at: Date.now() as never,
-    },
-  ])
-  return id
-}
-
-describe('an owner who lost the keys', () => {
-  const challenge = (account: string) =>
-    json(call('POST', '/v1/auth/challenge', { body: { account } }))
-  const session = (body: object) => call('POST', '/v1/auth/session', { body })
-
-  test('signs in with the owner key, and the session makes keys but serves no inference', async () => {
-    const owner = generateSigner('owner')
-    const account = await openFor({ owner_key: hexOf(owner.publicKey) })
-    const { nonce } = await challenge(account)
-    const gateway = world.gateway.origin
-    const signature = hexOf(owner.sign(signInStatement({ gateway, account, nonce })))
-    const answer = await json(session({ account, nonce, signature }))
-    expect(answer).toMatchObject({ account, token_type: 'Bearer' })
-    const key = answer.token
-    const made = await json(call('POST', '/v1/keys', { key, body: { role: 'admin' } }))
-    expect((await call('GET', '/v1/account', { key: made.key })).status).toBe(200)
-    expect(await codeOf(chat(key))).toEqual([401, 'invalid_api_key'])
-    expect(await codeOf(call('GET', '/v1/key', { key }))).toEqual([404, 'key_not_found'])
-    // The nonce is used up, also after a restart.
-    await world.restart()
-    expect(await codeOf(session({ account, nonce, signature }))).toEqual([400, 'invalid_request'])
-    // A session outlives the restart, until its time.
-    expect((await call('GET', '/v1/keys', { key })).status).toBe(200)
-    const cut = `${key.slice(0, -4)}AAAA`
-    expect(await codeOf(call('GET', '/v1/keys', { key: cut }))).toEqual([401, 'invalid_api_key'])
-  })
-
-  test('signs in with the wallet that owns the account (M17)', async () => {
-    const wallet = testWallet()
-    const account = await openFor({ owner: wallet.address })
-    const { nonce, ton_proof } = await challenge(account)
-    expect(ton_proof.domain).toBe(new URL(world.gateway.origin).host)
-    const timestamp = Math.floor(Date.now() / 1000)
-    const proof = wallet.prove({ ...ton_proof, timestamp })
-    const thief = testWallet().prove({ ...ton_proof, timestamp })
-    expect(await codeOf(session({ account, nonce, ton_proof: thief }))).toEqual([
-      403,
-      'signature_invalid',
-    ])
-    const phished = wallet.prove({ ...ton_proof, domain: 'phish.example', timestamp })
-    expect(await codeOf(session({ account, nonce, ton_proof: phished }))).toEqual([
-      403,
-      'signature_invalid',
-    ])
-    const { token } = await json(session({ account, nonce, ton_proof: proof }))
-    expect((await call('GET', '/v1/keys', { key: token })).status).toBe(200)
-    expect(await codeOf(session({ account, nonce, ton_proof: proof }))).toEqual([
-      400,
-      'invalid_request',
-    ])
-  })
-
-  test('gets nothing with a nonce of another account, of nobody, or for an account that nobody opened', async () => {
-    const owner = generateSigner('owner')
-    const account = await openFor({ owner_key: hexOf(owner.publicKey) })
-    const other = await openFor({ owner_key: hexOf(generateSigner('other').publicKey) })
-    const gateway = world.gateway.origin
-    const sign = (nonce: string) => hexOf(owner.sign(signInStatement({ gateway, account, nonce })))
-    const { nonce } = await challenge(other)
-    for (const made of [nonce, 'ab'.repeat(16)]) {
-      const body = { account, nonce: made, signature: sign(made) }
-      expect(await codeOf(session(body))).toEqual([400, 'invalid_request'])
-    }
-    const own = await challenge(account)
-    expect(await codeOf(session({ account, nonce: own.nonce }))).toEqual([403, 'signature_invalid'])
-    const unknown = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-    const asked = await challenge(unknown)
-    const body = { account: unknown, nonce: asked.nonce, signature: sign(asked.nonce) }
-    expect(await codeOf(session(body))).toEqual([403, 'signature_invalid'])
-  })
-})
-
-describe('a webhook', () => {
-  let received: { headers: IncomingMessage['headers']; body: string }[]
-  let status: number
-  let server: Server
-  let url: string
-
-  beforeAll(async () => {
-    received = []
-    status = 500
-    server = createServer(async (request, response) => {
-      const parts: Buffer[] = []
-      for await (const part of request) parts.push(part)
-      received.push({ headers: request.headers, body: Buffer.concat(parts).toString() })
-      response.writeHead(status).end()
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/hook?x=1`
-  })
-  afterAll(() => server.close())
-
-  test('is told once of a low balance, signed, with retries and no content', async () => {
-    const account = await world.account(1_000n)
-    const body = { url, threshold: '5000' }
-    const set = await json(call('PUT', '/v1/account/webhook', { key: account.key, body }))
-    expect(set).toMatchObject({ url, threshold: '5000', state: 'armed' })
-    const arrived = async (count: number) => {
-      await expect.poll(() => received.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count)
-    }
-    await arrived(1)
-    status = 204
-    await arrived(2)
-    const [first, second] = received
-    expect(second?.body).toBe(first?.body)
-    const told = JSON.parse(first?.body ?? '')
-    expect(told).toMatchObject({
-      type: 'balance.low',
-      data: { account: account.id, available: '1000', threshold: '5000' },
-    })
-    const secret = Buffer.from(set.secret.replace('whsec_', ''), 'base64')
-    const { createHmac } = await import('node:crypto')
-    const signed = `${second?.headers['webhook-id']}.${second?.headers['webhook-timestamp']}.${second?.body}`
-    expect(second?.headers['webhook-signature']).toBe(
-      `v1,${createHmac('sha256', secret).update(signed).digest('base64')}`,
-    )
-    const shown = () => json(call('GET', '/v1/account/webhook', { key: account.key }))
-    await expect.poll(async () => (await shown()).state, { timeout: 20_000 }).toBe('told')
-    expect((await shown()).secret).toBeUndefined()
-    expect(received).toHaveLength(2)
-    const gone = await call('DELETE', '/v1/account/webhook', { key: account.key })
-    expect(gone.status).toBe(204)
-    expect((await call('GET', '/v1/account/webhook', { key: account.key })).status).toBe(404)
-  })
-
-  test.each([
-    'http://hook.example/x',
-    'https://user@hook.example/x',
-    'https://169.254.169.254/latest',
-    'https://[::1]/x',
-    'https://10.0.0.1/x',
-    'ftp://hook.example',
-    'nonsense',
-  ])('to %s is refused', async (url) => {
-    const account = await world.account(1n)
-    const body = { url, threshold: '5000' }
-    const path = '/v1/account/webhook'
-    expect(await codeOf(call('PUT', path, { key: account.key, body }))).toEqual([
-      400,
-      'invalid_request',
-    ])
   })
 })
