@@ -7,11 +7,12 @@ import {
   chat,
   codeOf,
   json,
-  PATIENTLY,
   useGateway,
   withKey,
   world,
 } from './testing/key-calls.ts'
+
+const PATIENTLY = { timeout: 30_000, interval: 100 }
 
 useGateway()
 
