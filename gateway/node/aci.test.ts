@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { keysetDigest } from '#protocol'
-import { answerInOrder, startTestRunner, type TestRunner } from '../testing/test-runner.ts'
+import { answerInOrder } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 /** What ACI asks of an aggregator's surface, over HTTP. @see aci/1, sections 5.2, 5.3 and 10 */

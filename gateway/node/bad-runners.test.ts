@@ -7,10 +7,9 @@ import {
   CHUNKS,
   COMPLETION,
   startStream,
-  startTestRunner,
   type TestExchange,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+} from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, PAYEE, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 /** A runner that stalls, lies, sends garbage or never ends: cut, told, not paid for it, and trusted less. */

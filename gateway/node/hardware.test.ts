@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { RegistrationRefused, startTestRunner } from '../testing/test-runner.ts'
+import { RegistrationRefused } from '../testing/register-runner.ts'
+import { startTestRunner } from '../testing/test-runner.ts'
 import { ADMIN_KEY, startTestWorld, type TestWorld } from '../testing/world.ts'
 
 let world: TestWorld

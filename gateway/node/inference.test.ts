@@ -4,14 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { utf8 } from '#base/bytes.ts'
 import { jsonFrameBeforeReceipt, jsonReceiptFrame } from '#protocol'
 import { generateSigner } from '#protocol/node'
-import {
-  answerInOrder,
-  CHUNKS,
-  COMPLETION,
-  startStream,
-  startTestRunner,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+import { answerInOrder, CHUNKS, COMPLETION, startStream } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 let world: TestWorld

@@ -15,13 +15,8 @@ import {
   verifyDocument,
 } from '#protocol'
 import { nodeProvider } from '#protocol/node'
-import {
-  answerInOrder,
-  answerOverloaded,
-  startStream,
-  startTestRunner,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+import { answerInOrder, answerOverloaded, startStream } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 /** Receipts of a gateway inside a confidential machine, over what it really got and sent. @see aci/1, section 7 */

@@ -18,10 +18,9 @@ import {
   answerInOrder,
   endStream,
   startStream,
-  startTestRunner,
   type TestExchange,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+} from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import {
   ADMIN_KEY,
   MODEL,

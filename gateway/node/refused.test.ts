@@ -19,7 +19,8 @@ import {
 } from '#protocol'
 import { generateSigner, nodeProvider } from '#protocol/node'
 import { accountId, tonAddress } from '../db/ids.ts'
-import { endStream, startStream, startTestRunner, type TestRunner } from '../testing/test-runner.ts'
+import { endStream, startStream } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import {
   ADMIN_KEY,
   hexOf,

@@ -5,10 +5,9 @@ import {
   answerOverloaded,
   endStream,
   startStream,
-  startTestRunner,
   type TestExchange,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+} from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 let world: TestWorld

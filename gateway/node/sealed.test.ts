@@ -14,13 +14,8 @@ import {
   Transcript,
 } from '#protocol'
 import { nodeProvider } from '#protocol/node'
-import {
-  answerInOrder,
-  COMPLETION,
-  startStream,
-  startTestRunner,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+import { answerInOrder, COMPLETION, startStream } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 let world: TestWorld

@@ -1,13 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { utf8 } from '#base/bytes.ts'
-import {
-  answerInOrder,
-  CHUNKS,
-  startTestRunner,
-  type TestExchange,
-  type TestRunner,
-} from '../testing/test-runner.ts'
+import { answerInOrder, CHUNKS, type TestExchange } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
 
 let world: TestWorld

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { answerInOrder, startTestRunner, type TestRunner } from '../testing/test-runner.ts'
+import { answerInOrder } from '../testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestWorld } from '../testing/world.ts'
 
 /** Receipts come without a key: what a stranger makes up is refused, and costs no signature and no line in the log. */

@@ -1,12 +1,8 @@
 import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { fromHex, utf8 } from '#base/bytes.ts'
-import {
-  startStream,
-  startTestRunner,
-  type TestExchange,
-  type TestRunner,
-} from '#gateway/testing/test-runner.ts'
+import { startStream, type TestExchange } from '#gateway/testing/runner-answers.ts'
+import { startTestRunner, type TestRunner } from '#gateway/testing/test-runner.ts'
 import {
   ADMIN_KEY,
   COMMISSION_BPS,

@@ -3,12 +3,8 @@ import { createServer, type Server } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { copyBytes } from '#base/bytes.ts'
 import type { SimulatedTee } from '#dev/world/simulated-tee.ts'
-import {
-  type RegistrationChanges,
-  RegistrationRefused,
-  startTestRunner,
-  type TestRunner,
-} from '#gateway/testing/test-runner.ts'
+import { type RegistrationChanges, RegistrationRefused } from '#gateway/testing/register-runner.ts'
+import { startTestRunner, type TestRunner } from '#gateway/testing/test-runner.ts'
 import { MODEL, PAYEE, startTestWorld, type TestWorld } from '#gateway/testing/world.ts'
 import { generateSealingKey, type Keyset, keysetDigest, type Report } from '#protocol'
 import { generateSigner, nodeProvider } from '#protocol/node'
