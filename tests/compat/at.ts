@@ -1,3 +1,4 @@
+import type OpenAI from 'openai'
 import type { Connection, VerifiedReceipt } from '#client'
 import type { WorldEngine } from '#dev/world/plan-world.ts'
 import type { Payer } from '../support/account.ts'
@@ -46,3 +47,6 @@ export const PERSON_SCHEMA = {
 } as const
 
 export const SENTENCE = 'Hello, this is a longer answer with ten words.'
+
+/** The SDK's client at that address, with further options. */
+export type MakeClient = (more?: object) => OpenAI

@@ -13,6 +13,7 @@ const NAMED = /`([^`]+\.ts)` “([^”]+)”/g
 
 /** Tests that are written as data or as a suite run by several tests: what runs each. */
 const RUN_BY: readonly (readonly [prefix: string, runner: string, mention?: string])[] = [
+  ['tests/compat/openai/', 'tests/compat/openai.ts'],
   ['tests/compat/', 'tests/compat/compat.test.ts'],
   [
     'contracts/testing/rules/registry.ts',
