@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { keyId } from '../../../db/ids.ts'
-import { NO_RULES } from '../../key-rules.ts'
-import type { Ledger, StoredKey } from '../../port.ts'
+import type { Ledger } from '../../port.ts'
 import { ALICE, BOB, NOW } from '../fixtures.ts'
 import type { Opened } from '../harness.ts'
+import { testKey } from '../key-fixtures.ts'
 
 /** API keys belong to one account, and a revoked one is revoked for good. */
 export function keyRules(opened: Opened): void {
@@ -14,20 +14,12 @@ export function keyRules(opened: Opened): void {
       ledger = opened().ledger
     })
 
-    const key: StoredKey = {
+    const key = testKey({
       id: keyId(`key_${'0'.repeat(20)}`),
       hash: 'ab'.repeat(32),
       name: 'laptop',
       masked: 'sk-coc-…wxyz',
-      role: 'inference',
-      sealedOnly: false,
-      rules: NO_RULES,
-      budget: null,
-      expires: null,
-      revoked: null,
-      created: NOW,
-      previousUntil: null,
-    }
+    })
 
     test('a key is found by its hash within its own account only', async () => {
       const [added, unowned] = await ledger.commit([
