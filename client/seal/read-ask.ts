@@ -209,6 +209,8 @@ function countMedia(value: unknown, depth: number): number {
   const isMedia =
     object['image_url'] !== undefined ||
     object['input_audio'] !== undefined ||
+    object['audio_url'] !== undefined ||
+    object['video_url'] !== undefined ||
     MEDIA_TYPES.has(object['type'])
   const below = MEDIA_PARENTS.map((name) => countMedia(object[name], depth + 1))
   return below.reduce((sum, count) => sum + count, isMedia ? 1 : 0)

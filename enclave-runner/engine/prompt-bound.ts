@@ -34,6 +34,8 @@ function countIn(value: Json, depth: number): number {
   const isOne =
     value['image_url'] !== undefined ||
     value['input_audio'] !== undefined ||
+    value['audio_url'] !== undefined ||
+    value['video_url'] !== undefined ||
     IMAGES.has(value['type'])
   const inner = PARENTS.reduce((sum, name) => sum + countIn(value[name] ?? null, depth + 1), 0)
   return (isOne ? 1 : 0) + inner

@@ -18,6 +18,8 @@ describe('what moves the price of a plain request', () => {
   test.each([
     ['messages', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] }],
     ['recordings', { messages: [{ content: [{ type: 'input_audio', input_audio: {} }] }] }],
+    ['recordings by address', { messages: [{ content: [{ type: 'audio_url', audio_url: {} }] }] }],
+    ['films', { messages: [{ content: [{ type: 'video_url', video_url: {} }] }] }],
     ['responses', { input: [{ content: [{ type: 'input_image', detail: 'high' }] }] }],
     ['Anthropic', { messages: [{ content: [{ type: 'image', source: {} }] }] }],
   ])('a picture counts apart: %s', (_, body) => {

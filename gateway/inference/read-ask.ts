@@ -168,6 +168,8 @@ function countMedia(value: unknown, depth: number): number {
   let sum =
     object['image_url'] !== undefined ||
     object['input_audio'] !== undefined ||
+    object['audio_url'] !== undefined ||
+    object['video_url'] !== undefined ||
     object['type'] === 'input_image' ||
     object['type'] === 'image'
       ? 1
