@@ -25,3 +25,13 @@ export interface WireRows {
 export type WireAnswer =
   | WireRows
   | { readonly ok: false; readonly code: PostgresErrorCode; readonly message: string }
+
+/** A request and its answer on their way between two threads, by a number that no other has. */
+export interface WireCall {
+  readonly no: number
+  readonly request: WireRequest
+}
+export interface WireReply {
+  readonly no: number
+  readonly answer: WireAnswer
+}
