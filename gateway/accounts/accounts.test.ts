@@ -172,6 +172,40 @@ describe('API keys', () => {
     expect(await authenticator.authenticate(other.text)).toMatchObject({ sealedOnly: true })
   })
 
+  test('a look-up that a revocation overtook brings the key to no later request', async () => {
+    const { account, key } = await openAccount(deps, await statement())
+    const found = Promise.withResolvers<void>()
+    const shown = Promise.withResolvers<void>()
+    const slow: Ledger = {
+      commit: async (ops) => {
+        const results = await ledger.commit(ops)
+        found.resolve()
+        await shown.promise
+        return results
+      },
+    }
+    const { hashes } = nodeProvider
+    const late = createAuthenticator({ ledger: slow, hashes, secret: SECRET, clock: () => now })
+    const underWay = late.authenticate(key.text)
+    await found.promise
+    await revokeKey({ ...deps, forget: (id) => late.forget(id) }, account, key.id)
+    shown.resolve()
+    // Asked before it was revoked.
+    expect(await underWay).toMatchObject({ key: key.id })
+    await expect(async () => late.authenticate(key.text)).rejects.toMatchObject({
+      code: 'revoked_key',
+    })
+  })
+
+  test('a clock that is set back keeps no key for longer', async () => {
+    const { key } = await openAccount(deps, await statement())
+    await authenticator.authenticate(key.text)
+    const before = commits
+    now = unixMs(now - 60_000)
+    await authenticator.authenticate(key.text)
+    expect(commits).toBe(before + 1)
+  })
+
   test('a key ends at its time, cached or not', async () => {
     const { account } = await openAccount(deps, await statement())
     const wishes = { ...FIRST_KEY, expires: unixMs(NOW + 2_000) }

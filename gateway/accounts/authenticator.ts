@@ -44,27 +44,46 @@ interface Known {
   readonly until: UnixMs
 }
 
+interface LookUp {
+  readonly account: AccountId
+  /** A change of the account's keys overtook it: what it found may stand no longer. */
+  isOvertaken: boolean
+}
+
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { ledger, hashes, clock } = options
   const mac = hashes.macKey(options.secret)
   const known = new Map<string, Known>()
+  const underWay = new Set<LookUp>()
 
   async function lookUp(account: AccountId, hash: string): Promise<Identity> {
+    const own: LookUp = { account, isOvertaken: false }
+    underWay.add(own)
+    try {
+      const entry = await read(account, hash)
+      if (!own.isOvertaken) remember(hash, entry)
+      return entry.identity
+    } finally {
+      underWay.delete(own)
+    }
+  }
+
+  async function read(account: AccountId, hash: string): Promise<Known> {
+    // The store may have answered as of now already.
+    const asked = clock()
     const [found] = await ledger.commit([{ op: 'find_key', account, hash }])
     if (!found.ok) throw new AccountError('invalid_key', 'no such key')
     const { key, mode, previous } = found
-    const now = clock()
     const ends = Math.min(
       key.expires ?? Number.POSITIVE_INFINITY,
       previous ? (key.previousUntil ?? 0) : Number.POSITIVE_INFINITY,
     )
-    assertUsable(key, ends, now)
+    assertUsable(key, ends, clock())
     const { id, role, sealedOnly, rules } = key
     const identity = { account, mode, key: id, role, sealedOnly, rules }
     // Sound: the sum of a time and a positive interval is a time.
-    const until = Math.min(now + CACHE_MS, ends) as UnixMs
-    remember(hash, { identity, until })
-    return identity
+    const until = Math.min(asked + CACHE_MS, ends) as UnixMs
+    return { identity, until }
   }
 
   function remember(hash: string, entry: Known): void {
@@ -81,7 +100,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     authenticate(text) {
       const hash = hex(hashes.sha256(utf8(text)))
       const entry = known.get(hash)
-      if (entry !== undefined && clock() < entry.until) return entry.identity
+      if (entry !== undefined && isFresh(entry, clock())) return entry.identity
       known.delete(hash)
       const account = readApiKey(text, mac)
       if (account === undefined) throw new AccountError('invalid_key', 'no such key')
@@ -91,8 +110,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       for (const [hash, { identity }] of known) {
         if (identity.account === account) known.delete(hash)
       }
+      for (const one of underWay) {
+        if (one.account === account) one.isOvertaken = true
+      }
     },
   }
+}
+
+/** A clock that was set back makes no entry last longer. */
+function isFresh({ until }: Known, now: UnixMs): boolean {
+  return now < until && until - now <= CACHE_MS
 }
 
 function assertUsable(key: StoredKey, ends: number, now: UnixMs): void {

@@ -10,9 +10,9 @@ export const SESSION_SECONDS = 900
 const ALGORITHM = 'HS256'
 /** No other token of this kind is one of these. */
 const TYPE = 'cocoon-session+jwt'
-/** 43 characters hold two bits more than 32 bytes: they are zero, so that no token has a second spelling. */
-/** That of the shape below: one names the gateway's origin twice. */
+/** The longest of the shape below: one names the gateway's origin twice. */
 export const MAX_SESSION_TOKEN_CHARS = 512 + 1 + 1_024 + 1 + 43
+/** 43 characters hold two bits more than 32 bytes: they are zero, so that no token has a second spelling. */
 const SHAPE = /^[\w-]{1,512}\.[\w-]{1,1024}\.[\w-]{42}[AEIMQUYcgkosw048]$/
 
 export interface SessionTokensOptions {
