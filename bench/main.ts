@@ -1,6 +1,4 @@
 /**
- * usage: npm run bench [-- --quick] [--only relay,ledger,postgres,seal,hiding,bytes,attestation,connect,chain,objects]
- *
  * Prints every table in one run, in a few minutes. Read the ratios: absolute times depend on the machine and on
  * whatever else it does.
  */
@@ -31,25 +29,49 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Section>>> =
   objects: objectsSection,
 }
 
-const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
-})
-const wanted = values.only?.split(',') ?? Object.keys(SECTIONS)
-const unknown = wanted.filter((name) => !Object.hasOwn(SECTIONS, name))
-if (unknown.length > 0) {
-  process.stderr.write(
-    `bench: no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`,
-  )
-  process.exit(2)
-}
+const USAGE = `usage: npm run bench [-- --quick] [--only SECTION,SECTION]
+sections: ${Object.keys(SECTIONS).join(', ')}
+`
 
+const { quick, only } = readOptions()
 const [cpu] = cpus()
 console.log(
   `Node ${process.version}, ${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, load ${loadavg()[0]?.toFixed(2)}`,
 )
-for (const name of wanted) {
-  const section = await SECTIONS[name]?.(values.quick)
-  if (section === undefined) continue
-  console.log(`\n${section.title}\n${formatTable(section.header, section.rows)}`)
-  if (section.note !== undefined) console.log(section.note)
+for (const name of only) {
+  try {
+    const section = await SECTIONS[name]?.(quick)
+    if (section === undefined) continue
+    console.log(`\n${section.title}\n${formatTable(section.header, section.rows)}`)
+    if (section.note !== undefined) console.log(section.note)
+  } catch (error) {
+    // The other tables are worth having.
+    console.error(`\nbench: section ${name} failed`, error)
+    process.exitCode = 1
+  }
+}
+
+function readOptions(): { readonly quick: boolean; readonly only: readonly string[] } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) end(USAGE, 0)
+    const wanted = values.only?.split(',') ?? Object.keys(SECTIONS)
+    const unknown = wanted.filter((name) => !Object.hasOwn(SECTIONS, name))
+    if (unknown.length > 0) end(`bench: no section ${unknown.join(', ')}\n${USAGE}`, 2)
+    return { quick: values.quick, only: wanted }
+  } catch (error) {
+    return end(`bench: ${error instanceof Error ? error.message : error}\n${USAGE}`, 2)
+  }
+}
+
+function end(text: string, code: number): never {
+  const to = code === 0 ? process.stdout : process.stderr
+  to.write(text)
+  process.exit(code)
 }
