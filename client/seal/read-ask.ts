@@ -194,11 +194,16 @@ function positive(value: unknown): number {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 1
 }
 
-const MAX_DEPTH = 16
-const MEDIA_PARENTS = ['messages', 'content', 'input', 'output'] as const
-const MEDIA_TYPES: ReadonlySet<unknown> = new Set(['image', 'input_image'])
+const MAX_DEPTH = 64
+const MEDIA_PARENTS = ['messages', 'content', 'input', 'output', 'source'] as const
+const MEDIA_TYPES: ReadonlySet<unknown> = new Set([
+  'image',
+  'input_image',
+  'input_file',
+  'document',
+])
 
-/** Pictures and recordings: a small file may become many tokens. */
+/** Pictures, recordings and documents: a small file may become many tokens. */
 function countMedia(value: unknown, depth: number): number {
   if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return 0
   if (Array.isArray(value)) {
@@ -211,6 +216,7 @@ function countMedia(value: unknown, depth: number): number {
     object['input_audio'] !== undefined ||
     object['audio_url'] !== undefined ||
     object['video_url'] !== undefined ||
+    object['file'] !== undefined ||
     MEDIA_TYPES.has(object['type'])
   const below = MEDIA_PARENTS.map((name) => countMedia(object[name], depth + 1))
   return below.reduce((sum, count) => sum + count, isMedia ? 1 : 0)

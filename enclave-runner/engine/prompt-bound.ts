@@ -18,14 +18,14 @@ export function promptBound(body: JsonObject, bodyBytes: number): number {
   return TEMPLATE_TOKENS + bodyBytes + MEDIA_TOKENS * countMedia(body)
 }
 
-/** Pictures and recordings in a request. */
+/** Pictures, recordings and documents in a request. */
 export function countMedia(body: JsonObject): number {
   return PARENTS.reduce((sum, name) => sum + countIn(body[name] ?? null, 0), 0)
 }
 
 /** Members under which the APIs put content parts. */
-const PARENTS = ['messages', 'input', 'content', 'output'] as const
-const IMAGES: ReadonlySet<unknown> = new Set(['input_image', 'image'])
+const PARENTS = ['messages', 'input', 'content', 'output', 'source'] as const
+const MEDIA: ReadonlySet<unknown> = new Set(['input_image', 'image', 'input_file', 'document'])
 
 function countIn(value: Json, depth: number): number {
   if (depth > MAX_DEPTH || value === null || typeof value !== 'object') return 0
@@ -36,7 +36,8 @@ function countIn(value: Json, depth: number): number {
     value['input_audio'] !== undefined ||
     value['audio_url'] !== undefined ||
     value['video_url'] !== undefined ||
-    IMAGES.has(value['type'])
+    value['file'] !== undefined ||
+    MEDIA.has(value['type'])
   const inner = PARENTS.reduce((sum, name) => sum + countIn(value[name] ?? null, depth + 1), 0)
   return (isOne ? 1 : 0) + inner
 }

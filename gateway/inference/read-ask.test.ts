@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { MEDIA_CASES } from '#base/testing/media-cases.ts'
 import { inferencePath } from './endpoints.ts'
 import { NO_PREFERENCES } from './preferences.ts'
 import { readAsk } from './read-ask.ts'
@@ -15,15 +16,10 @@ describe('what moves the price of a plain request', () => {
     expect(readAsk(CHAT, text, 1_000).promptBound).toBe(1_064)
   })
 
-  test.each([
-    ['messages', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] }],
-    ['recordings', { messages: [{ content: [{ type: 'input_audio', input_audio: {} }] }] }],
-    ['recordings by address', { messages: [{ content: [{ type: 'audio_url', audio_url: {} }] }] }],
-    ['films', { messages: [{ content: [{ type: 'video_url', video_url: {} }] }] }],
-    ['responses', { input: [{ content: [{ type: 'input_image', detail: 'high' }] }] }],
-    ['Anthropic', { messages: [{ content: [{ type: 'image', source: {} }] }] }],
-  ])('a picture counts apart: %s', (_, body) => {
-    expect(ask(body).promptBound).toBeGreaterThan(16_384)
+  test.each(MEDIA_CASES)('%s: %i media count beside the bytes', (_, media, body) => {
+    const text = JSON.stringify({ model: 'm', ...body })
+    const beyond = readAsk(CHAT, text, text.length).promptBound - text.length
+    expect(Math.floor(beyond / 16_384)).toBe(media)
   })
 
   test('n, best_of and batches multiply', () => {

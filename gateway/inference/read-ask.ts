@@ -155,7 +155,7 @@ function integer(body: Body, name: string, min: number, max: number): number | u
   return value
 }
 
-/** Pictures and recordings anywhere in the messages: a small file may hold a large one (M6). */
+/** Pictures, recordings and documents anywhere in the messages: a small file may hold a large one (M6). */
 function countMedia(value: unknown, depth: number): number {
   if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return 0
   if (Array.isArray(value)) {
@@ -170,8 +170,8 @@ function countMedia(value: unknown, depth: number): number {
     object['input_audio'] !== undefined ||
     object['audio_url'] !== undefined ||
     object['video_url'] !== undefined ||
-    object['type'] === 'input_image' ||
-    object['type'] === 'image'
+    object['file'] !== undefined ||
+    MEDIA_TYPES.has(object['type'])
       ? 1
       : 0
   for (const member of MEDIA_PARENTS) sum += countMedia(object[member], depth + 1)
@@ -179,4 +179,10 @@ function countMedia(value: unknown, depth: number): number {
 }
 
 /** Members under which the APIs put content parts. */
-const MEDIA_PARENTS = ['messages', 'content', 'input', 'output'] as const
+const MEDIA_PARENTS = ['messages', 'content', 'input', 'output', 'source'] as const
+const MEDIA_TYPES: ReadonlySet<unknown> = new Set([
+  'image',
+  'input_image',
+  'input_file',
+  'document',
+])

@@ -271,6 +271,12 @@ describe('the connection', () => {
   test.each([
     ['what is not HTTP', 'hello\r\n\r\n', 400],
     ['a request for no host', 'GET /health HTTP/1.1\r\n\r\n', 400],
+    [
+      'a URL that is none',
+      'GET /v1\\..\\admin HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+      400,
+    ],
+    ['a request for no URL', 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 400],
     ['a request for a tunnel', 'CONNECT example.com:443 HTTP/1.1\r\nhost: x\r\n\r\n', 405],
   ])('%s is refused in JSON, and closed', async (_, text, status) => {
     const answer = await talk(text)

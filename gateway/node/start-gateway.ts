@@ -34,6 +34,7 @@ import {
   type Upgrades,
 } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
+import { refuseBadUrl } from './refuse-bad-url.ts'
 import type { RunningJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
 import { openSqliteBacking } from './sqlite-backing.ts'
@@ -244,7 +245,7 @@ function mainHandler(
       }
     },
     // Checks of balancers over HTTP/1.0 name no host.
-    { overrideGlobalObjects: false, hostname: 'localhost' },
+    { overrideGlobalObjects: false, hostname: 'localhost', errorHandler: refuseBadUrl },
   )
   return (request, response) => {
     const own =
