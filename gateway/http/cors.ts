@@ -9,6 +9,7 @@ const EXPOSED = [
   'x-receipt-id',
   'x-should-retry',
   'retry-after',
+  'link',
   'openai-processing-ms',
   'server-timing',
   ...['limit', 'remaining', 'reset'].flatMap((what) =>

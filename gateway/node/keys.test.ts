@@ -302,6 +302,22 @@ describe('usage', () => {
     expect((await get('?group_by=day&from=2000-01-01')).status).toBe(400)
   })
 
+  test('as CSV names its next page, and the last page names none', async () => {
+    const { account, key } = await withKey({})
+    for (let count = 0; count < 101; count++) await (await chat(key)).text()
+    const page = async (query: string) => {
+      const answer = await call('GET', `/v1/account/usage${query}`, { key: account.key })
+      const lines = (await answer.text()).trim().split('\r\n')
+      return { link: answer.headers.get('link'), rows: lines.slice(1) }
+    }
+    const first = await page('?format=csv')
+    expect(first.rows).toHaveLength(100)
+    const next = /^<(\?format=csv&before=\d+)>; rel="next"$/.exec(first.link ?? '')?.[1] ?? ''
+    const last = await page(next)
+    expect(last).toMatchObject({ link: null, rows: [expect.stringMatching(/^req_/)] })
+    expect(first.rows).not.toContain(last.rows[0])
+  })
+
   test('of one request is told as OpenRouter tells it', async () => {
     const { key, id } = await withKey({})
     const answer = await chat(key)

@@ -30,7 +30,11 @@ export async function usageAnswer(deps: KeyDeps, context: Context<AppEnv>): Prom
     groups === undefined
       ? await settledPage(deps.ledger, account, before)
       : await report(deps, account, { ...context.req.query(), groups })
-  return format === 'csv' ? csv(context, answer.data) : context.json(answer)
+  if (format !== 'csv') return context.json(answer)
+  const next = 'next_before' in answer ? answer.next_before : null
+  // Rows alone would not tell that there are more (RFC 8288).
+  const link = next === null ? {} : { link: `<?format=csv&before=${next}>; rel="next"` }
+  return csv(context, answer.data, link)
 }
 
 async function settledPage(ledger: Ledger, account: AccountId, before: string | undefined) {
@@ -119,12 +123,17 @@ function invalid(param: string, message: string): ApiError {
 
 type Cell = string | number | null
 
-function csv(context: Context<AppEnv>, rows: readonly Readonly<Record<string, Cell>>[]): Response {
+function csv(
+  context: Context<AppEnv>,
+  rows: readonly Readonly<Record<string, Cell>>[],
+  link: Readonly<Record<string, string>>,
+): Response {
   const header = Object.keys(rows[0] ?? { cost: 0 })
   const lines = [header, ...rows.map((row) => header.map((name) => cellOf(row[name] ?? null)))]
   return context.body(lines.map((line) => `${line.join(',')}\r\n`).join(''), 200, {
     'content-type': 'text/csv; charset=utf-8',
     'content-disposition': 'attachment; filename="usage.csv"',
+    ...link,
   })
 }
 
