@@ -69,14 +69,20 @@ export function openJournal(path: string): { journal: Journal; lines: readonly s
     append(lines) {
       if (isClosed) throw new OutboxError('closed', 'the journal is closed')
       const bytes = Buffer.from(joined(lines))
-      size += writeAll(fd, bytes)
+      try {
+        size += writeAll(fd, bytes, size)
+      } catch (error) {
+        // A full disk took a part of it: the next line must not go on from there.
+        ftruncateSync(fd, size)
+        throw error
+      }
       isDirty = true
       void schedule().catch(() => {})
     },
     rewrite(lines) {
       const next = `${path}.next`
       const replacement = openSync(next, 'w', OWNER_ONLY)
-      size = writeAll(replacement, Buffer.from(joined(lines)))
+      size = writeAll(replacement, Buffer.from(joined(lines)), 0)
       fsyncSync(replacement)
       renameSync(next, path)
       const old = fd
@@ -97,8 +103,11 @@ function joined(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('')
 }
 
-function writeAll(fd: number, bytes: Uint8Array): number {
+/** @param at the file's end: only a file that was opened for appending knows it by itself */
+function writeAll(fd: number, bytes: Uint8Array, at: number): number {
   let written = 0
-  while (written < bytes.length) written += writeSync(fd, bytes, written)
+  while (written < bytes.length) {
+    written += writeSync(fd, bytes, written, bytes.length - written, at + written)
+  }
   return written
 }
