@@ -59,6 +59,8 @@ export function ledgerObject(host: WorkerHost) {
   return class LedgerObject extends DurableObject<Cloudflare.Env> implements LedgerRpc {
     readonly #objects: Objects
     #opened: Opened | undefined
+    /** Writes that the alarm must see to: one that runs learns of those that came too late for what it has read. */
+    #wakings = 0
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env)
@@ -74,7 +76,10 @@ export function ledgerObject(host: WorkerHost) {
         await this.#register(ops)
       }
       // First, so that nothing is written whose consequences no alarm would see to.
-      if (ops.some(({ op }) => WAKING.has(op))) await this.#wakeBy(DELIVERY_DELAY_MS)
+      if (ops.some(({ op }) => WAKING.has(op))) {
+        await this.#wakeBy(DELIVERY_DELAY_MS)
+        this.#wakings++
+      }
       return this.#apply(ops)
     }
 
@@ -149,6 +154,7 @@ export function ledgerObject(host: WorkerHost) {
       // Set before anything leaves: a failure leaves it as the retry.
       const retry = host.clock() + RETRY_DELAY_MS
       await this.ctx.storage.setAlarm(retry)
+      const wakings = this.#wakings
       const [{ next: lapses }, { entries }] = this.#apply([
         { op: 'maintain', now: toSeconds(host.clock()) },
         { op: 'read_outbox', limit: DELIVERY_ENTRIES },
@@ -165,7 +171,8 @@ export function ledgerObject(host: WorkerHost) {
         await this.#end(unused.id)
         return
       }
-      // What was committed meanwhile has set an earlier one.
+      // What was committed meanwhile has set an earlier one, or counts on the retry when that came sooner.
+      if (this.#wakings !== wakings) return
       if ((await this.ctx.storage.getAlarm()) !== retry) return
       const more = entries.length === DELIVERY_ENTRIES ? host.clock() : null
       const next = earliest([more, lapses === null ? null : lapses * 1000, tells, ends])

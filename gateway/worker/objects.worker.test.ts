@@ -6,10 +6,10 @@ import {
   SELF,
 } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
-import { type AccountId, tonAddress } from '../db/ids.ts'
+import { type AccountId, accountId, tonAddress } from '../db/ids.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeParallel, manyAccounts } from '../ledger/testing/parallel.ts'
 import { auditObjects } from './audit-objects.ts'
@@ -17,7 +17,7 @@ import { cashierOrders } from './cashier-orders.ts'
 import { ledgerOf } from './ledger-of.ts'
 import { listLedgers } from './list-ledgers.ts'
 import { objectStore } from './object-store.ts'
-import { objectsOf } from './objects.ts'
+import { type LedgerRpc, objectsOf } from './objects.ts'
 
 const objects = objectsOf(env)
 const ledger = ledgerOf(objects)
@@ -59,6 +59,29 @@ test('an audit visits every object, page by page, and the shares under way add u
   expect(earned).toBeGreaterThanOrEqual(host.earned)
   expect(settled).toBeGreaterThan(0n)
   expect(sent).toBe(0n)
+})
+
+test('a commit shortly before the retry of a slow alarm is seen to by that retry', async () => {
+  const account = accountId('S'.repeat(32))
+  await ledger.commit([mirror(account, 1_000n)])
+  await ledger.commit([reserve(59_001, 100n, { account })])
+  await ledger.commit([settle(59_001, 10, { account })])
+  await runInDurableObject(stubOf(account), async (object, state) => {
+    const began = Date.now()
+    const set = vi.spyOn(state.storage, 'setAlarm')
+    // Sound: the class of worker.ts has both.
+    const { alarm, commit } = object as unknown as { alarm(): Promise<void> } & LedgerRpc
+    const ending = alarm.call(object)
+    // Its delivery goes to another object: until then the clock goes on to just before the retry.
+    await vi.waitFor(() => expect(set).toHaveBeenCalled())
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(began + 9_900)
+    await commit.call(object, [reserve(59_002, 100n, { account })])
+    await ending
+    clock.mockRestore()
+    const alarmAt = await state.storage.getAlarm()
+    expect(alarmAt).not.toBeNull()
+    expect(Number(alarmAt) - began).toBeLessThanOrEqual(11_000)
+  })
 })
 
 test('an outbox longer than one delivery reaches its host whole', async () => {
