@@ -24,13 +24,18 @@ function parserOf(oid: number): (text: string) => unknown {
   return (text) => text
 }
 
-/** Opens one connection. @throws PostgresError `lost`, or `unreachable` with what to mend, never with the password */
-export async function connect(url: string, name: string): Promise<Client> {
+/**
+ * Opens one connection.
+ * @param answerMs a server that is silent for so long is not there: a network that drops everything tells nobody
+ * @throws PostgresError `lost`, or `unreachable` with what to mend, never with the password
+ */
+export async function connect(url: string, name: string, answerMs: number): Promise<Client> {
   const config: ClientConfig = {
     connectionString: url,
     application_name: `cocoon ${name}`,
     connectionTimeoutMillis: CONNECT_MS,
     statement_timeout: STATEMENT_MS,
+    query_timeout: answerMs,
     idle_in_transaction_session_timeout: IDLE_MS,
     keepAlive: true,
     types: { getTypeParser: parserOf },

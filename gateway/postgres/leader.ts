@@ -1,4 +1,4 @@
-import type { Client, QueryConfig } from 'pg'
+import type { Client } from 'pg'
 import type { StoreState } from '../deps.ts'
 import { connect } from './connect.ts'
 import { OURS } from './locks.ts'
@@ -39,7 +39,7 @@ export function createLeader(url: string): Leader {
 
   async function open(): Promise<Client> {
     if (client !== undefined) return client
-    const opened = await connect(url, 'leader')
+    const opened = await connect(url, 'leader', ANSWER_MS)
     opened.on('end', () => {
       if (client === opened) lose()
     })
@@ -55,9 +55,7 @@ export function createLeader(url: string): Leader {
         const connection = await open()
         // Whoever leads asks too: an answer shows that the connection lives.
         const text = `SELECT ${leads ? 'true' : LEADER} AS mine, ${READ_ONLY} AS read_only`
-        // Sound: `query_timeout` is an option of each query too, which the types leave out.
-        const query = { text, query_timeout: ANSWER_MS } as QueryConfig
-        const { rows } = await connection.query<Record<'mine' | 'read_only', number>>(query)
+        const { rows } = await connection.query<Record<'mine' | 'read_only', number>>(text)
         if (client !== connection) return
         leads = Boolean(rows[0]?.mine)
         state = rows[0]?.read_only ? 'read_only' : 'ok'

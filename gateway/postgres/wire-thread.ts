@@ -11,9 +11,13 @@ export interface WireThreadData {
   readonly line: ReplyLine
 }
 
+/** Longer than a server takes to give a statement up by itself (connect.ts). */
+const ANSWER_MS = 20_000
+
 // Sound: bridge.ts starts this file with exactly that.
 const { url, name, line } = workerData as WireThreadData
 const wire = createWire(url, name, {
+  answerMs: ANSWER_MS,
   now: () => performance.now(),
   wait: async (ms) => void (await wait(ms)),
 })

@@ -11,8 +11,13 @@ interface Line {
   readonly url: string
   /** From the next message on: `before` it reaches the server, or `after`, when its answer comes back. */
   cut(when: 'before' | 'after'): void
+  /** Likewise, and nobody is told: what is open stays open and carries nothing. */
+  silence(when: 'before' | 'after'): void
   close(): Promise<void>
 }
+
+/** Ten times what a statement takes on a busy machine. */
+const ANSWER_MS = 3_000
 
 let server: TestServer
 let direct: string
@@ -27,7 +32,11 @@ afterAll(() => server.close())
 
 beforeEach(async () => {
   line = await openLine(direct)
-  const deps = { now: () => performance.now(), wait: async (ms: number) => void (await wait(ms)) }
+  const deps = {
+    now: () => performance.now(),
+    wait: async (ms: number) => void (await wait(ms)),
+    answerMs: ANSWER_MS,
+  }
   wire = createWire(line.url, 'test', deps)
   await ok({ ask: 'script', sql: 'DROP TABLE IF EXISTS t; CREATE TABLE t (x BIGINT)' })
   return async () => {
@@ -80,6 +89,24 @@ describe('a connection that breaks', () => {
   }, 60_000)
 })
 
+describe('a connection that falls silent', () => {
+  test('after COMMIT arrived: the server is asked by another one, and the transaction counts', async () => {
+    const id = await insert(1)
+    line.silence('after')
+    expect(await wire.answer({ ask: 'commit', id })).toMatchObject({ ok: true })
+    expect(await rows()).toBe(1)
+  }, 60_000)
+
+  test('inside a transaction: is given up, and nothing of it counts', async () => {
+    await insert(1)
+    line.silence('before')
+    const second = { ask: 'query', sql: 'INSERT INTO t VALUES (2)', params: [] } as const
+    expect(await wire.answer(second)).toMatchObject({ ok: false, code: 'lost' })
+    expect(await wire.answer({ ask: 'rollback' })).toMatchObject({ ok: true })
+    expect(await rows()).toBe(0)
+  }, 60_000)
+})
+
 test('errors name constraints and codes, and hold no value', async () => {
   await ok({ ask: 'script', sql: 'ALTER TABLE t ADD CONSTRAINT t_small CHECK (x < 10)' })
   const sql = 'INSERT INTO t VALUES ($1)'
@@ -97,6 +124,8 @@ async function openLine(url: string): Promise<Line> {
   const there = Number(target.port)
   const sockets = new Set<Socket>()
   let cut: 'before' | 'after' | undefined
+  const silent = new Set<Socket>()
+  let silence: 'before' | 'after' | undefined
   const end = (...both: Socket[]) => {
     cut = undefined
     for (const socket of both) socket.destroy()
@@ -109,8 +138,17 @@ async function openLine(url: string): Promise<Line> {
       socket.on('close', () => near.destroy())
       socket.on('close', () => far.destroy())
     }
-    near.on('data', (bytes) => (cut === 'before' ? end(near, far) : far.write(bytes)))
-    far.on('data', (bytes) => (cut === 'after' ? end(near, far) : near.write(bytes)))
+    const pass = (when: 'before' | 'after', to: Socket) => (bytes: Buffer) => {
+      if (silence === when) {
+        silence = undefined
+        silent.add(near)
+      }
+      if (silent.has(near)) return
+      if (cut === when) end(near, far)
+      else to.write(bytes)
+    }
+    near.on('data', pass('before', far))
+    far.on('data', pass('after', near))
   })
   const port = await freePort()
   proxy.listen(port, '127.0.0.1')
@@ -120,6 +158,9 @@ async function openLine(url: string): Promise<Line> {
     url: target.href,
     cut: (when) => {
       cut = when
+    },
+    silence: (when) => {
+      silence = when
     },
     async close() {
       for (const socket of sockets) socket.destroy()

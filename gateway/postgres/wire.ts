@@ -17,7 +17,12 @@ export interface Wire {
 export function createWire(
   url: string,
   name: string,
-  deps: { readonly now: () => number; readonly wait: (ms: number) => Promise<void> },
+  deps: {
+    readonly now: () => number
+    readonly wait: (ms: number) => Promise<void>
+    /** How long an answer may take before the connection counts as broken. */
+    readonly answerMs: number
+  },
 ): Wire {
   let client: Client | undefined
   let failedAt = Number.NEGATIVE_INFINITY
@@ -29,7 +34,7 @@ export function createWire(
     if (client !== undefined) return client
     if (deps.now() - failedAt < BACKOFF_MS) throw new PostgresError('lost', 'no connection yet')
     try {
-      const opened = await connect(url, name)
+      const opened = await connect(url, name, deps.answerMs)
       prepared.clear()
       opened.on('end', () => {
         if (client === opened) client = undefined
