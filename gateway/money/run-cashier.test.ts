@@ -436,22 +436,29 @@ describe('the cashier', () => {
       expect(await debit()).toBe(ton('1'))
     })
 
-    test('that submits a cheque of its own past us makes neither books nor reserves look broken', async () => {
-      const cumulative = ton('9')
-      const signed = { till: world.till, feeBps: FEE_BPS, cumulative }
-      const keys = accountKeysFromJson(JSON.parse(bob.keysJson))
-      const signature = fromHex(await bob.signCheque(signed))
-      const body = chequeBody({ ...signed, account: bob.id }, keys, signature)
-      const to = Address.parseRaw(world.till)
-      await world.user.transfer({ to, value: TILL_VALUE.cheque, body })
-      await watcher.tick()
-      await sound()
-      expect(await watcher.reconcile()).toMatchObject({ covered: true, difference: 0n })
-      const [audit] = await books.ledger.commit([{ op: 'audit' }])
-      expect(audit.prepaid).toBe(cumulative)
-      // What it did not use for it is gone: the account is closed, not served twice.
-      await useOnce(world, books, { account: bob.id, host, cost: ton('0.5'), fails: true })
-    })
+    test.each([
+      FEE_BPS,
+      // Its owner gains nothing by that; the operator's part stays in the pool.
+      0,
+    ])(
+      'that submits a cheque of its own past us makes neither books nor reserves look broken (a fee of %i)',
+      async (feeBps) => {
+        const cumulative = ton('9')
+        const signed = { till: world.till, feeBps, cumulative }
+        const keys = accountKeysFromJson(JSON.parse(bob.keysJson))
+        const signature = fromHex(await bob.signCheque(signed))
+        const body = chequeBody({ ...signed, account: bob.id }, keys, signature)
+        const to = Address.parseRaw(world.till)
+        await world.user.transfer({ to, value: TILL_VALUE.cheque, body })
+        await watcher.tick()
+        await sound()
+        expect(await watcher.reconcile()).toMatchObject({ covered: true, difference: 0n })
+        const [audit] = await books.ledger.commit([{ op: 'audit' }])
+        expect(audit.prepaid).toBe(cumulative)
+        // What it did not use for it is gone: the account is closed, not served twice.
+        await useOnce(world, books, { account: bob.id, host, cost: ton('0.5'), fails: true })
+      },
+    )
   })
 })
 
