@@ -31,6 +31,7 @@ export {
   parseCapabilities,
 } from './capabilities.ts'
 export { costOf, type Prices, type TokenCounts } from './cost.ts'
+export { countMedia } from './count-media.ts'
 export type {
   Aead,
   Bodies,

@@ -1,5 +1,6 @@
 import { type Bytes, base64url, copyBytes, fromUtf8, utf8 } from '#base/bytes.ts'
 import {
+  countMedia,
   type MacKey,
   PACE,
   ProtocolError,
@@ -91,7 +92,7 @@ export function readAsk(
     promptBound:
       path === '/v1/messages/count_tokens'
         ? 0
-        : (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body, 0)) * choices,
+        : (bytes.length + TEMPLATE_TOKENS + MEDIA_TOKENS * countMedia(body)) * choices,
     affinity: own?.key,
     constraints: readConstraints(body),
   }
@@ -192,34 +193,6 @@ function countChoices(path: SealedPath, body: Body): number {
 
 function positive(value: unknown): number {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 1
-}
-
-const MAX_DEPTH = 64
-const MEDIA_PARENTS = ['messages', 'content', 'input', 'output', 'source'] as const
-const MEDIA_TYPES: ReadonlySet<unknown> = new Set([
-  'image',
-  'input_image',
-  'input_file',
-  'document',
-])
-
-/** Pictures, recordings and documents: a small file may become many tokens. */
-function countMedia(value: unknown, depth: number): number {
-  if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return 0
-  if (Array.isArray(value)) {
-    return value.reduce((sum: number, item: unknown) => sum + countMedia(item, depth + 1), 0)
-  }
-  // Sound: neither null nor an array, so an object with string keys.
-  const object = value as Body
-  const isMedia =
-    object['image_url'] !== undefined ||
-    object['input_audio'] !== undefined ||
-    object['audio_url'] !== undefined ||
-    object['video_url'] !== undefined ||
-    object['file'] !== undefined ||
-    MEDIA_TYPES.has(object['type'])
-  const below = MEDIA_PARENTS.map((name) => countMedia(object[name], depth + 1))
-  return below.reduce((sum, count) => sum + count, isMedia ? 1 : 0)
 }
 
 /** A copy in a buffer of its own, for bytes that arrived in parts. */

@@ -1,5 +1,10 @@
 import { isObject } from '#base/members.ts'
-import { ProtocolError, parseServingConstraints, type ServingConstraints } from '#protocol'
+import {
+  countMedia,
+  ProtocolError,
+  parseServingConstraints,
+  type ServingConstraints,
+} from '#protocol'
 import { ApiError } from '../errors.ts'
 import { demandsOf, NO_DEMANDS } from './demands.ts'
 import { ENDPOINTS, type InferencePath } from './endpoints.ts'
@@ -36,7 +41,6 @@ const MAX_BATCH = 2_048
 const MAX_MODEL_CHARACTERS = 200
 const MAX_MODELS = 8
 const MAX_TOKENS = 100_000_000
-const MAX_DEPTH = 64
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -58,7 +62,7 @@ export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
     promptBound:
       path === '/v1/messages/count_tokens'
         ? 0
-        : TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body, 0),
+        : TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body),
     // Each text of a batch has the context to itself.
     inWindows: path === '/v1/embeddings',
     cacheKey: typeof cacheKey === 'string' && cacheKey !== '' ? cacheKey : undefined,
@@ -154,35 +158,3 @@ function integer(body: Body, name: string, min: number, max: number): number | u
   }
   return value
 }
-
-/** Pictures, recordings and documents anywhere in the messages: a small file may hold a large one (M6). */
-function countMedia(value: unknown, depth: number): number {
-  if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return 0
-  if (Array.isArray(value)) {
-    let sum = 0
-    for (const item of value) sum += countMedia(item, depth + 1)
-    return sum
-  }
-  // Sound: neither null nor an array, so an object with string keys.
-  const object = value as Body
-  let sum =
-    object['image_url'] !== undefined ||
-    object['input_audio'] !== undefined ||
-    object['audio_url'] !== undefined ||
-    object['video_url'] !== undefined ||
-    object['file'] !== undefined ||
-    MEDIA_TYPES.has(object['type'])
-      ? 1
-      : 0
-  for (const member of MEDIA_PARENTS) sum += countMedia(object[member], depth + 1)
-  return sum
-}
-
-/** Members under which the APIs put content parts. */
-const MEDIA_PARENTS = ['messages', 'content', 'input', 'output', 'source'] as const
-const MEDIA_TYPES: ReadonlySet<unknown> = new Set([
-  'image',
-  'input_image',
-  'input_file',
-  'document',
-])

@@ -1,7 +1,8 @@
 import type { Json } from '#base/jcs.ts'
+import { countMedia } from '#protocol'
 import type { Endpoint, JsonObject, PromptCount } from '../engine.ts'
 import { isList, isObject } from '../fields.ts'
-import { countMedia, MEDIA_TOKENS, promptBound } from '../prompt-bound.ts'
+import { MEDIA_TOKENS, promptBound } from '../prompt-bound.ts'
 import { readJson } from './read-answer.ts'
 import type { Upstream } from './upstream.ts'
 
