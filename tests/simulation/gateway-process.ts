@@ -24,6 +24,7 @@ import { createKeysetOf, type KeysetOf } from '#gateway/receipts/keyset-of.ts'
 import { createPendingSettlements } from '#gateway/receipts/pending.ts'
 import { createProofs, type Proofs } from '#gateway/receipts/proofs.ts'
 import { createRecentReceipts } from '#gateway/receipts/recent.ts'
+import type { Unwritten } from '#gateway/receipts/unwritten.ts'
 import type { Upstream } from '#gateway/relay/ports.ts'
 import { createWatchdog, type Watchdog } from '#gateway/relay/watchdog.ts'
 import { type AllowlistSource, createAllowlistSource } from '#gateway/runners/allowlist-source.ts'
@@ -56,6 +57,7 @@ export interface Sabotage {
   readonly keysetOf?: (keysetOf: KeysetOf, runners: RunnerStore) => KeysetOf
   readonly verify?: Provider<'sync'>['verify']
   readonly proofs?: (proofs: Proofs) => Proofs
+  readonly unwritten?: Unwritten
   readonly directory?: (directory: Directory) => Directory
   /** One provider is asked of accounts, or of hosts, and nobody else. */
   readonly believesOne?: 'of accounts' | 'of hosts'
@@ -188,7 +190,7 @@ export function startProcess(world: ProcessWorld): GatewayProcess {
     watchdog,
     rates: openRates(CONFIG.rates, { fetch, clock }),
   })
-  const front = sabotage.proofs === undefined ? composed : withProofs(composed, sabotage.proofs)
+  const front = sabotaged(composed, sabotage)
   const { authenticator } = front
   const serve = createServeExchange({
     ...front.inference,
@@ -213,12 +215,14 @@ export function startProcess(world: ProcessWorld): GatewayProcess {
   }
 }
 
-function withProofs(front: FrontDeps, wrap: (proofs: Proofs) => Proofs): FrontDeps {
+function sabotaged(front: FrontDeps, { proofs: wrap, unwritten }: Sabotage): FrontDeps {
+  const inference = { ...front.inference, unwritten: unwritten ?? front.inference.unwritten }
+  if (wrap === undefined) return { ...front, inference }
   const proofs = wrap(createProofs())
   const recent = createRecentReceipts()
   return {
     ...front,
-    inference: { ...front.inference, proofs, recent },
+    inference: { ...inference, proofs, recent },
     receipts: { ...front.receipts, proofs, recent },
   }
 }

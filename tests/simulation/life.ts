@@ -6,6 +6,7 @@ import type { Chain } from '#gateway/money/chain.ts'
 import type { SqliteStore } from '#gateway/node/open-sqlite.ts'
 import type { Dice } from './dice.ts'
 import type { Disk } from './disk.ts'
+import { nameOf } from './shadow.ts'
 
 /** Thrown where a dead process would go on: whoever catches it talks to nobody any more. */
 class Dead extends Error {}
@@ -41,6 +42,10 @@ export class Life {
   #patient: (() => void)[] = []
   /** Transactions that will fail as on a full disk. */
   failing = 0
+  /** Transactions in which a hold would be given back, and which will fail as on a full disk. */
+  failingReleases = 0
+  /** Attempts whose holds this process meant to give back, and the disk was full. */
+  readonly kept = new Set<string>()
   #failsNow = false
   #isApplying = false
 
@@ -66,7 +71,13 @@ export class Life {
   /** From now on the process never dies by itself. */
   spare(): void {
     this.#callsLeft = Number.POSITIVE_INFINITY
+    this.mend()
+  }
+
+  /** The disk has room again. */
+  mend(): void {
     this.failing = 0
+    this.failingReleases = 0
   }
 
   kill(leaves: Parameters<Disk['crash']>[0] = 'everything'): void {
@@ -153,6 +164,20 @@ export class Life {
     return this.failing > 0 && this.failing-- > 0
   }
 
+  #takesReleaseFailure(calls: readonly (readonly Op[])[]): boolean {
+    const givesBack = calls.some((ops) => ops.some(({ op }) => op === 'release'))
+    return givesBack && this.failingReleases > 0 && this.failingReleases-- > 0
+  }
+
+  /** A lie in a runner's outbox voids its attempt too: that one comes again with the outbox. */
+  #noteReleases(ops: readonly Op[], isDone: boolean): void {
+    for (const op of ops) {
+      if (op.op !== 'release' || op.runner !== undefined) continue
+      if (isDone) this.kept.delete(nameOf(op))
+      else this.kept.add(nameOf(op))
+    }
+  }
+
   /** How the process dies once the transaction that it has just committed is told. */
   #death: Death | undefined
 
@@ -170,7 +195,7 @@ export class Life {
     const watched: LedgerCore = {
       apply: (calls) => {
         if (this.#isDead) return []
-        this.#failsNow = this.#takesFailure()
+        this.#failsNow = this.#takesFailure() || this.#takesReleaseFailure(calls)
         this.#isApplying = true
         const outcomes = core.apply(calls)
         this.#isApplying = false
@@ -184,6 +209,7 @@ export class Life {
           if (outcome?.ok === false && !failed && !this.#isDead) {
             this.#options.onBroken(outcome.error)
           }
+          this.#noteReleases(ops, outcome?.ok === true)
         })
         return outcomes
       },

@@ -333,6 +333,7 @@ export class Simulation {
     const isServed = server?.id === hold.terms.runner || isOfTheLast
     need(isServed, `${name} is charged and was not served`)
     need(!this.refused.has(op.request), `${op.request} is charged and its client got an error`)
+    need(!this.process.life.kept.has(name), `${name} is charged and was to be given back`)
     const known = this.requests.get(op.request)
     if (known === undefined || known.life !== this.crashes || known.client.gone) return
     const { client } = known

@@ -2,6 +2,7 @@ import { comment } from '@ton/core'
 import { toSeconds } from '#base/brand.ts'
 import { formatMemo } from '#contracts'
 import { MOST_LAG, strike } from '../chain-model.ts'
+import { assertGivenBack } from '../given-back.ts'
 import { type Simulation, USER } from '../simulation.ts'
 import type { Act } from './act.ts'
 
@@ -83,6 +84,14 @@ export const trouble: readonly Act[] = [
       process.life.failing = 1 + dice.below(3)
     },
   },
+  {
+    name: 'the disk is full just when holds are given back',
+    weight: 1,
+    run: ({ process, dice }) => {
+      process.life.failingReleases = 1 + dice.below(30)
+    },
+  },
+  { name: 'the disk has room again', weight: 0.5, run: assertGivenBack },
   {
     name: 'the clock is set',
     weight: 0.3,

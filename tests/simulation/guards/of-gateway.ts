@@ -1,6 +1,7 @@
 import { unixSeconds } from '#base/brand.ts'
 import type { Chain } from '#gateway/money/chain.ts'
 import type { SqliteStore } from '#gateway/node/open-sqlite.ts'
+import type { Proofs } from '#gateway/receipts/proofs.ts'
 import type { Directory } from '#gateway/runners/directory.ts'
 import type { Standing } from '#gateway/runners/live-runner.ts'
 import { ReplayGuard, SessionTable } from '#protocol'
@@ -34,6 +35,18 @@ function forgetful(table: SessionTable): SessionTable {
   }
   // Sound: requests ask the table for contexts and nothing else.
   return { context } as unknown as SessionTable
+}
+
+/** Open while the answer is under way, and never again. */
+function openOnce(proofs: Proofs): Proofs {
+  const opened = new Set<string>()
+  return {
+    ...proofs,
+    open(receipt) {
+      if (!opened.has(receipt)) proofs.open(receipt)
+      opened.add(receipt)
+    },
+  }
 }
 
 /** A provider's word for what came before, in place of the transaction's own: each second one is left out. */
@@ -74,6 +87,18 @@ export const GUARDS_OF_GATEWAY: readonly Guard[] = [
     name: 'a receipt that overtakes its answer waits',
     broken: {
       sabotage: { proofs: (proofs) => ({ ...proofs, isOpen: () => false }) },
+    },
+  },
+  {
+    name: 'no receipt is taken of an attempt whose hold is yet to be given back',
+    broken: { sabotage: { proofs: openOnce } },
+  },
+  {
+    name: 'a hold that could not be given back is tried again',
+    broken: {
+      sabotage: {
+        unwritten: { add: () => {}, writeAll: async () => {}, drained: async () => {} },
+      },
     },
   },
   {
