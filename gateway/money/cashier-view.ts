@@ -1,10 +1,16 @@
 import { and, desc, eq, gt, isNotNull, or, sql } from 'drizzle-orm'
 import type { UnixSeconds } from '#base/brand.ts'
-import { MAX_COLUMN_NANO, type Nano } from '#base/nano.ts'
+import { MAX_COLUMN_NANO, type Nano, nano } from '#base/nano.ts'
 import type { Store } from '../db/db.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import { accounts, hosts, vouchers } from '../db/schema.ts'
-import type { AccountDue, ChequeDue, HostDue } from './cashier.ts'
+import { type AccountDue, type ChequeDue, type HostDue, least } from './cashier.ts'
+
+/**
+ * Whether the account has money that the Till has not collected. Without it nothing is: an exit took out what was owed, and a
+ * charge of it would cost gas round after round.
+ */
+const HAS_MONEY = sql`credited - paid_out > collected`
 
 /** Rows of each kind that one round looks at, the most urgent first; the others' turn comes. */
 const MAX_ROWS = 1_000
@@ -13,13 +19,13 @@ export function readAccountsDue({ db }: Store, now: UnixSeconds): AccountDue[] {
   const rows = db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.mode, 'managed'), gt(accounts.settled, accounts.collected)))
+    .where(and(eq(accounts.mode, 'managed'), gt(accounts.settled, accounts.collected), HAS_MONEY))
     .orderBy(sql`exit_at IS NULL`, desc(sql`settled - collected`))
     .limit(MAX_ROWS)
     .all()
   return rows.map((row) => ({
     id: row.id,
-    settled: row.settled,
+    settled: least(row.settled, nano(row.credited - row.paid_out)),
     collected: row.collected,
     capLeft: capLeft(row, now),
     exitAt: row.exit_at,
@@ -40,6 +46,7 @@ export function readChequesDue({ db }: Store): ChequeDue[] {
       and(
         eq(accounts.mode, 'sovereign'),
         gt(accounts.cheque, accounts.collected),
+        HAS_MONEY,
         isNotNull(accounts.cheque_signature),
         isNotNull(accounts.keys),
       ),

@@ -18,6 +18,7 @@ const HURRIED_REDEEM: Nano = nano(20_000_000n)
 
 export interface AccountDue {
   readonly id: AccountId
+  /** As far as the account's money reaches: the Till takes no more. */
   readonly settled: Nano
   readonly collected: Nano
   /** What the meter may still take in this window. */
@@ -53,6 +54,10 @@ export interface CashierView {
   readonly pool: Nano
   /** Accounts and payees whose message is on its way. */
   readonly pending: ReadonlySet<string>
+  /** Whether the Till takes no charge and no voucher at present, whoever signed it. */
+  readonly frozen: boolean
+  /** Whether it honours what our meter key signs. */
+  readonly honoured: boolean
   /** A new meter key is announced: what the present one signed is redeemed while it counts (H5). */
   readonly rotating: boolean
   /** Whether what is only worth its gas may leave now, or waits for its random moment (M15). */
@@ -87,6 +92,7 @@ export function decideCashier(view: CashierView, said: CashierPolicy): CashierCo
 }
 
 function decideCharges(view: CashierView, policy: CashierPolicy): CashierCommand[] {
+  if (view.frozen || !view.honoured) return []
   const due = view.accounts
     .filter(({ id, capLeft }) => capLeft > ZERO_NANO && !view.pending.has(id))
     .toSorted((a, b) => (takes(a) < takes(b) ? 1 : -1))
@@ -125,6 +131,8 @@ function decideCheques(view: CashierView, policy: CashierPolicy): CashierCommand
 
 /** A voucher costs no gas: as soon as more is collected, and never for more (H1). */
 function decideVouchers(view: CashierView): CashierCommand[] {
+  // A word that the Till does not honour would only hide the last one that it does.
+  if (!view.honoured) return []
   return view.hosts
     .filter(({ collected, vouchered }) => collected > vouchered)
     .map(({ payee, collected }) => ({ do: 'voucher', payee, cumulative: collected }))
@@ -134,6 +142,7 @@ function decideVouchers(view: CashierView): CashierCommand[] {
 function decideRedeems(view: CashierView, policy: CashierPolicy): CashierCommand[] {
   let pool: bigint = view.pool
   const commands: CashierCommand[] = []
+  if (view.frozen || !view.honoured) return commands
   if (!view.unhurried && !view.rotating) return commands
   for (const { payee, collected, redeemed } of view.hosts) {
     const owed = collected - redeemed
@@ -145,7 +154,7 @@ function decideRedeems(view: CashierView, policy: CashierPolicy): CashierCommand
   return commands
 }
 
-function least(a: Nano, b: Nano): Nano {
+export function least(a: Nano, b: Nano): Nano {
   return a < b ? a : b
 }
 

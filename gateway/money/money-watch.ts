@@ -67,6 +67,9 @@ export function createMoneyWatch(log: Log): MoneyWatch {
       status = { ...status, gas }
     },
     cashier(cashier) {
+      if (cashier.sent === 'not_honoured' && status.cashier?.sent !== 'not_honoured') {
+        log('error', 'the Till does not honour the meter key', { code: 'not_honoured' })
+      }
       status = { ...status, cashier }
     },
     rotation(rotationAt) {

@@ -34,6 +34,7 @@ import {
 } from './cashier-view.ts'
 import type { Chain } from './chain.ts'
 import { type GasWallet, MAX_MESSAGES, type WalletMessage } from './gas-wallet.ts'
+import { createMeterWord, type MeterWord } from './meter-word.ts'
 import { readTill, type TillReader } from './read-till.ts'
 import { createRenewVouchers } from './renew-vouchers.ts'
 import { createRequireSameTill } from './require-same-till.ts'
@@ -41,7 +42,7 @@ import { seldom } from './seldom.ts'
 
 /** Without an effect until then, a message is made and sent again. */
 const PENDING_MS = 90_000
-/** A meter key is announced days before it counts, and gas that is not paid with falls slowly. */
+/** Gas that is not paid with falls slowly. */
 const SELDOM_MS = 20_000
 
 export interface CashierDeps {
@@ -69,8 +70,11 @@ export interface CashierDeps {
 
 export interface CashierReport {
   readonly commands: readonly CashierCommand[]
-  /** Whether the messages left; `unfunded`: the wallet cannot pay for them. */
-  readonly sent: 'nothing' | 'sent' | 'busy' | 'unfunded'
+  /**
+   * Whether the messages left. `unfunded`: the wallet cannot pay for all of them; those that it could pay for have left.
+   * `frozen`, `not_honoured`: nothing did, because the Till takes no charge and no voucher now, or none that our key signs.
+   */
+  readonly sent: 'nothing' | 'sent' | 'busy' | 'unfunded' | 'frozen' | 'not_honoured'
   /** Of the gas wallet, lately; before something is paid: now. */
   readonly balance: Nano
   /** When the announced meter key may count; null when none is. */
@@ -98,31 +102,30 @@ export function createCashier(deps: CashierDeps): Cashier {
   const pending = new Map<string, Pending>()
   const moment = createMoment(deps)
   const requireSameTill = createRequireSameTill(deps.store, deps.till)
-  const slow = { maxAgeMs: SELDOM_MS, clock: deps.clock }
-  const meterKey = seldom(() => reader.meterKey(), slow)
-  const gas = seldom(() => deps.wallet.balance(), slow)
+  const word = createMeterWord(reader, deps)
+  const gas = seldom(() => deps.wallet.balance(), { maxAgeMs: SELDOM_MS, clock: deps.clock })
   const renewVouchers = createRenewVouchers(deps)
   return {
     async tick() {
       requireSameTill()
       const hosts = await mirrorRedeemed(deps, [reader, ...others])
-      const { key, pending: announced } = await meterKey.lately()
+      const { key, honoured, rotationAt } = await word.keys()
       await renewVouchers(hosts, key)
-      const rotationAt = announced?.at ?? null
-      const { view: seen, stands } = await readView(deps, reader, { hosts, pending })
-      const view = { ...seen, rotating: rotationAt !== null, unhurried: moment.hasCome() }
+      const { view: seen, stands } = await readView(deps, { reader, word }, { hosts, pending })
+      const rotating = rotationAt !== null
+      const view = { ...seen, honoured, rotating, unhurried: moment.hasCome() }
       const commands = decideCashier(view, deps.policy)
       for (const command of commands) {
         if (command.do === 'voucher') await signVoucher(deps, command)
       }
       const paid = commands.filter(isPaid).slice(0, MAX_MESSAGES)
       const balance = await (paid.length > 0 ? gas.now() : gas.lately())
-      const sent = await sendPaid(deps, paid, balance)
-      if (sent === 'sent') {
-        remember(pending, paid, { stands, until: deps.clock() + PENDING_MS })
+      const { sent, left } = await sendPaid(deps, paid, balance)
+      if (left.length > 0) {
+        remember(pending, left, { stands, until: deps.clock() + PENDING_MS })
         moment.next()
       }
-      return { commands, sent, balance, rotationAt }
+      return { commands, sent: sent === 'nothing' ? whyNot(view) : sent, balance, rotationAt }
     },
   }
 }
@@ -170,12 +173,17 @@ async function mirrorRedeemed(
   return readHostsDue(deps.store)
 }
 
+function whyNot({ honoured, frozen }: CashierView): CashierReport['sent'] {
+  if (!honoured) return 'not_honoured'
+  return frozen ? 'frozen' : 'nothing'
+}
+
 async function readView(
   { store, clock }: CashierDeps,
-  reader: TillReader,
+  { reader, word }: { readonly reader: TillReader; readonly word: MeterWord },
   { hosts, pending }: { readonly hosts: HostDue[]; readonly pending: Map<string, Pending> },
 ): Promise<{
-  readonly view: Omit<CashierView, 'rotating' | 'unhurried'>
+  readonly view: Omit<CashierView, 'honoured' | 'rotating' | 'unhurried'>
   readonly stands: ReadonlyMap<string, Nano>
 }> {
   const accounts = readAccountsDue(store, toSeconds(clock()))
@@ -191,7 +199,9 @@ async function readView(
   }
   const isOwed = hosts.some(({ collected, redeemed }) => collected > redeemed)
   const pool = isOwed ? (await reader.totals()).pool : ZERO_NANO
-  const view = { accounts, cheques, hosts, pool, pending: new Set(pending.keys()) }
+  // Asked only when it matters: mostly there is nothing to charge and nobody to pay.
+  const frozen = (isOwed || accounts.length > 0) && (await word.isFrozen())
+  const view = { accounts, cheques, hosts, pool, frozen, pending: new Set(pending.keys()) }
   return { view, stands }
 }
 
@@ -211,22 +221,39 @@ function namesOf(command: PaidCommand): readonly string[] {
   return [command.do === 'cheque' ? command.account : command.payee]
 }
 
+/** @returns how it went, and what has left */
 async function sendPaid(
   deps: CashierDeps,
   commands: readonly PaidCommand[],
   balance: Nano,
-): Promise<CashierReport['sent']> {
-  if (commands.length === 0) return 'nothing'
-  const value = commands.reduce((sum, command) => sum + valueFor(command), 0n)
-  if (value > balance) return 'unfunded'
-  if (await deps.wallet.isBusy()) return 'busy'
+): Promise<{
+  readonly sent: 'nothing' | 'sent' | 'busy' | 'unfunded'
+  readonly left: readonly PaidCommand[]
+}> {
+  const left = affordable(commands, balance)
+  const all = left.length === commands.length
+  if (left.length === 0) return { sent: all ? 'nothing' : 'unfunded', left }
+  if (await deps.wallet.isBusy()) return { sent: 'busy', left: [] }
   const messages: WalletMessage[] = []
-  for (const command of commands) {
+  for (const command of left) {
     const body = await bodyOf(deps, command)
     if (body !== undefined) messages.push({ to: deps.till, value: valueFor(command), body })
   }
-  if (messages.length === 0) return 'nothing'
-  return deps.wallet.send(messages)
+  if (messages.length === 0) return { sent: 'nothing', left: [] }
+  const sent = await deps.wallet.send(messages)
+  if (sent === 'busy') return { sent, left: [] }
+  return { sent: all ? 'sent' : 'unfunded', left }
+}
+
+/** As much as the wallet can carry: most of what a message carries comes back, and the rest has its turn then. */
+function affordable(commands: readonly PaidCommand[], balance: Nano): readonly PaidCommand[] {
+  let rest: bigint = balance
+  return commands.filter((command) => {
+    const value = valueFor(command)
+    if (value > rest) return false
+    rest -= value
+    return true
+  })
 }
 
 function valueFor(command: PaidCommand): Nano {
