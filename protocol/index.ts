@@ -126,6 +126,7 @@ export {
   SSE_BUCKETS_BYTES,
 } from './padding.ts'
 export { type Problem, problemCode, toProblem } from './problem.ts'
+export { MEDIA_TOKENS, promptBound, TEMPLATE_TOKENS } from './prompt-bound.ts'
 export {
   type MeteredUsage,
   parseReceipt,

@@ -1,6 +1,7 @@
 import { fromUtf8 } from '#base/bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { type FormPart, parseForm } from './form.ts'
+import { TEMPLATE_TOKENS } from './prompt-bound.ts'
 
 /** What a request for `/v1/audio/transcriptions` asks. @see SPEC.md section 8.5 */
 export interface Transcription {
@@ -28,7 +29,6 @@ const TOKENS_PER_SECOND = 100
 const BYTES_PER_SECOND = 400
 /** Whisper writes at most 448 tokens for half a minute, nobody speaks faster. */
 const TEXT_TOKENS_PER_SECOND = 20
-const TEMPLATE_TOKENS = 64
 
 /** Tokens that so much sound is charged as. */
 export function audioTokens(seconds: number): number {

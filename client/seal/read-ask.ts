@@ -2,6 +2,7 @@ import { type Bytes, base64url, copyBytes, fromUtf8, utf8 } from '#base/bytes.ts
 import {
   countMedia,
   type MacKey,
+  MEDIA_TOKENS,
   PACE,
   ProtocolError,
   parseServingConstraints,
@@ -41,8 +42,8 @@ export interface Ask {
 
 /** What a runner takes, before sealing. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024
+/** More than any template adds: a receipt above the bound is taken for a lie. */
 const TEMPLATE_TOKENS = 1_024
-const MEDIA_TOKENS = 16_384
 const MAX_CHOICES = 2_048
 const MODEL = /^[\x21-\x7e]{1,200}$/
 const CACHE_KEY_LABEL = utf8('cocoon client prompt_cache_key\0')

@@ -1,9 +1,8 @@
 import { fromUtf8 } from '#base/bytes.ts'
-import { ENDPOINTS, PACE } from '#protocol'
+import { ENDPOINTS, PACE, promptBound } from '#protocol'
 import { openDialect } from '../engine/dialects/open-dialect.ts'
 import type { Answered, JsonObject } from '../engine/engine.ts'
 import { booleanField, integerField, isList, isObject, unsupported } from '../engine/fields.ts'
-import { promptBound } from '../engine/prompt-bound.ts'
 import {
   type AcceptedRequest,
   checkModel,

@@ -1,5 +1,5 @@
 import type { Nano } from '#base/nano.ts'
-import { type HeaderReader, transcriptionBound } from '#protocol'
+import { type HeaderReader, TEMPLATE_TOKENS, transcriptionBound } from '#protocol'
 import { ApiError } from '../errors.ts'
 import type { Terms } from '../ledger/port.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
@@ -18,8 +18,6 @@ export interface SealedSizes {
 type SizeOf = (bytes: number, header: HeaderReader) => Omit<BoundInput, keyof Room>
 type Room = Pick<BoundInput, 'contextLength' | 'maxOutputTokens'>
 
-/** Chat templates add a preamble of their own. */
-const TEMPLATE_TOKENS = 64
 const MAX_TOKENS = /^[1-9][0-9]{0,8}$/
 
 /** A sealed body is padded and framed; the text inside is never longer. */

@@ -189,12 +189,17 @@ function readPrice(price: Members, name: string): NanoPerMillion | undefined {
   const value = price[name] ?? undefined
   if (value === undefined) return undefined
   try {
-    // A small number's own text may be 1e-7.
-    const text = typeof value === 'number' ? value.toFixed(TON_DECIMALS) : String(value)
-    return nanoPerMillion(parseTon(text))
+    return nanoPerMillion(parseTon(tonText(value)))
   } catch {
     throw new ApiError('invalid_request', `provider.max_price.${name} must be an amount of TON`, {
       param: `provider.max_price.${name}`,
     })
   }
+}
+
+/** A small number's own text may be 1e-7. @throws TypeError */
+function tonText(value: unknown): string {
+  if (typeof value === 'number') return value.toFixed(TON_DECIMALS)
+  if (typeof value === 'string') return value
+  throw new TypeError('neither a number nor a text')
 }

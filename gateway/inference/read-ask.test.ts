@@ -71,6 +71,7 @@ describe('a wish about runners', () => {
     ],
     ['a ceiling of words', { max_price: 'low' }, 'provider.max_price'],
     ['a ceiling on something else', { max_price: { tokens: 1 } }, 'provider.max_price'],
+    ['a ceiling in a list', { max_price: { prompt: ['1'] } }, 'provider.max_price.prompt'],
     ['a ceiling below nothing', { max_price: { image: -1 } }, 'provider.max_price.image'],
     ['another order', { sort: 'age' }, 'provider.sort'],
     ['an order across models', { sort: { by: 'price', partition: 'none' } }, 'provider.sort'],

@@ -1,8 +1,8 @@
 import { isObject } from '#base/members.ts'
 import {
-  countMedia,
   ProtocolError,
   parseServingConstraints,
+  promptBound,
   type ServingConstraints,
 } from '#protocol'
 import { ApiError } from '../errors.ts'
@@ -32,10 +32,6 @@ export interface Ask {
   readonly demands: ReadonlySet<string>
 }
 
-/** Chat templates add a preamble of their own. */
-const TEMPLATE_TOKENS = 64
-/** Most tokens that one picture or recording becomes in current models. */
-const MEDIA_TOKENS = 16_384
 const MAX_CHOICES = 128
 const MAX_BATCH = 2_048
 const MAX_MODEL_CHARACTERS = 200
@@ -59,10 +55,7 @@ export function readAsk(path: InferencePath, text: string, bytes: number): Ask {
     stream: readStream(body),
     choices: countChoices(path, body),
     maxTokens: readMaxTokens(path, body),
-    promptBound:
-      path === '/v1/messages/count_tokens'
-        ? 0
-        : TEMPLATE_TOKENS + bytes + MEDIA_TOKENS * countMedia(body),
+    promptBound: path === '/v1/messages/count_tokens' ? 0 : promptBound(body, bytes),
     // Each text of a batch has the context to itself.
     inWindows: path === '/v1/embeddings',
     cacheKey: typeof cacheKey === 'string' && cacheKey !== '' ? cacheKey : undefined,

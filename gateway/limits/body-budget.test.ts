@@ -23,7 +23,7 @@ function fill(budget: ReturnType<typeof createBodyBudget>, owner: BodyOwner, byt
 
 describe('the memory for bodies', () => {
   test('gives one account half, the next a third of what there is, and takes it back', () => {
-    const budget = createBodyBudget(TOTAL)
+    const budget = createBodyBudget(TOTAL, () => {})
     const first = fill(budget, { account: ALICE }, MIB)
     expect(first.length).toBe(28)
     expect(fill(budget, { account: BOB }, MIB).length).toBe(14)
@@ -35,16 +35,24 @@ describe('the memory for bodies', () => {
   })
 
   test('keeps strangers and accounts apart, whoever floods', () => {
-    const flooded = createBodyBudget(TOTAL)
+    const flooded = createBodyBudget(TOTAL, () => {})
     for (let i = 0; i < 1_000; i++) fill(flooded, { address: `10.0.0.${i}` }, 64 * 1024)
     expect(fill(flooded, { account: ALICE }, MIB).length).toBe(28)
-    const busy = createBodyBudget(TOTAL)
+    const busy = createBodyBudget(TOTAL, () => {})
     fill(busy, { account: ALICE }, MIB)
     expect(fill(busy, { address: '10.0.0.1' }, MIB).length).toBe(STRANGERS / MIB / 2)
   })
 
+  test('tells whose body there was no room for', () => {
+    const refused: string[] = []
+    const budget = createBodyBudget(TOTAL, (owner) => refused.push(owner))
+    expect(() => budget.open().take({ address: '10.0.0.1' }, STRANGERS)).toThrow()
+    expect(() => budget.open().take({ account: ALICE }, TOTAL)).toThrow()
+    expect(refused).toEqual(['strangers', 'accounts'])
+  })
+
   test('takes nothing for a request that has ended, nor what is no number', () => {
-    const budget = createBodyBudget(TOTAL)
+    const budget = createBodyBudget(TOTAL, () => {})
     const room = budget.open()
     room.giveBack()
     const overloaded = expect.objectContaining({ code: 'overloaded', status: 503 })
@@ -63,7 +71,7 @@ describe('the memory for bodies', () => {
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const total = 800
         const pool = total - total / 8
-        const budget = createBodyBudget(total)
+        const budget = createBodyBudget(total, () => {})
         const open: { owner: number; bytes: number; giveBack(): void }[] = []
         for (const { owner, bytes, ends } of steps) {
           if (ends) open.shift()?.giveBack()

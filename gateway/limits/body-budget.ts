@@ -28,7 +28,7 @@ const STRANGERS_PART = 8
 export function createBodyBudget(
   totalBytes: number,
   /** Told whose body there was no room for. */
-  refused: (owner: BodyOwnerKind) => void = () => {},
+  refused: (owner: BodyOwnerKind) => void,
 ): BodyBudget {
   const strangersBytes = Math.floor(totalBytes / STRANGERS_PART)
   const strangers = createPool(strangersBytes, () => refused('strangers'))

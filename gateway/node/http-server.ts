@@ -8,7 +8,7 @@ import {
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { limitConnections } from './limit-connections.ts'
-import { refuseBadHttp, refuseBeyondLimit, refuseWithoutHost } from './refuse-bad-http.ts'
+import { refuseBadHost, refuseBadHttp, refuseBeyondLimit } from './refuse-bad-http.ts'
 
 /** OpenAI's reference allows 64 KiB of headers; Node's default is 16. */
 const MAX_HEADER_BYTES = 65_536
@@ -84,7 +84,7 @@ export async function openHttpServer(options: {
   server.on('request', (request, response) => {
     drain.note(response)
     if (connections.isBeyond(request.socket)) refuseBeyondLimit(response)
-    else if (!refuseWithoutHost(request, response)) handler(request, response)
+    else if (!refuseBadHost(request, response)) handler(request, response)
   })
   if (upgrades !== undefined) server.on('upgrade', upgrades.take)
   await listen(server, options)

@@ -9,6 +9,7 @@ const CODES: Readonly<Record<string, readonly [code: ApiErrorCode, message: stri
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive whole in time'],
 }
 const NO_HOST = ['invalid_request', 'HTTP/1.1 needs a Host header'] as const
+const BAD_HOST = ['invalid_request', 'A request names one valid host'] as const
 const NO_PROXY = ['method_not_allowed', 'This is no proxy: it takes no CONNECT'] as const
 const NO_ROOM = ['overloaded', 'This gateway holds as many connections as it may'] as const
 const MALFORMED = ['invalid_request', 'The request is not valid HTTP'] as const
@@ -47,9 +48,27 @@ export function refuseBeyondLimit(response: ServerResponse): void {
   response.socket?.end(refusal(NO_ROOM))
 }
 
-/** Node refuses these by itself, unless told not to, without a body. @returns whether it was refused */
-export function refuseWithoutHost(request: IncomingMessage, response: ServerResponse): boolean {
-  if (request.headers.host !== undefined || request.httpVersion !== '1.1') return false
-  response.socket?.end(refusal(NO_HOST))
+/** What a host and its port are made of (RFC 3986 section 3.2); empty where a URL has none. */
+const HOST = /^[\w.~%!$&'()*+,;=:[\]-]*$/
+
+/**
+ * Without a host, or with more than one, of which a proxy in front may have read another than we would (RFC 9112 section 3.2).
+ * Node refuses the first by itself, unless told not to, without a body. @returns whether it was refused
+ */
+export function refuseBadHost(request: IncomingMessage, response: ServerResponse): boolean {
+  const { host } = request.headers
+  const why =
+    host === undefined
+      ? request.httpVersion === '1.1' && NO_HOST
+      : (!HOST.test(host) || hasTwoHosts(request)) && BAD_HOST
+  if (why === false) return false
+  response.socket?.end(refusal(why))
   return true
+}
+
+/** Node keeps the first and says nothing. */
+function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+  const isHost = (text: string, at: number): boolean =>
+    at % 2 === 0 && text.toLowerCase() === 'host'
+  return rawHeaders.findIndex(isHost) !== rawHeaders.findLastIndex(isHost)
 }

@@ -110,6 +110,35 @@ describe.each<[string, () => string]>([
   )
 })
 
+test.each([
+  ['two hosts', ['host: x', 'host: y']],
+  ['the same host twice', ['host: x', 'Host: x']],
+  ['a host with a space inside', ['host: x y']],
+  ['a host with a user', ['host: u@x']],
+  ['a host with a path', ['host: x/y']],
+  ['no host', []],
+])('%s: one refusal, wherever it goes', async (_name, hosts) => {
+  for (const path of ['/health', '/v1/models', '/runners/run_x/v1/models']) {
+    const text = await talk(
+      [`GET ${path} HTTP/1.1`, ...hosts, 'connection: close', '', ''].join('\r\n'),
+      false,
+    )
+    expect(statuses(text)).toEqual(['400'])
+    expect(text).toContain('"code":"invalid_request"')
+  }
+})
+
+test.each(['', 'x', 'x.example:8787', '127.0.0.1:1', '[::1]:8787', 'run-1.x_y.example'])(
+  'the host "%s" is one',
+  async (host) => {
+    const text = await talk(
+      `GET /health HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`,
+      false,
+    )
+    expect(statuses(text)).toEqual(['200'])
+  },
+)
+
 test('a length that is honest, and a body that looks like a request: one answer', async () => {
   const text = await talk(head('/v1/accounts', [`content-length: ${INSIDE.length}`]) + INSIDE)
   expect(statuses(text)).toEqual(['400'])

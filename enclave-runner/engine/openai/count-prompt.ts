@@ -1,8 +1,7 @@
 import type { Json } from '#base/jcs.ts'
-import { countMedia } from '#protocol'
+import { countMedia, MEDIA_TOKENS, promptBound } from '#protocol'
 import type { Endpoint, JsonObject, PromptCount } from '../engine.ts'
 import { isList, isObject } from '../fields.ts'
-import { MEDIA_TOKENS, promptBound } from '../prompt-bound.ts'
 import { readJson } from './read-answer.ts'
 import type { Upstream } from './upstream.ts'
 

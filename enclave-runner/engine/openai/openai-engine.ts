@@ -1,6 +1,7 @@
 import type { Random } from '#base/brand.ts'
 import { hex } from '#base/bytes.ts'
 import type { Json } from '#base/jcs.ts'
+import { promptBound } from '#protocol'
 import type {
   Answered,
   Endpoint,
@@ -14,7 +15,6 @@ import type {
 import { NO_USAGE } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
 import { isObject } from '../fields.ts'
-import { promptBound } from '../prompt-bound.ts'
 import type { Observed } from '../reconcile-usage.ts'
 import { reconcileUsage } from '../reconcile-usage.ts'
 import { createSseReader } from '../sse-reader.ts'

@@ -1,8 +1,7 @@
-import { countMedia } from '#protocol'
-import type { JsonObject } from './engine.ts'
+import { countMedia } from './count-media.ts'
 
 /** Chat templates add a preamble of their own, such as a default system prompt. */
-const TEMPLATE_TOKENS = 64
+export const TEMPLATE_TOKENS = 64
 /** Most tokens that one picture or recording becomes in current models at their default settings. */
 export const MEDIA_TOKENS = 16_384
 
@@ -12,6 +11,6 @@ export const MEDIA_TOKENS = 16_384
  * because a tiny file can hold a large picture (M6).
  * @param bodyBytes UTF-8 bytes of the request's JSON
  */
-export function promptBound(body: JsonObject, bodyBytes: number): number {
+export function promptBound(body: object, bodyBytes: number): number {
   return TEMPLATE_TOKENS + bodyBytes + MEDIA_TOKENS * countMedia(body)
 }
