@@ -1,9 +1,13 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { NO_COLLATERAL, PINNED_ANCHORS } from '#attestation'
 import { nano } from '#base/nano.ts'
 import type { GatewayConfig } from '../config.ts'
 import { tonAddress } from '../db/ids.ts'
-import { processDeps, startGateway } from '../node.ts'
+import { type GatewayDeps, processDeps, readMigrations, startGateway } from '../node.ts'
+import { freePort } from '../postgres/testing/server.ts'
 
 const LOCAL = { endpoint: 'http://127.0.0.1:8791' }
 const config: GatewayConfig = {
@@ -54,7 +58,10 @@ const config: GatewayConfig = {
   traces: undefined,
 }
 
-const start = (changes: Partial<GatewayConfig>): Promise<unknown> =>
+const start = (
+  changes: Partial<GatewayConfig>,
+  deps: Partial<GatewayDeps> = {},
+): Promise<unknown> =>
   startGateway({
     config: { ...config, ...changes },
     deps: {
@@ -63,6 +70,7 @@ const start = (changes: Partial<GatewayConfig>): Promise<unknown> =>
       migrations: [],
       openapi: '',
       simulation: { anchors: { ...PINNED_ANCHORS }, collateral: NO_COLLATERAL },
+      ...deps,
     },
   })
 
@@ -81,4 +89,17 @@ test('a database that cannot be written is named, with what to do', async () => 
   await expect(start({})).rejects.toThrow(
     'DATABASE_PATH: /nowhere/gateway.db cannot be opened for writing (ENOENT): give the gateway a file',
   )
+})
+
+test('a start that fails once it listens leaves no listener, which would keep the process', async () => {
+  const databasePath = join(mkdtempSync(join(tmpdir(), 'cocoon-start-')), 'gateway.db')
+  const listen = { host: '127.0.0.1', port: await freePort() }
+  const migrations = readMigrations(join(import.meta.dirname, '..', '..', 'migrations'))
+  const random = () => {
+    throw new Error('no randomness')
+  }
+  for (let i = 0; i < 2; i++) {
+    const started = start({ databasePath, listen }, { migrations, random })
+    await expect(started).rejects.toThrow('no randomness')
+  }
 })

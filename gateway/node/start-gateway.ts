@@ -139,50 +139,65 @@ async function startOn(
   const upstream = createUpstream({ loopback: !config.production, tunnels })
   let listener: Listener | undefined
   const origins = openOrigins(config, () => listener)
-  const built = build({
-    ...deps,
-    config,
-    publicUrl: config.publicUrl ?? server.origin,
-    backing,
-    offers: await backing.models.all(),
-    directory,
-    upstream,
-    origins,
-    chain,
-    providers,
-    simulation: deps.simulation,
-    pages: deps.pages,
-    machine: deps.machine,
-    tlsKeys: () => tlsKeys(server, config.publicUrl ?? server.origin),
-    closing: closing.signal,
+  return orClose([server, origins, tunnels, upstream], async () => {
+    const built = build({
+      ...deps,
+      config,
+      publicUrl: config.publicUrl ?? server.origin,
+      backing,
+      offers: await backing.models.all(),
+      directory,
+      upstream,
+      origins,
+      chain,
+      providers,
+      simulation: deps.simulation,
+      pages: deps.pages,
+      machine: deps.machine,
+      tlsKeys: () => tlsKeys(server, config.publicUrl ?? server.origin),
+      closing: closing.signal,
+    })
+    const spans =
+      config.traces === undefined
+        ? undefined
+        : createSpanExporter(config.traces, { ...deps, metrics: built.app.inference.metrics })
+    const { bodies } = built
+    listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace, bodies })
+    handle = mainHandler(config, built, { listener, bodies })
+    await restoreLeases(built.app.runners)
+    await built.app.self?.appraise()
+    takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
+    const others = [
+      ...(await backing.openMoney(built.app.runners.ledger, built.money)),
+      ...(files === undefined || certificate === undefined
+        ? []
+        : [renewalJob(files, server, certificate)]),
+    ]
+    const jobs = startJobs(built, { backing, others, spans }, deps)
+    const gateway = { built, server, origins, jobs, upstream, tunnels, backing, closing }
+    let stopped: Promise<void> | undefined
+    return {
+      origin: config.publicUrl ?? server.origin,
+      runnerOrigins: () => origins.list(),
+      // Whoever asks again waits for the same end.
+      close: (drainMs = config.drainSeconds * 1_000) => {
+        stopped ??= stop(gateway, drainMs)
+        return stopped
+      },
+    }
   })
-  const spans =
-    config.traces === undefined
-      ? undefined
-      : createSpanExporter(config.traces, { ...deps, metrics: built.app.inference.metrics })
-  const { bodies } = built
-  listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace, bodies })
-  handle = mainHandler(config, built, { listener, bodies })
-  await restoreLeases(built.app.runners)
-  await built.app.self?.appraise()
-  takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
-  const others = [
-    ...(await backing.openMoney(built.app.runners.ledger, built.money)),
-    ...(files === undefined || certificate === undefined
-      ? []
-      : [renewalJob(files, server, certificate)]),
-  ]
-  const jobs = startJobs(built, { backing, others, spans }, deps)
-  const gateway = { built, server, origins, jobs, upstream, tunnels, backing, closing }
-  let stopped: Promise<void> | undefined
-  return {
-    origin: config.publicUrl ?? server.origin,
-    runnerOrigins: () => origins.list(),
-    // Whoever asks again waits for the same end.
-    close: (drainMs = config.drainSeconds * 1_000) => {
-      stopped ??= stop(gateway, drainMs)
-      return stopped
-    },
+}
+
+/** What listens, or holds connections, would keep a process whose start has failed. */
+async function orClose<T>(
+  parts: readonly { close(drainMs: number): Promise<void> }[],
+  start: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await start()
+  } catch (error) {
+    await Promise.all(parts.map((part) => part.close(0)))
+    throw error
   }
 }
 
