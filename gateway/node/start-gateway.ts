@@ -15,7 +15,7 @@ import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
 import type { BodyBudget } from '../limits/body-budget.ts'
-import type { Log } from '../log.ts'
+import { codeOf, type Log } from '../log.ts'
 import type { Provider } from '../money/chain-health.ts'
 import { openProviders } from '../money/open-chain.ts'
 import type { ServePages } from '../pages.ts'
@@ -292,14 +292,18 @@ interface Parts {
   readonly closing: AbortController
 }
 
+/** The books first: nothing that a next start can do without keeps it from being written, or the rest from being closed. */
 async function stop(parts: Parts, drainMs: number): Promise<void> {
+  const { inference, runners } = parts.built.app
   parts.closing.abort()
-  parts.built.app.inference.waiting.close()
+  inference.waiting.close()
   await Promise.all([parts.server, parts.origins, parts.tunnels].map((part) => part.close(drainMs)))
   await parts.jobs.close()
-  await saveScores(parts.built.app.runners)
-  await parts.built.app.inference.pending.drained()
-  await parts.built.app.inference.unwritten.writeAll()
+  await inference.pending.drained()
+  await inference.unwritten.writeAll()
+  await saveScores(runners).catch((error: unknown) => {
+    runners.log('warn', 'scores not saved', { code: codeOf(error) })
+  })
   await parts.upstream.close()
   await parts.backing.close()
 }

@@ -139,3 +139,22 @@ test('a gateway that stops first gives back what its books had no room for', asy
   expect(await account.balance()).toEqual(UNTOUCHED)
   expect(await told()).toBe('refused')
 })
+
+test('a gateway that cannot save how its runners did stops all the same, and writes the rest', async () => {
+  account = await world.account(FUNDS)
+  runner.behave(({ receipt, response }) => {
+    breakBooks()
+    receipt()
+    response.destroy()
+  })
+  await askSealed()
+  mendBooks()
+  books.script(`CREATE TRIGGER no_scores BEFORE INSERT ON runner_scores
+    BEGIN SELECT RAISE(ABORT, 'no room'); END`)
+  try {
+    await world.restart()
+  } finally {
+    books.script('DROP TRIGGER no_scores')
+  }
+  expect(await account.balance()).toEqual(UNTOUCHED)
+})
