@@ -36,9 +36,12 @@ const CODES = {
   stale_statement: ['invalid_request', undefined],
   account_exists: ['account_exists', undefined],
   unknown_account: ['account_not_found', undefined],
-  unknown_key: ['key_not_found', undefined],
-  too_many_keys: ['conflict', undefined],
-  key_is_revoked: ['conflict', undefined],
+  unknown_key: ['key_not_found', 'No such key'],
+  too_many_keys: [
+    'conflict',
+    'This account has as many keys as it may: revoke one that is not needed',
+  ],
+  key_is_revoked: ['conflict', 'This key was revoked: make another one'],
   too_many_wallets: ['conflict', undefined],
   unknown_wallet: ['not_found', undefined],
 } as const satisfies Record<AccountErrorCode, readonly [ApiErrorCode, string | undefined]>

@@ -1,4 +1,5 @@
-import { and, count, eq, getTableColumns, or } from 'drizzle-orm'
+import { and, count, eq, getTableColumns, isNotNull, or } from 'drizzle-orm'
+import type { AccountId } from '../db/ids.ts'
 import { accounts, apiKeys, keyBudgets } from '../db/schema.ts'
 import type { Books } from './books.ts'
 import { writeBudget } from './key-budgets.ts'
@@ -16,7 +17,7 @@ import type {
   StoredKey,
 } from './port.ts'
 
-/** Keys of one account, revoked ones included. */
+/** Keys of one account, revoked ones included: those make room. */
 export const MAX_KEYS = 1_000
 
 export function prepareAddKey(books: Books): (op: AddKey) => AddKeyResult {
@@ -24,8 +25,7 @@ export function prepareAddKey(books: Books): (op: AddKey) => AddKeyResult {
   return ({ account, key }) => {
     const no = books.accountNo(account)
     if (no === undefined) return { ok: false, code: 'unknown_account' }
-    const [keys] = db.select({ n: count() }).from(apiKeys).where(eq(apiKeys.account, account)).all()
-    if ((keys?.n ?? 0) >= MAX_KEYS) return { ok: false, code: 'too_many_keys' }
+    if (!makeRoom(books, account)) return { ok: false, code: 'too_many_keys' }
     const { sealedOnly, rules, budget, previousUntil, ...columns } = key
     db.insert(apiKeys)
       .values({
@@ -39,6 +39,19 @@ export function prepareAddKey(books: Books): (op: AddKey) => AddKeyResult {
     if (budget !== null) writeBudget(books, { key: key.id, account: no, budget, at: key.created })
     return { ok: true }
   }
+}
+
+/** Forgets the key that was revoked first, where there is no room for another. @returns whether there is room */
+function makeRoom({ store: { db } }: Books, account: AccountId): boolean {
+  const own = eq(apiKeys.account, account)
+  const [keys] = db.select({ n: count() }).from(apiKeys).where(own).all()
+  if ((keys?.n ?? 0) < MAX_KEYS) return true
+  const revoked = and(own, isNotNull(apiKeys.revoked))
+  const first = db.select().from(apiKeys).where(revoked).orderBy(apiKeys.revoked).limit(1).get()
+  if (first === undefined) return false
+  db.delete(keyBudgets).where(eq(keyBudgets.key, first.id)).run()
+  db.delete(apiKeys).where(eq(apiKeys.id, first.id)).run()
+  return true
 }
 
 /** On the way of a request when the cache has no answer: once in some seconds. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { unixMs } from '#base/brand.ts'
+import { type UnixMs, unixMs } from '#base/brand.ts'
 import { keyId } from '../../../db/ids.ts'
+import { MAX_KEYS } from '../../keys.ts'
 import type { Ledger } from '../../port.ts'
 import { ALICE, BOB, NOW } from '../fixtures.ts'
 import type { Opened } from '../harness.ts'
@@ -48,6 +49,33 @@ export function keyRules(opened: Opened): void {
       expect(renamed).toEqual({ ok: true, key: expected })
       const [list] = await ledger.commit([{ op: 'list_keys', account: ALICE }])
       expect(list.keys).toEqual([expected])
+    })
+
+    test('an account that has all the keys it may gets another for the one that it revoked first', async () => {
+      const make = (n: number) => {
+        const text = String(n).padStart(20, '0')
+        const names = { id: keyId(`key_${text}`), hash: text.padStart(64, '0') }
+        return { op: 'add_key', account: ALICE, key: testKey(names) } as const
+      }
+      const full = { ok: false, code: 'too_many_keys' }
+      const added = await ledger.commit(Array.from({ length: MAX_KEYS }, (_, n) => make(n)))
+      expect(added.every(({ ok }) => ok)).toBe(true)
+      expect(await ledger.commit([make(MAX_KEYS)])).toEqual([full])
+      const revoke = (n: number, at: UnixMs) =>
+        ({ op: 'change_key', account: ALICE, id: make(n).key.id, revoked: at, at }) as const
+      await ledger.commit([revoke(7, unixMs(NOW + 2)), revoke(9, unixMs(NOW + 1))])
+      const list = async () => {
+        const [{ keys }] = await ledger.commit([{ op: 'list_keys', account: ALICE }])
+        return keys.map(({ id }) => id)
+      }
+      expect(await ledger.commit([make(MAX_KEYS)])).toEqual([{ ok: true }])
+      expect(await list()).not.toContain(make(9).key.id)
+      expect(await list()).toContain(make(7).key.id)
+      expect(await ledger.commit([make(MAX_KEYS + 1), make(MAX_KEYS + 2)])).toEqual([
+        { ok: true },
+        full,
+      ])
+      expect(await list()).toHaveLength(MAX_KEYS)
     })
   })
 }
