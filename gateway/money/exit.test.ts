@@ -14,6 +14,7 @@ const UNARMED: ExitOnChain = {
   capLeft: nano(100n),
   exitAt: null,
   frozen: false,
+  honoured: true,
 }
 const ARMED: ExitOnChain = { ...UNARMED, nonce: 5, exitAt: unixSeconds(NOW + 1) }
 const QUIET: ExitInBooks = { mode: 'managed', held: nano(0n), settled: nano(10n) }
@@ -42,6 +43,7 @@ describe('the next step of an exit', () => {
     ['more usage than the day’s cap', { capLeft: nano(5n) }, { settled: nano(16n) }, 'cap'],
     ['a cheque that is missing', {}, { mode: 'sovereign', settled: nano(11n) }, 'cheque'],
     ['a freeze', { frozen: true }, {}, 'freeze'],
+    ['a meter key that counts', { honoured: false }, {}, 'key'],
   ] as const)(
     'waits for %s, and ends all the same when its time has come',
     (_, chain, books, reason) => {
@@ -53,6 +55,12 @@ describe('the next step of an exit', () => {
   test('a sovereign account’s final debit is what its cheques collected', () => {
     const books = { mode: 'sovereign', settled: nano(10n) } as const
     expect(next(ORDER, {}, books)).toEqual({ do: 'fast', nonce: 5, debit: 10n })
+  })
+
+  test('waits for a provider that shows less than the order had seen', () => {
+    const wait = { do: 'wait', for: 'block' }
+    expect(next({ ...ORDER, nonce: 5 }, UNARMED)).toEqual(wait)
+    expect(next({ ...ORDER, nonce: 6 }, { available: nano(0n) })).toEqual(wait)
   })
 
   test('an exit that was paid, called off or lapsed is over', () => {

@@ -12,8 +12,10 @@ export interface ExitOnChain {
   readonly capLeft: Nano
   /** Null while no exit is armed. */
   readonly exitAt: UnixSeconds | null
-  /** Whether the meter key's word is not taken at present. */
+  /** Whether the Till takes nobody's word on a final debit at present. */
   readonly frozen: boolean
+  /** Whether our meter key is the one that counts: here the one before it does not. */
+  readonly honoured: boolean
 }
 
 /** What our books say of it. */
@@ -23,8 +25,11 @@ export interface ExitInBooks {
   readonly settled: Nano
 }
 
-/** What keeps an exit from being paid at once. The first three pass by themselves or with the owner's help. */
-export type ExitWaits = 'requests' | 'cheque' | 'cap' | 'freeze'
+/**
+ * What keeps an exit from its next step. Open requests, the day's cap, a freeze and a provider that is behind (`block`) pass by
+ * themselves; a cheque is the owner's to sign, and a meter key that does not count is the operator's to change.
+ */
+export type ExitWaits = 'requests' | 'cheque' | 'cap' | 'freeze' | 'key' | 'block'
 
 export type ExitCommand =
   | { readonly do: 'request' | 'cancel' | 'finish' | 'close' }
@@ -41,6 +46,8 @@ export function decideExit(
   books: ExitInBooks,
   now: UnixSeconds,
 ): ExitCommand {
+  // The order named a nonce that the Till had shown: what shows an earlier one is behind, and says nothing of this exit.
+  if (exit.nonce > chain.nonce) return { do: 'wait', for: 'block' }
   const isOrdered = exit.to !== null && exit.nonce === chain.nonce
   // The order's nonce is used up and nothing is armed: it was paid, called off, or has lapsed.
   if (chain.exitAt === null && !isOrdered) return { do: 'close' }
@@ -57,10 +64,11 @@ export function decideExit(
 }
 
 function waitsFor(
-  { debit, capLeft, frozen }: ExitOnChain,
+  { debit, capLeft, frozen, honoured }: ExitOnChain,
   { mode, held, settled }: ExitInBooks,
 ): ExitWaits | undefined {
   if (frozen) return 'freeze'
+  if (!honoured) return 'key'
   // A debit beyond our books means that receipts are still to come, or that these books are old (M16).
   if (held > 0n || debit > settled) return 'requests'
   if (mode === 'sovereign') return settled > debit ? 'cheque' : undefined

@@ -1,9 +1,11 @@
+import { TupleReader } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hex } from '#base/bytes.ts'
 import { cancelOrderBits, exitOrderBits, signBits } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { TonAddress } from '../db/ids.ts'
 import { orderedExits } from '../ledger/exits.ts'
+import type { Chain } from './chain.ts'
 import { openGasWallet } from './gas-wallet.ts'
 import { createExits, type ExitStep, type Exits, type ExitsDeps } from './run-exits.ts'
 import {
@@ -74,6 +76,7 @@ function open(changes: Partial<ExitsDeps> = {}): Exits {
     ledger: books.ledger,
     orders: async () => orderedExits(books.store, world.till, Math.random),
     sign: METER.sign,
+    meterKey: METER.publicKey,
     sha256,
     feeBps: FEE_BPS,
     clock: world.clock,
@@ -194,6 +197,45 @@ describe('an ordered exit', () => {
       world.dev.chain.advance(91)
     }
     expect(await wallet().balance()).toBe(before)
+  })
+
+  test('is not forgotten because a provider shows the account as it was before', async () => {
+    const armed = await order(alice, 'alice').then(steps)
+    expect(armed).toEqual(['request'])
+    expect(await steps()).toEqual(['fast'])
+    expect(await steps()).toEqual(['close'])
+    await world.deposit(alice.id, '5')
+    await watcher.tick()
+    await order(alice, 'alice', 1)
+    const real = chainAt(world.dev.endpoint)
+    // One server behind the provider's address has not seen the first exit yet.
+    const lagging: Chain = {
+      ...real,
+      runGet: async (address, method, args) => {
+        const answer = await real.runGet(address, method, args)
+        if (method !== 'account') return answer
+        const items = Array.from({ length: 7 }, () => answer.stack.readBigNumber())
+        const stack = items.map((value, i) => ({
+          type: 'int' as const,
+          value: i === 5 ? 0n : value,
+        }))
+        return { ...answer, stack: new TupleReader(stack) }
+      },
+    }
+    expect(await open({ chain: lagging }).tick()).toMatchObject([
+      { command: { do: 'wait', for: 'block' } },
+    ])
+    expect(await steps()).toEqual(['request'])
+    expect(await steps()).toEqual(['fast'])
+  })
+
+  test('has no final word of a key that does not count at the Till, which would refuse it each time', async () => {
+    const next = testKey('next meter')
+    await order(alice, 'alice')
+    expect(await steps()).toEqual(['request'])
+    const exits = open({ sign: next.sign, meterKey: next.publicKey })
+    expect(await exits.tick()).toMatchObject([{ command: { do: 'wait', for: 'key' } }])
+    expect(await steps()).toEqual(['fast'])
   })
 
   test('waits for gas, signs nothing meanwhile, and goes on by itself', async () => {

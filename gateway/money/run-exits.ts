@@ -1,5 +1,5 @@
-import { type Clock, toSeconds, type UnixSeconds, unixSeconds } from '#base/brand.ts'
-import { fromHex, hex } from '#base/bytes.ts'
+import { type Clock, toSeconds, unixSeconds } from '#base/brand.ts'
+import { type Bytes, equalBytes, fromHex, hex } from '#base/bytes.ts'
 import { type Nano, nano } from '#base/nano.ts'
 import {
   accountKeysFromJson,
@@ -19,6 +19,7 @@ import type { AccountState, Ledger, OrderedExit } from '../ledger/port.ts'
 import type { Chain } from './chain.ts'
 import { decideExit, type ExitCommand, type ExitOnChain } from './exit.ts'
 import type { GasWallet, WalletMessage } from './gas-wallet.ts'
+import { createMeterWord, type MeterWord } from './meter-word.ts'
 import { readTill, type TillReader } from './read-till.ts'
 
 /** Without an effect until then, a message is made and sent again. */
@@ -33,6 +34,8 @@ export interface ExitsDeps {
   readonly orders: () => Promise<readonly OrderedExit[]>
   /** The meter key (M10): here it signs final debits. */
   readonly sign: Sign
+  /** Its public half. */
+  readonly meterKey: Bytes
   readonly sha256: Sha256
   /** The operator's part of the final debit, in basis points. */
   readonly feeBps: number
@@ -64,6 +67,7 @@ const GAS: Readonly<Partial<Record<ExitCommand['do'], Nano>>> = {
  */
 export function createExits(deps: ExitsDeps): Exits {
   const reader = readTill(deps.chain, deps.till)
+  const word = createMeterWord(reader, deps)
   const sentAt = new Map<string, number>()
   let isPoor = false
   return {
@@ -75,7 +79,7 @@ export function createExits(deps: ExitsDeps): Exits {
       isPoor = false
       for (const exit of await deps.orders()) {
         const account = await stateOf(deps, exit.account)
-        const command = await nextStep(deps, reader, { exit, account })
+        const command = await nextStep(deps, { reader, word }, { exit, account })
         steps.push({ account: exit.account, command })
         if (command.do === 'close') {
           await deps.ledger.commit([{ op: 'close_exit', account: exit.account }])
@@ -115,27 +119,20 @@ async function stateOf({ ledger }: ExitsDeps, account: AccountId) {
 }
 
 async function nextStep(
-  { chain, till, clock }: ExitsDeps,
-  reader: TillReader,
+  { meterKey, clock }: ExitsDeps,
+  from: { readonly reader: TillReader; readonly word: MeterWord },
   { exit, account }: Owned,
 ): Promise<ExitCommand> {
   if (account === undefined) return { do: 'close' }
-  const { syncedAt } = await chain.head(till)
-  const onChain = await readExit(reader, exit.account, syncedAt)
-  return decideExit(exit, onChain, account, toSeconds(clock()))
-}
-
-/** What the Till says of an account's exit at `now`. */
-async function readExit(
-  reader: TillReader,
-  account: AccountId,
-  now: UnixSeconds,
-): Promise<ExitOnChain> {
-  const { value } = await reader.account(account)
-  const { frozenUntil } = await reader.status()
+  const { value } = await from.reader.account(exit.account)
   const { nonce, debit, available, capLeft, exitAt } = value
-  const armed = exitAt === 0 ? null : unixSeconds(exitAt)
-  return { nonce, debit, available, capLeft, exitAt: armed, frozen: frozenUntil > now }
+  const onChain: ExitOnChain = {
+    ...{ nonce, debit, available, capLeft },
+    exitAt: exitAt === 0 ? null : unixSeconds(exitAt),
+    frozen: await from.word.isFrozen(),
+    honoured: equalBytes((await from.word.keys()).key, meterKey),
+  }
+  return decideExit(exit, onChain, account, toSeconds(clock()))
 }
 
 async function messageFor(
