@@ -7,6 +7,7 @@ import type { TonAddress } from '#gateway/db/ids.ts'
 import { type GasWallet, openGasWallet } from '#gateway/money/gas-wallet.ts'
 import { type CommandIo, EXIT, UsageError } from '../command.ts'
 import { explainExit } from './exit-names.ts'
+import { findMessage, newestOf, type Where } from './find-message.ts'
 import { readSecret } from './secret.ts'
 import type { Target } from './target.ts'
 
@@ -42,7 +43,6 @@ const WALLET_FEE = 20_000_000n
 const MAX_LOOKS = 120
 /** Looks after the wallet's message was executed before the contract's answer is called a refusal. */
 const LOOKS_FOR_EFFECT = 5
-const LOOK_BACK = 16
 
 /**
  * Does an action once: looks whether it is done, sends, and waits until the chain shows its effect. Interrupted and run
@@ -67,12 +67,13 @@ export async function perform(
   const wallet = await openWallet(io, target, flags)
   await requireFunds(wallet, target, action)
   io.out(`sending: ${action.title}`)
+  const where = await newestOf(target, action.to)
   const { to, value, body, init } = action
   const message = { to, value, body, ...(init === undefined ? {} : { init }) }
   const sent = await wallet.send([message])
   if (sent === 'busy')
     throw new UsageError('the wallet has another message on its way; run again in a minute')
-  return awaitEffect(io, target, wallet, action)
+  return awaitEffect(io, target, action, { wallet, where })
 }
 
 /** @throws UsageError when no wallet is named */
@@ -105,39 +106,38 @@ async function requireFunds(
 async function awaitEffect(
   io: CommandIo,
   target: Target,
-  wallet: GasWallet,
   action: Action,
+  { wallet, where }: { readonly wallet: GasWallet; readonly where: Where },
 ): Promise<number> {
   let left = LOOKS_FOR_EFFECT
-  for (let look = 0; look < MAX_LOOKS && left > 0; look++) {
+  for (let look = 0; look < MAX_LOOKS && left > 0 && !io.stopped.aborted; look++) {
     const done = await action.done()
     if (done !== undefined) {
       io.out(`done: ${done}`)
       return EXIT.ok
     }
     if (!(await wallet.isBusy())) left--
-    await wait(target.lookMs)
+    // Ends early when the command is asked to stop.
+    await wait(target.lookMs, undefined, { signal: io.stopped }).catch(() => undefined)
   }
-  const reason = await refusal(target, wallet.address, action.to)
+  if (left > 0) {
+    io.err('nothing is seen of it yet, and it may still be executed: look again in a minute')
+    return EXIT.failed
+  }
+  const reason = await refusal(target, wallet.address, where)
   io.err(reason === undefined ? 'the message was lost: run again' : `refused: ${reason}`)
   return EXIT.failed
 }
 
-/** Why the contract refused the newest message of this wallet; undefined when it got none. */
+/** Why the contract refused this wallet's message; undefined when it got none. */
 async function refusal(
-  { chain }: Target,
+  target: Target,
   from: TonAddress,
-  to: TonAddress,
+  where: Where,
 ): Promise<string | undefined> {
-  const { last } = await chain.head(to)
-  if (last === null) return undefined
-  const history = await chain.transactions(to, last, LOOK_BACK)
-  const ours = history.find(({ transaction: { inMessage } }) => {
-    return inMessage?.info.type === 'internal' && inMessage.info.src.toRawString() === from
-  })
-  const description = ours?.transaction.description
-  if (description?.type !== 'generic') return undefined
-  const { computePhase, actionPhase } = description
+  const ours = await findMessage(target, where, ({ info }) => info.src.toRawString() === from)
+  if (ours?.description.type !== 'generic') return undefined
+  const { computePhase, actionPhase } = ours.description
   if (computePhase.type === 'skipped') return `not executed (${computePhase.reason})`
   if (!computePhase.success) return explainExit(computePhase.exitCode)
   if (actionPhase?.success === false) return `its actions failed (${actionPhase.resultCode})`

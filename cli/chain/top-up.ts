@@ -1,7 +1,9 @@
 import { amountFlag } from '../till/deploy.ts'
 import { tons } from '../till/status.ts'
+import { newestOf } from './find-message.ts'
 import type { Action } from './perform.ts'
 import type { Target } from './target.ts'
+import { wasTaken } from './was-taken.ts'
 
 /**
  * Money that pays for a contract's storage. Asked for twice it is sent twice.
@@ -13,15 +15,15 @@ export async function topUpStorage(
   body: Action['body'],
 ): Promise<Action> {
   const value = amountFlag('--amount', flags.amount)
-  const before = (await target.chain.head(address)).last
+  const where = await newestOf(target, address)
   return {
     title: `add ${tons(value)} for storage`,
     to: address,
     value,
     body,
     done: async () => {
-      const { last, balance } = await target.chain.head(address)
-      return last?.lt === before?.lt ? undefined : `the balance is ${tons(balance)}`
+      if (!(await wasTaken(target, where, { value, body }))) return undefined
+      return `the balance is ${tons((await target.chain.head(address)).balance)}`
     },
   }
 }

@@ -297,7 +297,7 @@ describe('the operator', () => {
     const orphan = { to: Address.parseRaw(address), value: toNano('1'), bounce: false }
     await user.transfer({ ...orphan, comment: 'no memo' })
     const to = openDevWallet(dev.endpoint, 'lost').address.toString({ bounceable: false })
-    const line = `refund-orphan --to ${to} --amount 0.98`
+    const line = `refund-orphan --to ${to} --amount 0.98 --nonce 0`
     expect((await stranger(line)).err).toContain('--meter-secret FILE is missing')
     expect((await stranger(line, { METER_KEY: METER_SEED })).err).toContain('BadSignature')
     const refunded = await stranger(line, { METER_KEY: '44'.repeat(32) })

@@ -42,7 +42,7 @@ For the operator
   freeze                             stops what the meter key can do, for 72 hours; exits go on
   collect-fees [--amount TON] [--to ADDRESS]
   return-fees --amount TON           gives fees to the hosts' pool
-  refund-orphan --to ADDRESS --amount TON [--meter-secret FILE]   else METER_KEY signs
+  refund-orphan --to ADDRESS --amount TON --nonce N [--meter-secret FILE]   else METER_KEY signs; status says N
 
 Options
   --till ADDRESS       default: TILL_ADDRESS, else the world of npm start
@@ -52,7 +52,8 @@ TON_API_KEY is sent to the endpoint when it is set.
 
 ${DEPLOY_HELP}
 
-Each looks first whether it is done, so that running it again is safe (but for top-up).
+Each looks first whether it is done, so that running it again is safe (but for top-up, and
+for collect-fees and return-fees with --amount).
 Exit code: 0 done, 1 refused or failed, 2 wrong usage.`
 
 export const till: Command = {
@@ -105,5 +106,8 @@ const VERBS = {
   freeze: sending({}, freeze),
   'collect-fees': sending({ amount: TEXT, to: TEXT }, collectFees),
   'return-fees': sending({ amount: TEXT }, returnFees),
-  'refund-orphan': sending({ to: TEXT, amount: TEXT, 'meter-secret': TEXT }, refundOrphan),
+  'refund-orphan': sending(
+    { to: TEXT, amount: TEXT, nonce: TEXT, 'meter-secret': TEXT },
+    refundOrphan,
+  ),
 }

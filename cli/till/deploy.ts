@@ -52,7 +52,7 @@ export async function deployTill(io: CommandIo, flags: DeployFlags): Promise<num
       `--reserve is more than ${formatTon(STORAGE_RESERVE)} TON, or no deposit is taken`,
     )
   }
-  await refuseDeleted(target, address)
+  await refuseFrozen(target, address)
   printPlan(io, address, config)
   if (till.init === undefined) throw new Error('no StateInit')
   const code = await perform(io, target, flags, {
@@ -69,17 +69,25 @@ export async function deployTill(io: CommandIo, flags: DeployFlags): Promise<num
   return code
 }
 
-/** Deployed anew at its address, a Till has forgotten what it paid: vouchers and exits would count again. */
-async function refuseDeleted(
+const MAX_LOOKED_AT = 99
+const LIVED: ReadonlySet<string> = new Set(['active', 'frozen'])
+
+/**
+ * Deployed anew at its address, a Till has forgotten what it paid: vouchers and exits would count again. Here one is refused that
+ * the network has frozen. One that it has deleted leaves no trace in its account: another salt makes sure.
+ */
+async function refuseFrozen(
   { chain }: Target,
   address: ReturnType<typeof tonAddress>,
 ): Promise<void> {
   const { active, last } = await chain.head(address)
   if (active || last === null) return
-  const history = await chain.transactions(address, last, 1)
-  if (history[0]?.transaction.oldStatus !== 'uninitialized') {
-    throw new UsageError('a Till lived at this address and was deleted: use another --salt')
-  }
+  // Money alone, however much and often, is no sign of a Till.
+  const history = await chain.transactions(address, last, MAX_LOOKED_AT)
+  const lived = history.some(({ transaction: { oldStatus, endStatus } }) => {
+    return LIVED.has(oldStatus) || LIVED.has(endStatus)
+  })
+  if (lived) throw new UsageError('a Till lived at this address before: use another --salt')
 }
 
 async function readConfig(io: CommandIo, target: Target, flags: DeployFlags): Promise<TillConfig> {

@@ -1,3 +1,4 @@
+import type { Cell } from '@ton/core'
 import { hex } from '#base/bytes.ts'
 import { type Nano, nano } from '#base/nano.ts'
 import {
@@ -12,10 +13,12 @@ import {
   webSha256,
 } from '#contracts'
 import { signerFromSeed } from '#protocol/node'
+import { newestOf } from '../chain/find-message.ts'
 import type { Action } from '../chain/perform.ts'
 import { readSecret } from '../chain/secret.ts'
 import { addressFlag } from '../chain/target.ts'
 import { topUpStorage } from '../chain/top-up.ts'
+import { wasTaken } from '../chain/was-taken.ts'
 import { UsageError } from '../command.ts'
 import type { TillContext } from './context.ts'
 import { amountFlag, keyFlag } from './deploy.ts'
@@ -99,47 +102,49 @@ interface FeeFlags {
 
 /** All fees unless told how much; nothing when there are none. */
 export async function collectFees(context: TillContext, flags: FeeFlags): Promise<Action> {
-  const { till, provider, address, target } = context
+  const { till, provider, target } = context
   const { admin } = await till.getConfig(provider)
   const to = flags.to === undefined ? admin : addressFlag('--to', flags.to, target)
-  const { before, amount } = await feesToMove(context, flags.amount)
-  return {
-    title: `pay ${tons(amount)} of fees to ${to}`,
-    to: address,
-    value: TILL_VALUE.operator,
-    body: redeemFeesBody(to, amount),
-    done: async () => movedFees(context, before, 'collected'),
-  }
+  const amount = await feesToMove(context, flags.amount)
+  const body = redeemFeesBody(to, amount)
+  return movingFees(
+    context,
+    { title: `pay ${tons(amount)} of fees to ${to}`, amount, body },
+    'collected',
+  )
 }
 
 /** Fees that belong to hosts after all. */
 export async function returnFees(context: TillContext, flags: FeeFlags): Promise<Action> {
   if (flags.amount === undefined) throw new UsageError('--amount TON is missing')
-  const { before, amount } = await feesToMove(context, flags.amount)
-  return {
-    title: `give ${tons(amount)} of fees to the hosts’ pool`,
-    to: context.address,
-    value: TILL_VALUE.operator,
-    body: returnFeesBody(amount),
-    done: async () => movedFees(context, before, 'returned'),
-  }
+  const amount = await feesToMove(context, flags.amount)
+  const title = `give ${tons(amount)} of fees to the hosts’ pool`
+  return movingFees(context, { title, amount, body: returnFeesBody(amount) }, 'returned')
 }
 
 async function feesToMove({ till, provider }: TillContext, said: string | undefined) {
-  const before = (await till.getTotals(provider)).fees
-  const amount: Nano = said === undefined ? before : amountFlag('--amount', said)
-  if (amount > before) throw new UsageError(`the Till holds ${tons(before)} of fees`)
-  return { before, amount }
+  const { fees } = await till.getTotals(provider)
+  const amount: Nano = said === undefined ? fees : amountFlag('--amount', said)
+  if (amount > fees) throw new UsageError(`the Till holds ${tons(fees)} of fees`)
+  return amount
 }
 
-async function movedFees(
-  { till, provider }: TillContext,
-  before: Nano,
+/** Every charge adds to the fees: only the message itself tells whether it moved any. */
+async function movingFees(
+  { till, provider, address, target }: TillContext,
+  { title, amount, body }: { readonly title: string; readonly amount: Nano; readonly body: Cell },
   what: string,
-): Promise<string | undefined> {
-  const { fees } = await till.getTotals(provider)
-  if (fees >= before && before > 0n) return undefined
-  return before === 0n ? 'there are no fees' : `${what}; ${tons(fees)} of fees are left`
+): Promise<Action> {
+  const where = await newestOf(target, address)
+  const value = TILL_VALUE.operator
+  return {
+    ...{ title, to: address, value, body },
+    done: async () => {
+      if (amount === 0n) return 'there are no fees'
+      if (!(await wasTaken(target, where, { value, body }))) return undefined
+      return `${what}; ${tons((await till.getTotals(provider)).fees)} of fees are left`
+    },
+  }
 }
 
 export function topUp(
@@ -149,20 +154,28 @@ export function topUp(
   return topUpStorage(context, flags, plainBody('topUp'))
 }
 
-/** Money that came without a valid memo goes where its sender showed that it belongs. Signed by the meter key. */
+/**
+ * Money that came without a valid memo goes where its sender showed that it belongs. Signed by the meter key. The nonce says which
+ * refund it is: asked for again it is found to be made, where another one would pay out of other people's orphans.
+ */
 export async function refundOrphan(
   context: TillContext,
-  flags: FeeFlags & { readonly 'meter-secret'?: string | undefined },
+  flags: FeeFlags & {
+    readonly 'meter-secret'?: string | undefined
+    readonly nonce?: string | undefined
+  },
 ): Promise<Action> {
   const { io, till, provider, address, target } = context
   if (flags.to === undefined) throw new UsageError('--to ADDRESS is missing')
   const to = addressFlag('--to', flags.to, target)
   const amount = amountFlag('--amount', flags.amount)
-  const [{ orphans }, { orphanNonce: nonce }] = [
+  const nonce = nonceFlag(flags.nonce)
+  const [{ orphans }, { orphanNonce }] = [
     await till.getTotals(provider),
     await till.getStatus(provider),
   ]
-  if (amount > orphans || amount === 0n)
+  if (nonce > orphanNonce) throw new UsageError(`the next refund has nonce ${orphanNonce}`)
+  if (nonce === orphanNonce && (amount > orphans || amount === 0n))
     throw new UsageError(`the Till holds ${tons(orphans)} of orphans`)
   const source = { file: flags['meter-secret'], variable: 'METER_KEY', flag: '--meter-secret' }
   const { secretKey } = await readSecret(io, source)
@@ -176,7 +189,13 @@ export async function refundOrphan(
     body: refundOrphanBody(order, signature),
     done: async () => {
       const { orphanNonce } = await till.getStatus(provider)
-      return orphanNonce > nonce ? `refunded; the next refund has nonce ${orphanNonce}` : undefined
+      if (orphanNonce <= nonce) return undefined
+      return `refund ${nonce} is made; the next has nonce ${orphanNonce}`
     },
   }
+}
+
+function nonceFlag(text: string | undefined): number {
+  if (/^\d{1,9}$/.test(text ?? '')) return Number(text)
+  throw new UsageError('--nonce N is missing: cocoon till status says which the next refund has')
 }
