@@ -1,4 +1,4 @@
-import { type Nano, nano, ZERO_NANO } from '#base/nano.ts'
+import { MAX_COLUMN_NANO, type Nano, nano, ZERO_NANO } from '#base/nano.ts'
 import { columnNumber } from '../db/columns.ts'
 import { nanoIn } from '../db/row.ts'
 import type { Books } from './books.ts'
@@ -41,6 +41,8 @@ export function prepareReserve(books: Books): (op: Reserve) => ReserveResult {
   return (op) => {
     const account = books.accountNo(op.account)
     if (account === undefined) return refused('unknown_account', ZERO_NANO)
+    // No account has so much: what does not fit its column would throw, and undo what came with it.
+    if (op.amount > MAX_COLUMN_NANO) return refuse(op, account)
     const { request, attempt } = op
     const amount = columnNumber(op.amount)
     const seconds = Math.floor(op.at / 1000)
@@ -78,7 +80,7 @@ function prepareRefusal({
     const same = existing.get(op.request, op.attempt)
     const [available, mode, open] = read.get(account) ?? []
     const left = nanoIn(available)
-    const repeated = [account, 'open', columnNumber(op.amount), terms.numberOf(op.terms)]
+    const repeated = [account, 'open', Number(op.amount), terms.numberOf(op.terms)]
     if (same !== undefined && repeated.every((value, i) => value === same[i])) {
       return { ok: true, available: left }
     }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { MAX_COLUMN_NANO } from '#base/nano.ts'
 import { LATE_RECEIPT_S } from '../../maintain.ts'
 import type { Ledger } from '../../port.ts'
 import {
@@ -46,6 +47,19 @@ export function requestRules(opened: Opened): void {
       const results = await ledger.commit([reserve(1, 1_001n)])
       expect(results).toEqual([{ ok: false, code: 'insufficient_credits', available: 1_000n }])
       expect(await balances(ledger)).toEqual([1_000n, 0n])
+    })
+
+    test('more than any account can have is insufficient, and disturbs nobody in the same transaction', async () => {
+      const results = await ledger.commit([
+        reserve(1, 400n),
+        reserve(2, MAX_COLUMN_NANO + 1n),
+        reserve(2, 600n),
+      ])
+      expect(results).toEqual([
+        { ok: true, available: 600n },
+        { ok: false, code: 'insufficient_credits', available: 600n },
+        { ok: true, available: 0n },
+      ])
     })
 
     test('an account nobody opened can reserve nothing', async () => {
