@@ -1,4 +1,5 @@
 import type { HeaderReader } from '#protocol'
+import { codeOf } from '../log.ts'
 import type { LiveRunner } from '../runners/live-runner.ts'
 import type { InferenceDeps } from './deps.ts'
 import type { InferencePath } from './endpoints.ts'
@@ -29,7 +30,11 @@ export async function serveOnce(
     return outcome
   } finally {
     // A runner's own error has a receipt over nothing: the client may try again.
-    await claim.end(outcome === 'failed_sealed')
+    const end = () => claim.end(outcome === 'failed_sealed')
+    await end().catch((error: unknown) => {
+      deps.log('warn', 'an idempotency key is not free yet', { request: id, code: codeOf(error) })
+      deps.unwritten.add(end)
+    })
   }
 }
 

@@ -45,10 +45,10 @@ function mendBooks(): void {
 
 const BODY = { model: MODEL, messages: [{ role: 'user', content: 'hi' }], max_tokens: 100 }
 
-async function askPlain(): Promise<Response> {
+async function askPlain(headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${world.gateway.origin}/v1/chat/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${account.key}` },
+    headers: { authorization: `Bearer ${account.key}`, ...headers },
     body: JSON.stringify(BODY),
   })
 }
@@ -85,7 +85,7 @@ async function expectGivenBack(): Promise<void> {
 }
 
 test.each([
-  ['plain', askPlain],
+  ['plain', () => askPlain()],
   ['sealed', askSealed],
 ])(
   'a %s request that failed is not charged by a receipt that comes before its hold is given back',
@@ -138,6 +138,25 @@ test('a gateway that stops first gives back what its books had no room for', asy
   await world.restart()
   expect(await account.balance()).toEqual(UNTOUCHED)
   expect(await told()).toBe('refused')
+})
+
+test('a refusal is told also where its idempotency key cannot be freed, which is done later', async () => {
+  account = await world.account(1n)
+  runner.behave(answerInOrder)
+  const ask = async (): Promise<string> => {
+    const answer = await askPlain({ 'idempotency-key': 'once' })
+    return (await answer.json()).error.code
+  }
+  books.script(`CREATE TRIGGER no_room BEFORE DELETE ON idempotency
+    BEGIN SELECT RAISE(ABORT, 'no room'); END`)
+  expect(await ask()).toBe('insufficient_credits')
+  expect(await ask()).toBe('idempotent_repeat')
+  mendBooks()
+  const later = (): Promise<string> => {
+    world.elapse(RETRY_TICKS)
+    return ask()
+  }
+  await expect.poll(later, { timeout: 30_000, interval: 10 }).toBe('insufficient_credits')
 })
 
 test('a gateway that cannot save how its runners did stops all the same, and writes the rest', async () => {
