@@ -53,7 +53,8 @@ const NUMBERS = `SELECT setval(pg_get_serial_sequence('settlements', 'id'),
 export async function openPostgresForMoving(url: string): Promise<OwnStore> {
   const root = packageRoot()
   await migratePostgres(url, readMigrations(join(root, FOLDER, 'postgres')))
-  const bridge = openBridge(url, 'moving')
+  // Audits and copies whole tables, while no gateway runs.
+  const bridge = openBridge(url, 'moving', 'endless')
   const store = openPostgres(bridge)
   const numbers = store.prepare(NUMBERS)
   return {

@@ -6,8 +6,10 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { OutboxError } from './outbox-error.ts'
@@ -36,6 +38,7 @@ const sync = promisify(fdatasync)
  */
 export function openJournal(path: string): { journal: Journal; lines: readonly string[] } {
   let fd = openSync(path, 'a+', OWNER_ONLY)
+  syncFolderOf(path)
   const text = readFileSync(fd, 'utf8')
   const complete = text.slice(0, text.lastIndexOf('\n') + 1)
   let size = Buffer.byteLength(complete)
@@ -82,12 +85,20 @@ export function openJournal(path: string): { journal: Journal; lines: readonly s
     rewrite(lines) {
       const next = `${path}.next`
       const replacement = openSync(next, 'w', OWNER_ONLY)
-      size = writeAll(replacement, Buffer.from(joined(lines)), 0)
-      fsyncSync(replacement)
-      renameSync(next, path)
+      try {
+        const written = writeAll(replacement, Buffer.from(joined(lines)), 0)
+        fsyncSync(replacement)
+        renameSync(next, path)
+        size = written
+      } catch (error) {
+        closeSync(replacement)
+        rmSync(next, { force: true })
+        throw error
+      }
       const old = fd
       fd = replacement
       closeSync(old)
+      syncFolderOf(path)
     },
     async close() {
       isClosing = true
@@ -101,6 +112,22 @@ export function openJournal(path: string): { journal: Journal; lines: readonly s
 
 function joined(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('')
+}
+
+/** Until its folder is on the disk, a power cut brings back the file that had this name before, without what came since. */
+function syncFolderOf(path: string): void {
+  let folder: number
+  try {
+    folder = openSync(dirname(path), 'r')
+  } catch {
+    // Windows opens no folder, and its file systems keep the order by themselves.
+    return
+  }
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
 }
 
 /** @param at the file's end: only a file that was opened for appending knows it by itself */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, readFileSync, statSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -90,6 +90,24 @@ test('the file stays small while receipts are acknowledged', async () => {
   expect(statSync(path).size).toBeLessThan(20 * 1024 * 1024)
   expect(ids(path)).toEqual(['req_5000'])
   expect(openOutbox(path).credit(GATEWAY).earned).toBe(2000n * 90n + 100n)
+})
+
+test('what was recorded counts though the file cannot be written anew now; it is as soon as it can', async () => {
+  const path = newPath()
+  // In the way of the file that would take its place.
+  mkdirSync(`${path}.next`)
+  const outbox = openOutbox(path)
+  const padding = 'x'.repeat(20_000)
+  for (let number = 0; number < 1000; number++) {
+    outbox.put({ ...entry(number), receipt: { padding } })
+    outbox.settled(GATEWAY, `req_${number}`, nano(90n))
+  }
+  expect(statSync(path).size).toBeGreaterThan(16 * 1024 * 1024)
+  rmdirSync(`${path}.next`)
+  outbox.put(entry(5000))
+  await outbox.close()
+  expect(statSync(path).size).toBeLessThan(1024 * 1024)
+  expect(ids(path)).toEqual(['req_5000'])
 })
 
 test('keeps the voucher itself, with its signature, also when the file is written anew', async () => {

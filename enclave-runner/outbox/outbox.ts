@@ -47,10 +47,16 @@ export function openOutbox(path: string): Outbox {
     ledger.apply(line)
     lineCount++
     const isSparse = lineCount > REWRITE_LINES_PER_PENDING * ledger.pending.size
-    if (journal.size > REWRITE_BYTES && isSparse) {
-      const snapshot = ledger.snapshot()
+    if (journal.size > REWRITE_BYTES && isSparse) compact()
+  }
+
+  function compact(): void {
+    const snapshot = ledger.snapshot()
+    try {
       journal.rewrite(snapshot.map(formatLine))
       lineCount = snapshot.length
+    } catch {
+      // What was recorded is safe in the longer file: the next line tries again.
     }
   }
 

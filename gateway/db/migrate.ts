@@ -16,18 +16,24 @@ const HISTORY = 'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, s
 /**
  * Brings a store to the newest migration in one transaction: it is of this release after it, or untouched. Applied
  * ones are compared word for word: migrations only grow.
+ * @param tell of each that a store which is in use needs, before it runs: a large table may take long
  * @throws MigrateError
  */
-export function migrate(store: Store, migrations: readonly Migration[]): void {
+export function migrate(
+  store: Store,
+  migrations: readonly Migration[],
+  tell: (name: string) => void = () => {},
+): void {
   store.transaction(() => {
     store.script(HISTORY)
     const find = store.prepare('SELECT sql FROM migrations WHERE name = ?')
     const mark = store.prepare('INSERT INTO migrations (name, sql) VALUES (?, ?)')
     const ordered = [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))
-    refuseNewer(store, ordered)
+    const isNew = refuseNewer(store, ordered)
     for (const { name, sql } of ordered) {
       const applied = find.get(name)
       if (applied === undefined) {
+        if (!isNew) tell(name)
         store.script(sql)
         mark.run(name, sql)
       } else if (applied[0] !== sql) {
@@ -40,13 +46,14 @@ export function migrate(store: Store, migrations: readonly Migration[]): void {
   })
 }
 
-function refuseNewer(store: Store, ordered: readonly Migration[]): void {
-  const newest = store.prepare('SELECT max(name) FROM migrations').get()?.[0]
-  const known = ordered.at(-1)?.name ?? ''
-  if (typeof newest === 'string' && newest > known) {
-    throw new MigrateError(
-      'history_newer',
-      `a newer release wrote it (it knows migration ${newest}): start that release, or restore a backup from before the upgrade`,
-    )
-  }
+/** @returns whether the store is empty */
+function refuseNewer(store: Store, ordered: readonly Migration[]): boolean {
+  const applied = store.prepare('SELECT name FROM migrations ORDER BY name').all().flat()
+  const known = new Set<unknown>(ordered.map(({ name }) => name))
+  const unknown = applied.filter((name) => !known.has(name)).at(-1)
+  if (unknown === undefined) return applied.length === 0
+  throw new MigrateError(
+    'history_newer',
+    `a newer release wrote it (it knows migration ${unknown}): start that release, or restore a backup from before the upgrade`,
+  )
 }

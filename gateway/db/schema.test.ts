@@ -76,6 +76,16 @@ describe('migrations', () => {
       /its migration 0000_a differs .*restore a backup/,
     )
     expect(() => migrate(store, [FIRST])).toThrow(/knows migration 0001_b.*restore a backup/)
+    const later = { name: '0002_c', sql: 'CREATE TABLE c (x INTEGER) STRICT' }
+    expect(() => migrate(store, [FIRST, later])).toThrow(/knows migration 0001_b/)
+  })
+
+  test('are told of before they run, on a store that is in use', () => {
+    const store = openSqlite(':memory:')
+    const told: string[] = []
+    migrate(store, [FIRST], (name) => told.push(name))
+    migrate(store, [FIRST, SECOND], (name) => told.push(name))
+    expect(told).toEqual([SECOND.name])
   })
 
   test('that fail leave the store as it was', () => {

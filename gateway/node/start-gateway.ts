@@ -275,7 +275,7 @@ async function openBacking(
   deps: GatewayDeps,
 ): Promise<Backing> {
   const { migrations, chance, clock, timer, log } = deps
-  if (config.databaseUrl !== undefined) return openCluster(config, config.databaseUrl, migrations)
+  if (config.databaseUrl !== undefined) return openCluster(config, config.databaseUrl, deps)
   const witnesses = others.map((other) => other.chain)
   const money = { config, chain, witnesses, signerFromSeed, chance, clock }
   return openSqliteBacking(migrations, money, { timer, log })

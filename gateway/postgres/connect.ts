@@ -3,13 +3,22 @@ import { PostgresError } from './errors.ts'
 
 /** A server that does not answer within this is down. */
 const CONNECT_MS = 5_000
-/** Longer than any statement of ours, locks included; then it is given up and its transaction undone. */
+/** Longer than any statement of requests, locks included; then it is given up and its transaction undone. */
 const STATEMENT_MS = 15_000
 /** A gateway that hangs inside a transaction must not hold the others up. */
 const IDLE_MS = 15_000
 /** A peer that vanished is noticed within half a minute, and its locks are free again. */
 const KEEPALIVE =
   'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3'
+
+/** When both ends of a connection ask one another whether they are there. */
+const KEEPALIVE_AFTER_MS = 10_000
+
+/**
+ * How long an answer may take: in ms, for requests; `endless` for what goes through whole tables while nobody is served. Then only
+ * a connection that breaks, or a peer that vanished, ends it.
+ */
+export type Patience = number | 'endless'
 
 const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 1700])
 const FLOATS: ReadonlySet<number> = new Set([700, 701])
@@ -26,18 +35,22 @@ function parserOf(oid: number): (text: string) => unknown {
 
 /**
  * Opens one connection.
- * @param answerMs a server that is silent for so long is not there: a network that drops everything tells nobody
+ * @param patience a server that is silent for so long is not there: a network that drops everything tells nobody
  * @throws PostgresError `lost`, or `unreachable` with what to mend, never with the password
  */
-export async function connect(url: string, name: string, answerMs: number): Promise<Client> {
+export async function connect(url: string, name: string, patience: Patience): Promise<Client> {
+  const limits =
+    patience === 'endless'
+      ? { statement_timeout: 0 }
+      : { statement_timeout: STATEMENT_MS, query_timeout: patience }
   const config: ClientConfig = {
     connectionString: url,
     application_name: `cocoon ${name}`,
     connectionTimeoutMillis: CONNECT_MS,
-    statement_timeout: STATEMENT_MS,
-    query_timeout: answerMs,
+    ...limits,
     idle_in_transaction_session_timeout: IDLE_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
     types: { getTypeParser: parserOf },
   }
   const client = new Client(config)

@@ -19,7 +19,10 @@ afterAll(() => server.close())
 /** Why a gateway does not start with it. */
 async function refusal(url: URL): Promise<string> {
   // Sound: an unusable database is found before anything else of the configuration is read.
-  const opening = openCluster({} as GatewayConfig, url.href, MIGRATIONS)
+  const opening = openCluster({} as GatewayConfig, url.href, {
+    migrations: MIGRATIONS,
+    log: () => {},
+  })
   return opening.then(
     () => 'started',
     (error: Error) => `${error.name}: ${error.message} ${JSON.stringify(error)}`,
@@ -56,4 +59,24 @@ test('a database of a newer release ends the start too', async () => {
   expect(await refusal(url)).toMatch(
     /^ConfigError: DATABASE_URL: a newer release wrote it .* restore a backup/,
   )
+}, 60_000)
+
+test('a script never leaves the transaction that it is in: not even for a new connection', async () => {
+  const url = await server.database('broken')
+  const [bridge, other] = [openBridge(url, 'moving'), openBridge(url, 'test')]
+  const [store, admin] = [openPostgres(bridge), openPostgres(other)]
+  const ends = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'cocoon moving' AND datname = current_database()`
+  const work = () =>
+    store.transaction(() => {
+      store.script('CREATE TABLE first (x BIGINT)')
+      admin.script(ends)
+      // For the other thread to hear of it; whether it has changes nothing.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+      store.script('CREATE TABLE second (x BIGINT)')
+    })
+  expect(work).toThrow(/the connection broke/)
+  const made = admin.prepare("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+  expect(made.all()).toEqual([])
+  await Promise.all([bridge.close(), other.close()])
 }, 60_000)

@@ -1,10 +1,11 @@
 import { ConfigError, type GatewayConfig } from '../config.ts'
 import { MigrateError, type Migration } from '../db/migrate.ts'
+import type { Log } from '../log.ts'
 import type { Backing } from '../node/backing.ts'
 import { PostgresError } from './errors.ts'
 import { openLanes } from './lanes.ts'
 import { CLAIM_MS, createLeader } from './leader.ts'
-import { migratePostgres } from './migrate-postgres.ts'
+import { type MigrationNews, migratePostgres } from './migrate-postgres.ts'
 import { openOffice } from './office/open-office.ts'
 
 /**
@@ -15,9 +16,9 @@ import { openOffice } from './office/open-office.ts'
 export async function openCluster(
   config: GatewayConfig,
   url: string,
-  migrations: readonly Migration[],
+  { migrations, log }: { readonly migrations: readonly Migration[]; readonly log: Log },
 ): Promise<Backing> {
-  await orUnusable(() => migratePostgres(url, migrations))
+  await orUnusable(() => migratePostgres(url, migrations, (news) => tell(log, news)))
   const leader = createLeader(url)
   await orUnusable(() => leader.claim())
   const office = openOffice({ url, config })
@@ -49,6 +50,11 @@ export async function openCluster(
       for (const close of closing) await close()
     },
   }
+}
+
+function tell(log: Log, news: MigrationNews): void {
+  if (news.kind === 'waits') log('info', 'waits for another gateway to migrate the database')
+  else log('info', 'migrates the database, which may take long', { code: news.name })
 }
 
 async function orUnusable(work: () => Promise<void>): Promise<void> {

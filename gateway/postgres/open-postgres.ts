@@ -60,7 +60,7 @@ export function openPostgres(bridge: Bridge): PostgresStore {
     },
     prepare: (sql) => statement(query, inPostgres(sql)),
     script: (sql) => {
-      bridge.ask({ ask: 'begin', sql })
+      bridge.ask({ ask: 'script', sql })
     },
     transaction: (work) => within(begin, work),
     snapshot: (read) => within(() => void bridge.ask({ ask: 'begin', sql: SNAPSHOT }), read),

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { workerData } from 'node:worker_threads'
+import type { Patience } from './connect.ts'
 import { type ReplyLine, sendReply } from './receive-reply.ts'
 import { createWire } from './wire.ts'
 import type { WireCall } from './wire-protocol.ts'
@@ -8,16 +9,14 @@ import type { WireCall } from './wire-protocol.ts'
 export interface WireThreadData {
   readonly url: string
   readonly name: string
+  readonly patience: Patience
   readonly line: ReplyLine
 }
 
-/** Longer than a server takes to give a statement up by itself (connect.ts). */
-const ANSWER_MS = 20_000
-
 // Sound: bridge.ts starts this file with exactly that.
-const { url, name, line } = workerData as WireThreadData
+const { url, name, patience, line } = workerData as WireThreadData
 const wire = createWire(url, name, {
-  answerMs: ANSWER_MS,
+  patience,
   now: () => performance.now(),
   wait: async (ms) => void (await wait(ms)),
 })

@@ -35,7 +35,7 @@ beforeEach(async () => {
   const deps = {
     now: () => performance.now(),
     wait: async (ms: number) => void (await wait(ms)),
-    answerMs: ANSWER_MS,
+    patience: ANSWER_MS,
   }
   wire = createWire(line.url, 'test', deps)
   await ok({ ask: 'script', sql: 'DROP TABLE IF EXISTS t; CREATE TABLE t (x BIGINT)' })

@@ -1,5 +1,5 @@
 import type { Client, QueryArrayResult } from 'pg'
-import { codeOf, connect } from './connect.ts'
+import { codeOf, connect, type Patience } from './connect.ts'
 import { PostgresError, type PostgresErrorCode } from './errors.ts'
 import type { Scalar, WireAnswer, WireRequest, WireRows } from './wire-protocol.ts'
 
@@ -21,7 +21,7 @@ export function createWire(
     readonly now: () => number
     readonly wait: (ms: number) => Promise<void>
     /** How long an answer may take before the connection counts as broken. */
-    readonly answerMs: number
+    readonly patience: Patience
   },
 ): Wire {
   let client: Client | undefined
@@ -34,7 +34,7 @@ export function createWire(
     if (client !== undefined) return client
     if (deps.now() - failedAt < BACKOFF_MS) throw new PostgresError('lost', 'no connection yet')
     try {
-      const opened = await connect(url, name, deps.answerMs)
+      const opened = await connect(url, name, deps.patience)
       prepared.clear()
       opened.on('end', () => {
         if (client === opened) client = undefined
