@@ -36,7 +36,7 @@ async function exportStore(own: OwnStore, file: string): Promise<Totals> {
     return own.snapshot(() => {
       const writer = createStreamWriter(sha256)
       append(part, writer.head(migrations))
-      for (const unit of readStore(store)) append(part, writer.unit(unit))
+      for (const read of readStore(store)) append(part, writer.unit(read()))
       return finish(file, { totals, writer })
     })
   } finally {

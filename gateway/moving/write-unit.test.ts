@@ -11,7 +11,7 @@ let units: readonly Unit[]
 beforeAll(async () => {
   const { store, ledger } = openLedger(':memory:')
   await ledger.commit([mirror(ALICE, 10_000n)])
-  units = [...readStore(store)]
+  units = [...readStore(store)].map((read) => read())
 })
 
 function account(change: Partial<Record<string, Cell>>): Unit {

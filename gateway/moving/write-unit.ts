@@ -164,8 +164,14 @@ const WHOLE: ReadonlySet<string> = new Set([...Object.values(GATEWAY_TABLES).fla
 function writeRows(store: Store, unit: UnitOf<'rows'>): void {
   for (const [table, rows] of Object.entries(unit.tables)) {
     if (!WHOLE.has(table)) throw new MovingError('malformed', `${table} is not moved by itself`)
-    insertRows(store, table, rows)
+    insertRows(store, table, rows, table === 'runner_hours' ? HOURS : {})
   }
+}
+
+/** Gateways of a cluster that take over from one another may count some seconds of an hour twice. */
+const HOURS = { watched: atMostAnHour, up: atMostAnHour }
+function atMostAnHour(seconds: Cell): Cell {
+  return Math.min(numberOf(seconds), 3_600)
 }
 
 /** Finds terms that are here already, adds the others. @returns their numbers here by their numbers there */

@@ -99,7 +99,9 @@ export function ledgerObject(host: WorkerHost) {
       if (this.#opened === undefined) return []
       // Delivers what is owed to hosts, and sorts what was settled.
       await this.alarm()
-      const { store } = this.#opened
+      const store = this.#opened?.store
+      // It may have ended an account that was never used.
+      if (store === undefined) return []
       return unitPage(readLedger(store), from, limit)
     }
 

@@ -209,7 +209,8 @@ export function marketObject(host: WorkerHost) {
 
     async exportUnits(from: number, limit: number): Promise<readonly Unit[]> {
       const { market } = GATEWAY_TABLES
-      return unitPage([readMarks(this.#store), ...readTables(this.#store, market)], from, limit)
+      const marks = () => readMarks(this.#store)
+      return unitPage([marks, ...readTables(this.#store, market)], from, limit)
     }
 
     async importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {

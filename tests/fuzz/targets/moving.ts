@@ -24,7 +24,7 @@ export function movingTargets(): readonly FuzzTarget[] {
   const from = openMigrated()
   applyCall(from.core, [mirror(ALICE, 10_000n), reserve(1, 700n), settle(1, 5), reserve(2, 600n)])
   applyCall(from.core, [{ op: 'maintain', now: NOW_S }])
-  const units = [...readStore(from.store)]
+  const units = [...readStore(from.store)].map((read) => read())
   const end = { accounts: 1, available: '1', held: '0', hosts: '0', fees: '0' }
   return [
     target({
