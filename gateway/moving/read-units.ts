@@ -80,7 +80,12 @@ const RECEIVED = `SELECT CAST(COALESCE(SUM(amount), 0) AS TEXT) FROM transfers
 export function* readHosts(store: Store): Generator<UnitRead> {
   const payees = store.prepare('SELECT payee FROM hosts ORDER BY payee').all().flat().map(textIn)
   if (payees.length === 0) return
-  const settled = new Map(store.prepare(COMMISSIONS).all().map(([payee, sum]) => [payee, sum]))
+  const settled = new Map(
+    store
+      .prepare(COMMISSIONS)
+      .all()
+      .map(([payee, sum]) => [payee, sum]),
+  )
   const received = BigInt(textIn(store.prepare(RECEIVED).get()?.[0]))
   for (const id of payees) {
     const commission = (BigInt(textIn(settled.get(id) ?? '0')) + received).toString()
