@@ -183,6 +183,11 @@ const FAILURES = {
     'provider.require_parameters',
   ],
   none: ['no_runner', 'No attested runner serves this model at the moment', undefined],
+  unlisted: [
+    'no_runner',
+    'None of the runners of this model at the moment is one that only, order and ignore allow: ids and wallets stand in GET /v1/runners',
+    'provider',
+  ],
   unproven: [
     'no_runner',
     'Only simulated machines serve this model: they prove nothing about what they keep',

@@ -114,7 +114,7 @@ describe('picking a runner', () => {
     expect(picked([a, host], wish({ only: new Set(['0:77']) }))).toBe('run_c')
     expect(picked([a, host], wish({ order: ['0:77'] }))).toBe('run_c')
     const strict = wish({ order: ['run_x'], allowFallbacks: false })
-    expect(picked([a, b], strict)).toBe('none')
+    expect(picked([a, b], strict)).toBe('unlisted')
   })
 
   test('by one criterion, whatever the others say', () => {

@@ -25,10 +25,10 @@ export interface PickInput {
 }
 
 /**
- * `none`: no runner at all; `unproven`: only simulated ones, which keep no promise about data; `price`: all are above
- * the ceiling; `busy`: all are full.
+ * `none`: no runner at all; `unlisted`: none that the caller's lists allow; `unproven`: only simulated ones, which keep no
+ * promise about data; `price`: all are above the ceiling; `busy`: all are full.
  */
-export type PickFailure = 'none' | 'unproven' | 'price' | 'busy'
+export type PickFailure = 'none' | 'unlisted' | 'unproven' | 'price' | 'busy'
 
 export type Picked =
   | { readonly ok: true; readonly candidate: Candidate }
@@ -44,7 +44,9 @@ export type Picked =
 export function pick(input: PickInput, hashes: Hashes, random: () => number): Picked {
   const { preferences, now } = input
   const wanted = input.candidates.filter(({ runner }) => isWanted(runner, input))
-  if (wanted.length === 0) return { ok: false, reason: 'none' }
+  if (wanted.length === 0) {
+    return { ok: false, reason: input.candidates.length === 0 ? 'none' : 'unlisted' }
+  }
   const proven = preferences.noRetention ? wanted.filter(isVerified) : wanted
   if (proven.length === 0) return { ok: false, reason: 'unproven' }
   const affordable = proven.filter(({ terms }) => isAffordable(terms.price, preferences))
