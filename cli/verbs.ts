@@ -2,6 +2,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { ContractError } from '#contracts'
 import { MoneyError } from '#gateway/money/errors.ts'
 import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { GatewayRefused } from './reach-gateway.ts'
 
 export interface Parsed {
   readonly flags: Readonly<Record<string, string | boolean | undefined>>
@@ -50,10 +51,19 @@ export async function runVerb(
     throw new UsageError(`${said}say one of: ${names}; see --help`)
   }
   const { flags, args } = parse(found.options, rest)
+  // Sound: `verb` tied the options to the type of the flags.
+  return tellFailure(io, () => found.run(io, flags as never, args))
+}
+
+/** A chain or a gateway that fails is told in one line, with what to do; anything else is a bug and says where. @throws UsageError */
+export async function tellFailure(io: CommandIo, run: () => Promise<number>): Promise<number> {
   try {
-    // Sound: `verb` tied the options to the type of the flags.
-    return await found.run(io, flags as never, args)
+    return await run()
   } catch (error) {
+    if (error instanceof GatewayRefused) {
+      io.err(error.message)
+      return EXIT.failed
+    }
     // Every code of a ContractError means: fix the input.
     if (error instanceof ContractError) throw new UsageError(error.message, { cause: error })
     if (!(error instanceof MoneyError)) throw error

@@ -37,6 +37,7 @@ export const TARGET_HELP = `  --endpoint NAME|URL  mainnet, testnet, local (the 
                        default: TON_ENDPOINT, else local
   --network NAME       mainnet or testnet, when --endpoint is a URL (default: TON_NETWORK, else mainnet)`
 
+const LOCAL = 'local'
 const PUBLIC: Readonly<Record<NetworkName, string>> = {
   mainnet: 'https://toncenter.com/api/v2/jsonRPC',
   testnet: 'https://testnet.toncenter.com/api/v2/jsonRPC',
@@ -47,14 +48,22 @@ const LOOK_MS = { local: 50, remote: 2_000 }
 
 /** @throws UsageError */
 export async function openTarget(io: CommandIo, flags: TargetFlags): Promise<Target> {
-  const name = flags.endpoint ?? filled(io.env['TON_ENDPOINT']) ?? 'local'
-  if (name === 'local') return localTarget(io)
-  const network = networkOf(name, flags.network ?? filled(io.env['TON_NETWORK']))
+  const name = flags.endpoint ?? filled(io.env['TON_ENDPOINT']) ?? LOCAL
+  if (name === LOCAL) return localTarget(io)
+  const network = networkFor(io, flags)
   const endpoint = isNetwork(name) ? PUBLIC[name] : name
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint)) {
     throw new UsageError('--endpoint is mainnet, testnet, local or a URL')
   }
   return targetAt(endpoint, { network, isLocal: isLoopbackUrl(endpoint), world: {} }, io)
+}
+
+/** Whose addresses are meant, by the same flags and variables as where to ask. @throws UsageError */
+export function networkFor(io: CommandIo, flags: TargetFlags): NetworkName {
+  const name = flags.endpoint ?? filled(io.env['TON_ENDPOINT']) ?? ''
+  return name === LOCAL
+    ? 'mainnet'
+    : networkOf(name, flags.network ?? filled(io.env['TON_NETWORK']))
 }
 
 function networkOf(name: string, said: string | undefined): NetworkName {

@@ -5,9 +5,11 @@ import { formatTon, type Nano, nano, parseNano } from '#base/nano.ts'
 import { AMOUNTS, auditAll } from '../audit-all.ts'
 import { filled, TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { GatewayRefused, reachGateway } from '../reach-gateway.ts'
 import { readJson } from '../read-json.ts'
 import { compareBooks } from '../till/compare-books.ts'
 import { openTill } from '../till/context.ts'
+import { tellFailure } from '../verbs.ts'
 
 const USAGE = `cocoon audit: re-derives every balance of a gateway's ledger, names each broken invariant, and proves by the chain
 itself that its Till holds what the books owe.
@@ -25,27 +27,29 @@ Exit code 0: books and Till agree. 1: they do not, or the gateway refused.`
 export const audit: Command = {
   summary: "check a gateway's books, and its Till against them",
   usage: USAGE,
-  run: async (io) => {
-    const flags = parseFlags(io)
-    const { gateway, adminKey } = await findGateway(io, flags)
-    const audited = await auditAll(gateway, adminKey)
-    if (typeof audited === 'number') {
-      io.err(`the gateway answered ${audited}: is ADMIN_KEY its own?`)
-      return EXIT.failed
-    }
-    for (const name of AMOUNTS) {
-      io.out(`${name.padEnd(10)} ${formatTon(nano(audited.sums[name]))} TON`)
-    }
-    io.out(`accounts   ${audited.accounts}`)
-    const broken = [
-      ...audited.broken,
-      ...(await compareTill(io, flags, { gateway, adminKey })),
-      ...(audited.sent > 0n ? ['a share was acknowledged and never received'] : []),
-    ]
-    for (const rule of broken) io.err(`BROKEN     ${rule}`)
-    io.out(broken.length === 0 ? 'every invariant holds' : `${broken.length} broken`)
-    return broken.length === 0 ? EXIT.ok : EXIT.failed
-  },
+  run: (io) => tellFailure(io, () => run(io)),
+}
+
+async function run(io: CommandIo): Promise<number> {
+  const flags = parseFlags(io)
+  const { gateway, adminKey } = await findGateway(io, flags)
+  const audited = await auditAll(gateway, adminKey)
+  if (typeof audited === 'number') {
+    io.err(`the gateway answered ${audited}: is ADMIN_KEY its own?`)
+    return EXIT.failed
+  }
+  for (const name of AMOUNTS) {
+    io.out(`${name.padEnd(10)} ${formatTon(nano(audited.sums[name]))} TON`)
+  }
+  io.out(`accounts   ${audited.accounts}`)
+  const broken = [
+    ...audited.broken,
+    ...(await compareTill(io, flags, { gateway, adminKey })),
+    ...(audited.sent > 0n ? ['a share was acknowledged and never received'] : []),
+  ]
+  for (const rule of broken) io.err(`BROKEN     ${rule}`)
+  io.out(broken.length === 0 ? 'every invariant holds' : `${broken.length} broken`)
+  return broken.length === 0 ? EXIT.ok : EXIT.failed
 }
 
 interface Operated {
@@ -76,9 +80,12 @@ async function compareTill(io: CommandIo, flags: Flags, at: Operated): Promise<r
     return []
   }
   const stated = await readStated(at.gateway)
-  if (stated.address === undefined) return []
   // An address of the gateway's own choosing would prove its own story only: a given one goes first.
   const till = flags.till ?? filled(io.env['TILL_ADDRESS']) ?? stated.address
+  if (till === undefined) {
+    io.out('Till       none: the gateway says that it has no Till')
+    return []
+  }
   const context = await openTill(io, { ...flags, till })
   return compareBooks(context, async () => {
     const audited = await auditAll(at.gateway, at.adminKey)
@@ -90,8 +97,15 @@ async function compareTill(io: CommandIo, flags: Flags, at: Operated): Promise<r
 }
 
 async function readStated(gateway: string): Promise<{ address: string | undefined; losses: Nano }> {
-  const response = await fetch(new URL('/v1/till', gateway))
-  if (!response.ok) return { address: undefined, losses: nano(0n) }
+  const response = await reachGateway(new URL('/v1/till', gateway))
+  if (response.status === 404) return { address: undefined, losses: nano(0n) }
+  // What cannot be compared is not sound.
+  if (!response.ok) {
+    throw new GatewayRefused(
+      'refused',
+      `the Till was not compared: /v1/till answered ${response.status}`,
+    )
+  }
   // Sound: openapi.yaml says so; the address is checked where it is used.
   const told = (await readJson(response)) as {
     address: string

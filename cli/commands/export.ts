@@ -7,6 +7,7 @@ import { PostgresError } from '#gateway/postgres/errors.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import { exportGateway, exportPostgres, exportSqlite } from '../moving/export-to-file.ts'
 import { MovingRefused } from '../moving/gateway-api.ts'
+import { GatewayRefused } from '../reach-gateway.ts'
 
 const USAGE = `cocoon export: writes everything that a gateway keeps into one file: accounts, keys, books, receipts, vouchers,
 runners, sessions, cursors of the chain.
@@ -63,7 +64,7 @@ export async function orFailed(io: CommandIo, run: () => Promise<number>): Promi
   try {
     return await run()
   } catch (error) {
-    const isTold = [MovingRefused, MovingError, PostgresError, MigrateError].some(
+    const isTold = [MovingRefused, GatewayRefused, MovingError, PostgresError, MigrateError].some(
       (kind) => error instanceof kind,
     )
     if (!isTold || !(error instanceof Error)) throw error

@@ -1,6 +1,5 @@
 import { ZodError } from 'zod'
 import { type Command, type CommandIo, EXIT } from '../command.ts'
-import { GatewayRefused } from '../keys/gateway-account.ts'
 import { LIMIT_HELP } from '../keys/limits.ts'
 import { KEY_VERBS } from '../keys/manage.ts'
 import { OWN_VERBS } from '../keys/own.ts'
@@ -45,10 +44,8 @@ async function orRefused(io: CommandIo, run: () => Promise<number>): Promise<num
   try {
     return await run()
   } catch (error) {
-    if (error instanceof GatewayRefused) io.err(error.message)
-    else if (error instanceof ZodError || error instanceof SyntaxError) {
-      io.err('the answer is none that this version understands: is --gateway a gateway of Cocoon?')
-    } else throw error
+    if (!(error instanceof ZodError || error instanceof SyntaxError)) throw error
+    io.err('the answer is none that this version understands: is --gateway a gateway of Cocoon?')
     return EXIT.failed
   }
 }

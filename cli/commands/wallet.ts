@@ -8,8 +8,15 @@ import { friendlyAddress } from '#contracts'
 import { NETWORK_ID, openWallet, type SendFlags } from '../chain/perform.ts'
 import { readSecret } from '../chain/secret.ts'
 import { signTonProof } from '../chain/sign-ton-proof.ts'
-import { openTarget, TARGET_HELP, TARGET_OPTIONS, type TargetFlags } from '../chain/target.ts'
+import {
+  networkFor,
+  openTarget,
+  TARGET_HELP,
+  TARGET_OPTIONS,
+  type TargetFlags,
+} from '../chain/target.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { reachGateway } from '../reach-gateway.ts'
 import { readJson } from '../read-json.ts'
 import { runVerb, verb } from '../verbs.ts'
 
@@ -83,20 +90,19 @@ async function proveWallet(
 ): Promise<number> {
   const { gateway = '' } = flags
   if (!URL.canParse(gateway)) throw new UsageError('--gateway URL is missing')
-  const network = flags.network ?? (flags.endpoint === 'testnet' ? 'testnet' : 'mainnet')
   const source = { file: flags.wallet, variable: 'WALLET_SECRET', flag: '--wallet' }
   const pair = await readSecret(io, source)
-  const networkId = network === 'testnet' ? NETWORK_ID.testnet : NETWORK_ID.mainnet
+  const networkId = NETWORK_ID[networkFor(io, flags)]
   const timestamp = toSeconds(io.clock())
   const named = signTonProof(pair, { networkId, domain: '-', payload: '-', timestamp })
   const url = new URL(`/v1/hosts/${named.address}/proof`, gateway)
-  const asked = await answerOf(await fetch(url))
+  const asked = await answerOf(await reachGateway(url))
   const [domain, payload] = [String(asked['domain']), String(asked['payload'])]
   // The domain is what the proof is good for: a gateway that names another's would use it there.
   if (domain !== url.host) throw new UsageError(`the gateway calls itself ${domain}: use that URL`)
   const body = JSON.stringify(signTonProof(pair, { networkId, domain, payload, timestamp }))
   const headers = { 'content-type': 'application/json' }
-  await answerOf(await fetch(url, { method: 'POST', headers, body }))
+  await answerOf(await reachGateway(url, { method: 'POST', headers, body }))
   io.out(`proven: ${named.address} at ${domain}`)
   return EXIT.ok
 }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CodedError } from '#base/coded-error.ts'
 import { isLocalUrl } from '#gateway/config.ts'
 import { filled } from '../chain/target.ts'
 import { type CommandIo, UsageError } from '../command.ts'
+import { GatewayRefused, reachGateway } from '../reach-gateway.ts'
 import { readJson } from '../read-json.ts'
 import { readSecretFile } from '../read-secret-file.ts'
 import { printable } from '../verify/printable.ts'
@@ -26,16 +26,7 @@ export interface AccountFlags {
   readonly 'key-file'?: string | undefined
 }
 
-const TIMEOUT_MS = 30_000
 const HEADER_VALUE = /^[\x21-\x7e]{1,512}$/
-
-/**
- * `unreachable`: try again or mend the address; `refused`: the message says why and what to do; `unreadable`: the
- * address is no gateway of ours.
- */
-export class GatewayRefused extends CodedError<'unreachable' | 'refused' | 'unreadable'> {
-  override readonly name = 'GatewayRefused'
-}
 
 /** What a refusal asks the person at the keyboard to do, by the gateway's code. */
 const REMEDIES: Readonly<Partial<Record<string, string>>> = {
@@ -102,11 +93,8 @@ export async function ask(
   path: string,
   { body, method = body === undefined ? 'GET' : 'POST' }: Asked = {},
 ): Promise<Response> {
-  const response = await reach(gateway, path, {
+  const response = await reachGateway(new URL(path, gateway), {
     method,
-    // A redirect could carry the key elsewhere.
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
     headers: {
       'content-type': 'application/json',
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
@@ -115,20 +103,6 @@ export async function ask(
   })
   if (response.ok) return response
   throw await refusal(response)
-}
-
-async function reach(gateway: string, path: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(new URL(path, gateway), init)
-  } catch (cause) {
-    throw new GatewayRefused(
-      'unreachable',
-      `${gateway} does not answer: is it the gateway, and up?`,
-      {
-        cause,
-      },
-    )
-  }
 }
 
 async function refusal(response: Response): Promise<GatewayRefused> {

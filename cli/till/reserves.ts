@@ -7,6 +7,7 @@ import {
 } from '#protocol'
 import { filled } from '../chain/target.ts'
 import { EXIT, UsageError } from '../command.ts'
+import { reachGateway } from '../reach-gateway.ts'
 import { readJson } from '../read-json.ts'
 import type { TillContext } from './context.ts'
 import { tons } from './status.ts'
@@ -70,7 +71,7 @@ function readProof(answer: unknown): ReservesProof {
 }
 
 async function answerOf(url: URL, headers: Readonly<Record<string, string>>) {
-  const response = await fetch(url, { headers })
+  const response = await reachGateway(url, { headers })
   if (!response.ok) throw new UsageError(`${url.pathname} answered ${response.status}`)
   // Sound: members of unknown JSON, each checked where it is used.
   return (await readJson(response)) as Readonly<Record<string, unknown>>

@@ -201,7 +201,6 @@ test.each(READERS)(
 
 /** Where a body is read whole without a count, and why it may be. */
 const UNCOUNTED: Readonly<Record<string, string>> = {
-  'cli/audit-all.ts': 'the operator’s own gateway',
   'cli/moving/gateway-api.ts': 'the operator’s own gateway',
   'client/sealed-fetch.ts': 'the caller’s own request',
   'gateway/http/json-body.ts': 'of an announced length, which the server holds it to',
