@@ -4,6 +4,7 @@ import { ApiError } from '../errors.ts'
 import type { Client } from '../relay/ports.ts'
 import { createFairQueue, type FairQueue } from './fair-queue.ts'
 import { type RoomLimits, sharesOf, whoMakesRoom } from './make-room.ts'
+import { createSecondChoices } from './second-choices.ts'
 
 /**
  * Requests for which every runner is busy wait here, in bounded number and for a bounded time. Nothing is held in the
@@ -59,6 +60,7 @@ const MAX_RETRY_SECONDS = 60
 export function createWaitingRoom(limits: WaitingRoomLimits, clock: Clock): WaitingRoom {
   // One line for each model, so that a free place is offered to those whom it can serve.
   const lines = new Map<string, Line>()
+  const seconds = createSecondChoices<Waiting>()
   let now = 0
   let isClosed = false
   const sum = (of: (queue: FairQueue<Waiting>) => number): number => {
@@ -79,6 +81,7 @@ export function createWaitingRoom(limits: WaitingRoomLimits, clock: Clock): Wait
     const [model] = entry.models
     const line = lines.get(model)
     line?.queue.remove(entry)
+    seconds.remove(entry)
     if (line?.queue.size === 0) lines.delete(model)
   }
 
@@ -123,6 +126,7 @@ export function createWaitingRoom(limits: WaitingRoomLimits, clock: Clock): Wait
           tryNow: () => {
             const place = take()
             if (place === undefined) return false
+            seconds.remove(entry)
             resolve(place)
             return true
           },
@@ -137,13 +141,18 @@ export function createWaitingRoom(limits: WaitingRoomLimits, clock: Clock): Wait
         })
         // The line may have become empty, and so forgotten, while room was made.
         lines.set(guest.models[0], line)
-        if (!guest.client.gone) line.queue.add(entry)
-        else reject(new ApiError('invalid_request', 'the client left before it waited'))
+        if (guest.client.gone) {
+          reject(new ApiError('invalid_request', 'the client left before it waited'))
+          return
+        }
+        line.queue.add(entry)
+        seconds.add(entry)
       })
     },
     wake(model) {
       const line = lines.get(model)
       if (line !== undefined) offer(line, model)
+      for (const entry of seconds.of(model)) if (entry.tryNow()) leave(entry)
     },
     tick() {
       now++
