@@ -1,41 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { closeInspector } from './close-inspector.ts'
-import { type Command, type CommandIo, EXIT, UsageError } from './command.ts'
+import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { packageRoot } from './package-root.ts'
 import { systemClock } from './system-clock.ts'
-
-/** Every command, loaded only when it is called: `--help` must not open a database. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  dev: async () => (await import('./commands/dev.ts')).dev,
-  gateway: async () => (await import('./commands/gateway.ts')).gateway,
-  'key-service': async () => (await import('./commands/key-service.ts')).keyService,
-  runner: async () => (await import('./commands/runner.ts')).runner,
-  connect: async () => (await import('./commands/connect.ts')).connect,
-  verify: async () => (await import('./commands/verify.ts')).verify,
-  page: async () => (await import('./commands/page.ts')).page,
-  keys: async () => (await import('./commands/keys.ts')).keys,
-  audit: async () => (await import('./commands/audit.ts')).audit,
-  export: async () => (await import('./commands/export.ts')).exportCommand,
-  import: async () => (await import('./commands/import.ts')).importCommand,
-  doctor: async () => (await import('./commands/doctor.ts')).doctor,
-  measure: async () => (await import('./commands/measure.ts')).measure,
-  weights: async () => (await import('./commands/weights.ts')).weights,
-  till: async () => (await import('./commands/till.ts')).till,
-  registry: async () => (await import('./commands/registry.ts')).registry,
-  wallet: async () => (await import('./commands/wallet.ts')).wallet,
-}
 
 async function help(out: (line: string) => void): Promise<void> {
   out('cocoon <command> [options]\n\nCommands:')
   for (const [name, load] of Object.entries(COMMANDS)) {
-    out(`  ${name.padEnd(11)} ${(await load()).summary}`)
+    out(`  ${name.padEnd(12)} ${(await load()).summary}`)
   }
-  out('\nEach command explains itself: cocoon <command> --help')
+  out(
+    '\nEach command explains itself: cocoon <command> --help. cocoon --version tells the release.',
+  )
+}
+
+function readVersion(): string {
+  const file = join(packageRoot(), 'package.json')
+  // Sound: our own package's, which npm does not take without a version.
+  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version
 }
 
 async function main(argv: readonly string[], io: Omit<CommandIo, 'args'>): Promise<number> {
-  const [name, ...args] = argv
+  // `cocoon help verify` is `cocoon verify --help`.
+  const [name, ...args] = argv[0] === 'help' && argv[1] !== undefined ? [argv[1], '--help'] : argv
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     await help(io.out)
     return name === undefined ? EXIT.usage : EXIT.ok
+  }
+  if (name === '--version') {
+    io.out(readVersion())
+    return EXIT.ok
   }
   // hasOwn, so that `cocoon constructor` finds nothing.
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined

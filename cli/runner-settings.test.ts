@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { friendlyAddress } from '#contracts/pure'
+import { hostCommands } from '#web/pages/host-commands.ts'
 import { UsageError } from './command.ts'
-import { rawWallet, readRunnerSettings } from './runner-settings.ts'
+import { parseArguments } from './parse-arguments.ts'
+import { RUNNER_FLAGS, rawWallet, readRunnerSettings } from './runner-settings.ts'
 import { testIo } from './testing/test-io.ts'
 
 const RAW = `0:${'ab'.repeat(32)}`
@@ -51,3 +53,15 @@ test.each(['NODE_OPTIONS', 'HTTPS_PROXY', 'NODE_EXTRA_CA_CERTS'])(
     expect(read(development, { [name]: 'x' }).production).toBe(false)
   },
 )
+
+test('the page gives a host commands that production takes as they stand, but for weights', () => {
+  const lines = hostCommands('https://gateway.example').replaceAll('ADDRESS', RAW).split('\n')
+  expect(lines.map((line) => line.split(' ').slice(0, 5).join(' '))).toEqual([
+    'npx -p cocoon-gateway cocoon doctor',
+    'npx -p cocoon-gateway cocoon runner',
+  ])
+  for (const line of lines) {
+    const { values } = parseArguments(line.split(' ').slice(5), { options: RUNNER_FLAGS })
+    expect(readRunnerSettings(testIo(), { ...IMAGE, ...values })).toMatchObject({ payee: RAW })
+  }
+})

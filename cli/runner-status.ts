@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { formatTon, parseNano } from '#base/nano.ts'
 import { readOutbox } from '#enclave-runner/main.ts'
 import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { parseArguments } from './parse-arguments.ts'
 import { readJson } from './read-json.ts'
 import { rawWallet } from './runner-settings.ts'
 import { printable } from './verify/printable.ts'
@@ -56,8 +56,7 @@ const TIMEOUT_MS = 15_000
  * how its runners stand there. @returns 1 when a gateway does not answer
  */
 export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch): Promise<number> {
-  const { values } = parseArgs({
-    args: [...io.args],
+  const { values } = parseArguments(io.args, {
     options: {
       wallet: { type: 'string' },
       gateways: { type: 'string' },
@@ -75,7 +74,8 @@ export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch)
       'no world of npm start runs here: cocoon runner status takes --wallet ADDRESS --gateways URL[,URL]',
     )
   }
-  const outbox = resolve(io.cwd, values.outbox ?? io.env['OUTBOX_PATH'] ?? 'cocoon-runner.outbox')
+  const saidOutbox = values.outbox ?? io.env['OUTBOX_PATH']
+  const outbox = resolve(io.cwd, saidOutbox ?? 'cocoon-runner.outbox')
   let code: number = EXIT.ok
   for (const gateway of gateways.map((text) => text.trim().replace(/\/$/, ''))) {
     io.out(gateway)
@@ -89,7 +89,9 @@ export async function runnerStatus(io: CommandIo, doFetch: typeof fetch = fetch)
       code = EXIT.failed
     }
     if (existsSync(outbox)) showOutbox(io, outbox, { gateway, newest })
-    else io.out(`  outbox      none at ${outbox}`)
+    else if (saidOutbox !== undefined || given !== world.wallet) {
+      io.out(`  outbox      none at ${outbox}`)
+    }
   }
   return code
 }

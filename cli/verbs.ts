@@ -1,17 +1,15 @@
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { ParseArgsOptionsConfig } from 'node:util'
 import { ContractError } from '#contracts'
 import { MoneyError } from '#gateway/money/errors.ts'
 import { type CommandIo, EXIT, UsageError } from './command.ts'
+import { parseArguments } from './parse-arguments.ts'
 import { GatewayRefused } from './reach-gateway.ts'
-
-export interface Parsed {
-  readonly flags: Readonly<Record<string, string | boolean | undefined>>
-  readonly args: readonly string[]
-}
 
 /** One thing that a command with verbs does. */
 export interface Verb<Flags> {
   readonly options: ParseArgsOptionsConfig
+  /** How many arguments it takes at most, besides its flags. */
+  readonly most: number
   readonly run: (io: CommandIo, flags: Flags, args: readonly string[]) => Promise<number>
 }
 
@@ -23,9 +21,10 @@ export function verb<const Options extends ParseArgsOptionsConfig>(
     flags: { readonly [Name in keyof Options]?: FlagOf<Options[Name]> | undefined },
     args: readonly string[],
   ) => Promise<number>,
+  most = 0,
 ): Verb<never> {
   // Sound: runVerb parses the flags by these very options.
-  return { options, run: run as Verb<never>['run'] }
+  return { options, most, run: run as Verb<never>['run'] }
 }
 
 type FlagOf<Option> = Option extends { readonly type: 'boolean' } ? boolean : string
@@ -50,9 +49,12 @@ export async function runVerb(
     const said = name === undefined ? '' : `no '${name}' here; `
     throw new UsageError(`${said}say one of: ${names}; see --help`)
   }
-  const { flags, args } = parse(found.options, rest)
+  const { options, most } = found
+  const { values, positionals } = parseArguments(rest, { options, allowPositionals: true })
+  const extra = positionals[most]
+  if (extra !== undefined) throw new UsageError(`${name} takes no '${extra}'; see --help`)
   // Sound: `verb` tied the options to the type of the flags.
-  return tellFailure(io, () => found.run(io, flags as never, args))
+  return tellFailure(io, () => found.run(io, values as never, positionals))
 }
 
 /** A chain or a gateway that fails is told in one line, with what to do; anything else is a bug and says where. @throws UsageError */
@@ -70,15 +72,5 @@ export async function tellFailure(io: CommandIo, run: () => Promise<number>): Pr
     const remedy = REMEDIES[error.code]
     io.err(`${error.code}: ${error.message}${remedy === undefined ? '' : `. ${remedy}`}`)
     return EXIT.failed
-  }
-}
-
-function parse(options: ParseArgsOptionsConfig, args: readonly string[]): Parsed {
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
-    // Sound: no option of ours is `multiple`.
-    return { flags: values as Parsed['flags'], args: positionals }
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unreadable arguments')
   }
 }

@@ -30,7 +30,8 @@ export const SEND_OPTIONS = {
 } as const
 
 export const SEND_HELP = `  --wallet FILE        the wallet that pays and sends (W5): 24 words or 64 hex digits; default: WALLET_SECRET
-  --dry-run            send nothing: print the message, and a link by which any other wallet (a multisig, a phone) can send it`
+  --dry-run            send nothing: print the message, and a link by which any other wallet (a multisig, a phone) can
+                       send it`
 
 export interface SendFlags {
   readonly wallet?: string | undefined

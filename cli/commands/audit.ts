@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { formatTon, type Nano, nano, parseNano } from '#base/nano.ts'
 import { AMOUNTS, auditAll } from '../audit-all.ts'
 import { filled, TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { GatewayRefused, reachGateway } from '../reach-gateway.ts'
 import { readJson } from '../read-json.ts'
 import { compareBooks } from '../till/compare-books.ts'
@@ -22,7 +22,7 @@ Options
 ${TARGET_HELP}
 Without an endpoint the Till of another gateway is not compared, and the audit says so.
 
-Exit code 0: books and Till agree. 1: they do not, or the gateway refused.`
+Exit code: 0 books and Till agree, 1 they do not or the gateway refused, 2 wrong usage.`
 
 export const audit: Command = {
   summary: "check a gateway's books, and its Till against them",
@@ -31,7 +31,7 @@ export const audit: Command = {
 }
 
 async function run(io: CommandIo): Promise<number> {
-  const flags = parseFlags(io)
+  const flags = readFlags(io)
   const { gateway, adminKey } = await findGateway(io, flags)
   const audited = await auditAll(gateway, adminKey)
   if (typeof audited === 'number') {
@@ -57,19 +57,12 @@ interface Operated {
   readonly adminKey: string
 }
 
-type Flags = ReturnType<typeof parseFlags>
+type Flags = ReturnType<typeof readFlags>
 
-function parseFlags(io: CommandIo) {
-  const options = {
-    gateway: { type: 'string' },
-    till: { type: 'string' },
-    ...TARGET_OPTIONS,
-  } as const
-  try {
-    return parseArgs({ args: [...io.args], options }).values
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unreadable arguments')
-  }
+function readFlags(io: CommandIo) {
+  return parseArguments(io.args, {
+    options: { gateway: { type: 'string' }, till: { type: 'string' }, ...TARGET_OPTIONS },
+  }).values
 }
 
 /** The Till's totals beside what the books owe. @returns what is broken */

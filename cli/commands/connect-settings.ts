@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { toSeconds } from '#base/brand.ts'
 import { parseTon } from '#base/nano.ts'
 import { type ChequeBook, type ConnectOptions, parseSimulation, type Simulation } from '#client'
 import { type CommandIo, UsageError } from '../command.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { openChequeBook } from './connect-account.ts'
 
 const DEFAULT_PORT = 8788
@@ -64,32 +64,27 @@ export function parseFlags(args: readonly string[]): ConnectFlags {
 }
 
 function parsedArgs(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        gateway: { type: 'string' },
-        'ton-endpoint': { type: 'string', multiple: true },
-        registry: { type: 'string' },
-        port: { type: 'string' },
-        listen: { type: 'string' },
-        'host-name': { type: 'string', multiple: true },
-        origin: { type: 'string', multiple: true },
-        'max-cost': { type: 'string' },
-        pace: { type: 'string' },
-        'collateral-days': { type: 'string' },
-        account: { type: 'string' },
-        till: { type: 'string' },
-        'fee-bps': { type: 'string' },
-        simulation: { type: 'string' },
-        'trust-gateway-allowlist': { type: 'boolean' },
-        dev: { type: 'boolean' },
-      },
-    })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'wrong flags')
-  }
+  return parseArguments(args, {
+    allowPositionals: true,
+    options: {
+      gateway: { type: 'string' },
+      'ton-endpoint': { type: 'string', multiple: true },
+      registry: { type: 'string' },
+      port: { type: 'string' },
+      listen: { type: 'string' },
+      'host-name': { type: 'string', multiple: true },
+      origin: { type: 'string', multiple: true },
+      'max-cost': { type: 'string' },
+      pace: { type: 'string' },
+      'collateral-days': { type: 'string' },
+      account: { type: 'string' },
+      till: { type: 'string' },
+      'fee-bps': { type: 'string' },
+      simulation: { type: 'string' },
+      'trust-gateway-allowlist': { type: 'boolean' },
+      dev: { type: 'boolean' },
+    },
+  })
 }
 
 /** What is no number is NaN, which the client names. */

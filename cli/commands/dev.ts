@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { type Command, UsageError } from '../command.ts'
+import { parseArguments } from '../parse-arguments.ts'
 
 const USAGE = `cocoon dev: the whole product on this machine, a fresh world at each start.
 
@@ -11,19 +11,20 @@ each with a GPU) as separate processes, and a funded account.
 Nothing leaves the machine. The hardware is simulated and everything says so.
 
 Settings (environment):
-  PORT                 the gateway                 8787
-  RUNNER_PORT          the runner                  8790
-  CHAIN_PORT           the local TON chain         8791
-  RUNNER_ORIGIN_PORT   the runner's own origin     8792
-  SECOND_RUNNER_PORT and SECOND_RUNNER_ORIGIN_PORT: the second runner   8793, 8794
-  ENGINE_URL           any OpenAI-compatible engine (vLLM, llama.cpp, Ollama); unset: the built-in demonstration model
-  ENGINE_MODEL         the model name to ask that engine for`
+  PORT                       the gateway (default 8787)
+  RUNNER_PORT                the first runner; the second dials out and needs none (default 8790)
+  CHAIN_PORT                 the local TON chain (default 8791)
+  RUNNER_ORIGIN_PORT         the first runner's own origin on the gateway (default 8792)
+  SECOND_RUNNER_ORIGIN_PORT  the second runner's (default 8794)
+  ENGINE_URL                 an OpenAI-compatible engine (vLLM, llama.cpp, Ollama) in place of the demonstration model
+  ENGINE_MODEL               the model name to ask that engine for
+  ENGINE_API_KEY             bearer token of that engine, if it wants one`
 
 export const dev: Command = {
   summary: 'start the development world (what npm start does)',
   usage: USAGE,
   run: async (io) => {
-    const { values } = parseArgs({ args: [...io.args], options: { worker: { type: 'boolean' } } })
+    const { values } = parseArguments(io.args, { options: { worker: { type: 'boolean' } } })
     const platform = values.worker === true ? 'workerd' : 'node'
     const { runWorld } = await importWorld()
     const { env, cwd, out, err, stopped } = io

@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util'
-import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { type Command, type CommandIo, EXIT } from '../command.ts'
 import { type Diagnosis, type DoctorDeps, examine } from '../doctor/examine.ts'
 import { thisMachine } from '../doctor/this-machine.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { RUNNER_FLAGS, readRunnerSettings } from '../runner-settings.ts'
 import { printCheck } from '../verify/print.ts'
 import { printable } from '../verify/printable.ts'
@@ -47,20 +47,15 @@ export function doctorCommand(deps: DoctorDeps): Command {
 export const doctor: Command = doctorCommand(thisMachine)
 
 function parsed({ args }: CommandIo) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        ...RUNNER_FLAGS,
-        endpoint: { type: 'string', multiple: true },
-        registry: { type: 'string' },
-        simulation: { type: 'string' },
-        json: { type: 'boolean' },
-      },
-    })
-  } catch (cause) {
-    throw new UsageError('takes flags only; see cocoon doctor --help', { cause })
-  }
+  return parseArguments(args, {
+    options: {
+      ...RUNNER_FLAGS,
+      endpoint: { type: 'string', multiple: true },
+      registry: { type: 'string' },
+      simulation: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  })
 }
 
 function hasFailed({ checks }: Diagnosis): boolean {

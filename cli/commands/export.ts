@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { toSeconds } from '#base/brand.ts'
 import { MigrateError } from '#gateway/db/migrate.ts'
 import type { Totals } from '#gateway/moving/stream.ts'
@@ -7,6 +6,7 @@ import { PostgresError } from '#gateway/postgres/errors.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import { exportGateway, exportPostgres, exportSqlite } from '../moving/export-to-file.ts'
 import { MovingRefused } from '../moving/gateway-api.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { GatewayRefused } from '../reach-gateway.ts'
 
 const USAGE = `cocoon export: writes everything that a gateway keeps into one file: accounts, keys, books, receipts, vouchers,
@@ -17,7 +17,9 @@ runners, sessions, cursors of the chain.
   cocoon export --to FILE --gateway URL    a gateway on Workers; the operator's key in ADMIN_KEY, its PAUSED set to true
 
 Run it again after a failure: what stands in the file stays. The file holds hashes of keys and the runners'
-allowance keys: only its owner can read it. GATEWAY_SECRET, METER_KEY and GAS_KEY are not in it, and must move too.`
+allowance keys: only its owner can read it. GATEWAY_SECRET, METER_KEY and GAS_KEY are not in it, and must move too.
+
+Exit code: 0 all is in the file, 1 refused or broken off, 2 wrong usage.`
 
 export const exportCommand: Command = {
   summary: 'write everything that a gateway keeps into a file',
@@ -27,7 +29,7 @@ export const exportCommand: Command = {
 
 async function run(io: CommandIo): Promise<number> {
   const options = { to: { type: 'string' }, gateway: { type: 'string' } } as const
-  const { to, gateway } = readOptions(() => parseArgs({ args: [...io.args], options }).values)
+  const { to, gateway } = parseArguments(io.args, { options }).values
   if (to === undefined) throw new UsageError('say --to FILE')
   const totals =
     gateway === undefined
@@ -48,15 +50,6 @@ export function adminKeyOf(env: Readonly<Record<string, string | undefined>>): s
   const key = env['ADMIN_KEY']
   if (key === undefined || key === '') throw new UsageError('ADMIN_KEY is missing')
   return key
-}
-
-/** Arguments that nobody can read are a matter of usage. */
-export function readOptions<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unreadable arguments')
-  }
 }
 
 /** A move that was refused, or broke off, says what to do; everything else is a bug and says where. */

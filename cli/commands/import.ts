@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { toSeconds } from '#base/brand.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import {
@@ -7,7 +6,8 @@ import {
   importPostgres,
   importSqlite,
 } from '../moving/import-from-file.ts'
-import { adminKeyOf, orFailed, readOptions } from './export.ts'
+import { parseArguments } from '../parse-arguments.ts'
+import { adminKeyOf, orFailed } from './export.ts'
 
 const USAGE = `cocoon import: brings everything that cocoon export wrote into an empty gateway.
 
@@ -16,7 +16,9 @@ const USAGE = `cocoon import: brings everything that cocoon export wrote into an
   cocoon import --from FILE --gateway URL    into a gateway on Workers; the operator's key in ADMIN_KEY, PAUSED set to true
 
 The whole file is checked before anything is written. Run it again after a failure: what came before is skipped. At
-the end both books are compared, to the nanoTON. Exit code 0: they are equal.`
+the end both books are compared, to the nanoTON.
+
+Exit code: 0 they are equal, 1 they differ, refused or broken off, 2 wrong usage.`
 
 export const importCommand: Command = {
   summary: 'bring what export wrote into another gateway',
@@ -33,7 +35,7 @@ function importOwn({ env, clock }: CommandIo, from: string): Promise<Imported> {
 
 async function run(io: CommandIo): Promise<number> {
   const options = { from: { type: 'string' }, gateway: { type: 'string' } } as const
-  const { from, gateway } = readOptions(() => parseArgs({ args: [...io.args], options }).values)
+  const { from, gateway } = parseArguments(io.args, { options }).values
 
   if (from === undefined) throw new UsageError('say --from FILE')
   const result =

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { parseArgs } from 'node:util'
 import { getRequestListener } from '@hono/node-server'
 import {
   createCollateralSource,
@@ -22,6 +21,7 @@ import {
 import { nodeProvider, signerFromSeed } from '#protocol/node'
 import { readSecret } from '../chain/secret.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { readSecretFile } from '../read-secret-file.ts'
 import { parseSettings } from '../runner-settings.ts'
 import { cacheFolder } from '../verify/cache-folder.ts'
@@ -95,8 +95,7 @@ export const keyService: Command = {
 type Options = Awaited<ReturnType<typeof readOptions>>
 
 async function readOptions(io: CommandIo) {
-  const { values } = parseArgs({
-    args: [...io.args],
+  const { values } = parseArguments(io.args, {
     options: {
       gateway: { type: 'string', default: '' },
       image: { type: 'string', default: '' },

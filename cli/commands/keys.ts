@@ -26,8 +26,9 @@ API keys (with an admin key of the account: the first one, or one made by --role
                                                            what was spent on what; default: 30 days by day and model
   cocoon keys balance                                      what the account has (any of its keys)
 
-  --gateway URL    default: COCOON_BASE_URL, else the world of npm start
+  --gateway URL    default: COCOON_BASE_URL
   --key-file FILE  holds the API key; default: COCOON_API_KEY. It is no argument: other users see arguments
+Without any of these four: the world of npm start, and the key that it printed.
 
 Limits
 ${LIMIT_HELP}

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { imageHash } from '#attestation'
 import {
   CPU_MODEL_NAMES,
@@ -16,6 +15,7 @@ import {
 import { type Bytes, hex } from '#base/bytes.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
 import { HOST_INPUTS } from '../measure/host-inputs.ts'
+import { parseArguments } from '../parse-arguments.ts'
 
 const GIB = 1024 ** 3
 const INPUT_COLUMNS = 52
@@ -36,7 +36,9 @@ which the Registry lists it.
   --json           machine-readable
 
 SEV-SNP digests agree with sev-snp-measure. TDX registers follow the specifications and have met no hardware and
-no second tool: unverified. They hold for QEMU with q35, ${MIN_MEMORY_BYTES / GIB} GiB or more, and Linux 6.16 or later on the host.`
+no second tool: unverified. They hold for QEMU with q35, ${MIN_MEMORY_BYTES / GIB} GiB or more, and Linux 6.16 or later on the host.
+
+Exit code: 0 computed, 2 wrong usage, or files that cannot be read.`
 
 /** File of a folder that each technology boots with. */
 const FIRMWARE = { 'sev-snp': 'firmware-sev-snp.fd', tdx: 'firmware-tdx.fd' } as const
@@ -65,8 +67,7 @@ export const measure: Command = {
 }
 
 function readArguments(io: CommandIo) {
-  const { values, positionals } = parseArgs({
-    args: [...io.args],
+  const { values, positionals } = parseArguments(io.args, {
     allowPositionals: true,
     options: {
       processors: { type: 'string', default: '8' },

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openAssets, openPages } from '#web/node.ts'
 import { comparePage } from '../page/compare-page.ts'
+import { openDesk } from '../testing/run-command.ts'
+import { page } from './page.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const network = 'local'
@@ -49,4 +51,18 @@ test.each([
 ])('a page with %s is noticed', async (what, addition) => {
   change = (text) => text.replace('</body>', `${addition}</body>`)
   expect((await differences()).join()).toContain(what)
+})
+
+test('a place where no gateway is costs one line, not a trace', async () => {
+  const free = createServer()
+  await new Promise<void>((done) => free.listen(0, '127.0.0.1', done))
+  const address = free.address()
+  const place = typeof address === 'object' ? `http://127.0.0.1:${address?.port}` : ''
+  await new Promise((done) => free.close(done))
+  const desk = openDesk()
+  const { code, err } = await desk.run(page, place)
+  desk.close()
+  expect(code).toBe(1)
+  expect(err).toMatch(/^cocoon page: \S+ does not answer.*own address\?$/)
+  expect(await desk.run(page, 'gateway.example')).toMatchObject({ code: 2 })
 })

@@ -65,26 +65,31 @@ function sending<const Options extends ParseArgsOptionsConfig>(
     flags: { readonly [Name in keyof Options]?: never },
     args: readonly string[],
   ) => Promise<Action>,
+  most = 0,
 ) {
-  return verb({ ...SEND, ...own }, async (io, flags, args) => {
-    // Sound: the union of both option tables was parsed.
-    const given = flags as RegistryFlags & SendFlags
-    const context = await openRegistry(io, given)
-    return perform(io, context.target, given, await make(context, flags as never, args))
-  })
+  return verb(
+    { ...SEND, ...own },
+    async (io, flags, args) => {
+      // Sound: the union of both option tables was parsed.
+      const given = flags as RegistryFlags & SendFlags
+      const context = await openRegistry(io, given)
+      return perform(io, context.target, given, await make(context, flags as never, args))
+    },
+    most,
+  )
 }
 
 const VERBS = {
   show: verb(READ, async (io, flags) => showRegistry(await openRegistry(io, flags))),
   'top-up': sending({ amount: TEXT }, topUpRegistry),
-  add: sending({ meta: TEXT }, add),
-  revoke: sending({}, revoke),
+  add: sending({ meta: TEXT }, add, 2),
+  revoke: sending({}, revoke, 2),
   'propose-owner': sending({ to: TEXT }, propose('Owner')),
   'accept-owner': sending({}, accept('Owner')),
   'propose-guardian': sending({ to: TEXT }, propose('Guardian')),
   'accept-guardian': sending({}, accept('Guardian')),
   'cancel-proposals': sending({}, cancelProposals),
-  'set-uri': sending({}, setUri),
+  'set-uri': sending({}, setUri, 1),
   request: verb(REQUEST_OPTIONS, requestAdmission(thisMachine)),
   deploy: verb({ ...TARGET_OPTIONS, ...SEND_OPTIONS, ...REGISTRY_DEPLOY_OPTIONS }, deployRegistry),
 }

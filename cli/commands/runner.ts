@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util'
 import { verifyVoucher } from '#contracts/pure'
 import { processDeps, SETTINGS, startRunner, stopCoreDumps } from '#enclave-runner/main.ts'
 import { type Command, EXIT } from '../command.ts'
 import { describeSettings } from '../describe-settings.ts'
 import { openDevices } from '../devices.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { RUNNER_FLAGS, readRunnerSettings } from '../runner-settings.ts'
 import { runnerStatus } from '../runner-status.ts'
 import { untilStopped } from '../until-stopped.ts'
@@ -20,7 +20,9 @@ nvattest and nvidia-smi in /usr/bin. \`cocoon doctor\` with the same flags says 
 Settings come from flags and from the measured image's file (KEY=value lines); the host's environment may set only
 wallet, gateways and network. As flags they are in lower case with hyphens: ${exampleFlags()}.
 
-${describeSettings(SETTINGS)}`
+${describeSettings(SETTINGS)}
+
+Exit code of status: 0 every gateway answered, 1 one did not, 2 wrong usage.`
 
 function exampleFlags(): string {
   return [SETTINGS.MODEL, SETTINGS.WEIGHTS_DIGEST, SETTINGS.ENGINE_URL]
@@ -34,7 +36,7 @@ export const runner: Command = {
   run: async (io) => {
     const [verb, ...args] = io.args
     if (verb === 'status') return runnerStatus({ ...io, args })
-    const { values } = parseArgs({ args: [...io.args], options: RUNNER_FLAGS })
+    const { values } = parseArguments(io.args, { options: RUNNER_FLAGS })
     const config = readRunnerSettings(io, values)
     const deps = processDeps()
     deps.log('info', 'memory', { ...stopCoreDumps(config.production) })

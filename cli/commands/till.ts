@@ -73,29 +73,38 @@ function sending<const Options extends ParseArgsOptionsConfig>(
     flags: { readonly [Name in keyof Options]?: never },
     args: readonly string[],
   ) => Promise<Action>,
+  most = 0,
 ) {
-  return verb({ ...SEND, ...own }, async (io, flags, args) => {
-    // Sound: the union of both option tables was parsed.
-    const given = flags as TillFlags & SendFlags
-    const context = await openTill(io, given)
-    return perform(io, context.target, given, await make(context, flags as never, args))
-  })
+  return verb(
+    { ...SEND, ...own },
+    async (io, flags, args) => {
+      // Sound: the union of both option tables was parsed.
+      const given = flags as TillFlags & SendFlags
+      const context = await openTill(io, given)
+      return perform(io, context.target, given, await make(context, flags as never, args))
+    },
+    most,
+  )
 }
 
 const TEXT = { type: 'string' } as const
 
 const VERBS = {
   status: verb(READ, async (io, flags) => showTill(await openTill(io, flags))),
-  account: verb(READ, async (io, flags, [id]) => showAccount(await openTill(io, flags), id)),
+  account: verb(READ, async (io, flags, [id]) => showAccount(await openTill(io, flags), id), 1),
   'top-up': sending({ amount: TEXT }, topUp),
   activate: sending({}, activate),
-  redeem: verb(SEND, async (io, flags, [file]) =>
-    redeemPack(await openTill(io, flags), file, flags),
+  redeem: verb(
+    SEND,
+    async (io, flags, [file]) => redeemPack(await openTill(io, flags), file, flags),
+    1,
   ),
   exit: sending({ account: TEXT, to: TEXT }, requestExit),
   'cancel-exit': sending({ account: TEXT }, cancelExit),
-  'finish-exit': sending({ account: TEXT }, (context, flags, [id]) =>
-    finishExit(context, flags, id),
+  'finish-exit': sending(
+    { account: TEXT },
+    (context, flags, [id]) => finishExit(context, flags, id),
+    1,
   ),
   reserves: verb({ ...READ, gateway: TEXT }, async (io, flags) =>
     checkReserves(await openTill(io, flags), flags),

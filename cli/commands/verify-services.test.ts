@@ -40,6 +40,13 @@ describe('services', () => {
 
   const flags = ['--simulation', 'snp-roots.json', '--any-image']
 
+  test('a gateway that shows no evidence of its own leads to its runners', async () => {
+    answers = {}
+    const outcome = await web.verify(origin, ...flags)
+    expect(outcome.code).toBe(1)
+    expect(outcome.err).toContain('name a runner’s origin')
+  })
+
   test.each(['', '/', '/v1', '/v1/aci/attestation'])(
     'a runner at its URL%s is asked over a fresh nonce',
     async (path) => {

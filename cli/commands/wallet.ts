@@ -30,7 +30,9 @@ const USAGE = `cocoon wallet: a wallet (W5) that pays for messages to Till and R
 
 ${TARGET_HELP}
 
-The same words have another address on testnet than on mainnet. Use no wallet for both, and never the meter key's file.`
+The same words have another address on testnet than on mainnet. Use no wallet for both, and never the meter key's file.
+
+Exit code: 0 done, 1 the endpoint refused or did not answer, 2 wrong usage, or refused by the gateway.`
 
 export const wallet: Command = {
   summary: 'make and show a wallet for gas and administration',

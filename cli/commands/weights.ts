@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { modelHash } from '#attestation'
 import {
   EngineError,
@@ -9,6 +8,7 @@ import {
   weightsManifest,
 } from '#enclave-runner/main.ts'
 import { type Command, type CommandIo, EXIT, UsageError } from '../command.ts'
+import { parseArguments } from '../parse-arguments.ts'
 import { printable } from '../verify/printable.ts'
 
 const USAGE = `cocoon weights: the digest by which evidence, receipts and the Registry name a model's weights.
@@ -22,7 +22,9 @@ A runner computes the same from what it serves. Links are followed, so that a sn
   --model ID     prints the entry too under which the Registry lists this model with these weights
   --manifest     prints the manifest instead: sha256sum of this output is the digest of a folder
   --verity ROOT  for weights on a volume of the image: its dm-verity root hash, as build.sh prints it
-  --json         machine-readable`
+  --json         machine-readable
+
+Exit code: 0 computed, 2 wrong usage, or files that cannot be read.`
 
 export const weights: Command = {
   summary: 'print the digest of a model’s weights',
@@ -51,8 +53,7 @@ export const weights: Command = {
 }
 
 function readArguments(io: CommandIo) {
-  const { values, positionals } = parseArgs({
-    args: [...io.args],
+  const { values, positionals } = parseArguments(io.args, {
     allowPositionals: true,
     options: {
       model: { type: 'string' },

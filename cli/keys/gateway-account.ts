@@ -48,7 +48,10 @@ export async function openAccountAt(io: CommandIo, flags: AccountFlags): Promise
   const world = base === undefined && said === undefined ? await localWorld(io) : undefined
   const url = base ?? world?.baseUrl
   const key = said ?? world?.apiKey
-  if (url === undefined) throw new UsageError('say --gateway URL, or set COCOON_BASE_URL')
+  if (url === undefined) {
+    const whose = said === undefined ? '' : ': this API key may be of any gateway'
+    throw new UsageError(`say --gateway URL, or set COCOON_BASE_URL${whose}`)
+  }
   if (key === undefined) {
     throw new UsageError('set COCOON_API_KEY, or say --key-file FILE: an API key is no argument')
   }

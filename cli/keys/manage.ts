@@ -38,8 +38,8 @@ const Issued = Key.extend({ key: z.string() })
 export const KEY_VERBS = {
   list: verb(ACCOUNT_OPTIONS, list),
   create: verb({ ...ACCOUNT_OPTIONS, ...LIMIT_OPTIONS }, create),
-  rotate: verb({ ...ACCOUNT_OPTIONS, 'grace-seconds': { type: 'string' } }, rotate),
-  revoke: verb(ACCOUNT_OPTIONS, revoke),
+  rotate: verb({ ...ACCOUNT_OPTIONS, 'grace-seconds': { type: 'string' } }, rotate, 1),
+  revoke: verb(ACCOUNT_OPTIONS, revoke, 1),
 }
 
 async function list(io: CommandIo, flags: AccountFlags): Promise<number> {
@@ -109,7 +109,7 @@ async function revoke(
 
 function oneId(args: readonly string[]): string {
   const [id] = args
-  if (id === undefined || args.length > 1) {
+  if (id === undefined) {
     throw new UsageError('say the ID of one key; cocoon keys list shows them')
   }
   if (id.startsWith('sk-')) {

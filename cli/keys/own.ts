@@ -12,8 +12,8 @@ import { ask, gatewayUrl } from './gateway-account.ts'
 /** What is done with the account's own keys, which stay on this machine. */
 export const OWN_VERBS = {
   new: verb({ out: { type: 'string' }, mode: { type: 'string' } }, makeKeys),
-  show: verb({}, showKeys),
-  register: verb({ gateway: { type: 'string' } }, registerKeys),
+  show: verb({}, showKeys, 1),
+  register: verb({ gateway: { type: 'string' } }, registerKeys, 1),
 }
 
 async function makeKeys(

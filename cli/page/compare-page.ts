@@ -11,7 +11,12 @@ const LINK = /<link\b([^>]*)>/g
 /** What a page could run code by, besides script elements. */
 const INLINE = /<[^>]*\son[a-z]+\s*=|javascript:/i
 
-/** How what a gateway serves differs from a build; empty when it does not. */
+/** Nothing was compared: mend the address, or try again. */
+export class PageUnreachable extends Error {
+  override readonly name = 'PageUnreachable'
+}
+
+/** How what a gateway serves differs from a build; empty when it does not. @throws PageUnreachable */
 export async function comparePage(given: {
   readonly origin: string
   readonly assets: Assets
@@ -56,6 +61,12 @@ function isOurs(attributes: string, assets: Assets): boolean {
 }
 
 async function read(fetch_: typeof fetch, url: string): Promise<Uint8Array | undefined> {
-  const response = await fetch_(url, { headers: { accept: 'text/html,*/*' }, redirect: 'error' })
+  let response: Response
+  try {
+    response = await fetch_(url, { headers: { accept: 'text/html,*/*' }, redirect: 'error' })
+  } catch (cause) {
+    const what = `${url} does not answer, or only leads elsewhere: is it the gateway’s own address?`
+    throw new PageUnreachable(what, { cause })
+  }
   return response.ok ? readBounded(response, MAX_FILE_BYTES) : undefined
 }

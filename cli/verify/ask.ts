@@ -9,7 +9,7 @@ import {
 } from '#client/documents'
 import type { CommandIo } from '../command.ts'
 import type { VerifyOptions } from './options.ts'
-import { getJson } from './sources.ts'
+import { getJson, SourceError } from './sources.ts'
 
 export interface VerifyDeps {
   readonly fetch: typeof fetch
@@ -26,6 +26,7 @@ export interface Call {
 
 const ATTESTATION_PATH = '/v1/aci/attestation'
 const NONCE_BYTES = 32
+const NOT_FOUND = 404
 
 /** Where a service shows evidence, whatever of its addresses was given. */
 export function attestationUrl(url: URL): URL {
@@ -37,9 +38,19 @@ export function attestationUrl(url: URL): URL {
 export async function askReport({ deps, options }: Call, url: URL): Promise<Answer> {
   const nonce = options.nonce ?? hex(deps.random(NONCE_BYTES))
   url.searchParams.set('nonce', nonce)
-  const document = readDocument(await getJson(deps.fetch, url))
+  const document = readDocument(await readEvidence(deps.fetch, url))
   if (document.kind !== 'report') throw new DocumentError('unknown', 'it is no attestation report')
   return { report: document.report, nonce: { value: nonce, own: true } }
+}
+
+async function readEvidence(fetcher: typeof fetch, url: URL): Promise<unknown> {
+  try {
+    return await getJson(fetcher, url)
+  } catch (cause) {
+    if (!(cause instanceof SourceError && cause.status === NOT_FOUND)) throw cause
+    const what = `${url.host} shows no evidence of its own: name a runner’s origin, as the gateway’s /v1/runners lists it`
+    throw new SourceError('refused', what, { cause, status: NOT_FOUND })
+  }
 }
 
 /** @throws DocumentError */

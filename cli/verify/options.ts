@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { UsageError } from '../command.ts'
+import { parseArguments } from '../parse-arguments.ts'
 
 /** The flags of `cocoon verify`, checked; which of them go together is judged here too. */
 export interface VerifyOptions {
@@ -79,36 +79,31 @@ export function readOptions(args: readonly string[]): VerifyArguments {
 }
 
 function parsedArgs(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        vectors: { type: 'string' },
-        bundle: { type: 'string' },
-        'save-bundle': { type: 'string' },
-        session: { type: 'string' },
-        report: { type: 'string' },
-        request: { type: 'string' },
-        response: { type: 'string' },
-        nonce: { type: 'string' },
-        'report-data': { type: 'string' },
-        'gpu-nonce': { type: 'string' },
-        'any-nonce': { type: 'boolean' },
-        registry: { type: 'string' },
-        endpoint: { type: 'string', multiple: true },
-        image: { type: 'string', multiple: true },
-        'any-image': { type: 'boolean' },
-        'no-gpu': { type: 'boolean' },
-        simulation: { type: 'string' },
-        dev: { type: 'boolean' },
-        'allow-simulated': { type: 'boolean' },
-        json: { type: 'boolean' },
-      },
-    })
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : 'wrong flags', { cause })
-  }
+  return parseArguments(args, {
+    allowPositionals: true,
+    options: {
+      vectors: { type: 'string' },
+      bundle: { type: 'string' },
+      'save-bundle': { type: 'string' },
+      session: { type: 'string' },
+      report: { type: 'string' },
+      request: { type: 'string' },
+      response: { type: 'string' },
+      nonce: { type: 'string' },
+      'report-data': { type: 'string' },
+      'gpu-nonce': { type: 'string' },
+      'any-nonce': { type: 'boolean' },
+      registry: { type: 'string' },
+      endpoint: { type: 'string', multiple: true },
+      image: { type: 'string', multiple: true },
+      'any-image': { type: 'boolean' },
+      'no-gpu': { type: 'boolean' },
+      simulation: { type: 'string' },
+      dev: { type: 'boolean' },
+      'allow-simulated': { type: 'boolean' },
+      json: { type: 'boolean' },
+    },
+  })
 }
 
 function matching(

@@ -9,6 +9,7 @@ import { codeBlock } from '../parts/code-block.ts'
 import { addressLink } from '../parts/registry-section.ts'
 import { technologyName } from '../parts/technology.ts'
 import { amount, type RunnerView, readRunners, readTrackRecord, type TrackRecord } from '../read.ts'
+import { hostCommands } from './host-commands.ts'
 
 /** The fleet as everybody sees it, one host's earnings, and how to become one. Works without script. */
 export async function hostsPage(view: View): Promise<Page> {
@@ -35,9 +36,9 @@ function fleet(runners: readonly RunnerView[], ticker: string): Html {
   if (runners.length === 0) return html`<p class="empty">No machine is attested at the moment.</p>`
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Machines of the fleet"><table>
 <thead><tr><th scope="col">Machine</th><th scope="col">Evidence</th><th scope="col">Model</th><th scope="col" class="number">At once</th>
-<th scope="col" class="number">Uptime<small>24 hours</small></th><th scope="col" class="number">First byte</th>
-<th scope="col" class="number">Tokens a second</th><th scope="col" class="number">Success<small>7 days</small></th>
-<th scope="col" class="number">Output<small>per million tokens</small></th><th scope="col">Lease</th></tr></thead>
+<th scope="col" class="number">Uptime<small>24 hours</small></th><th scope="col" class="number">Success<small>7 days</small></th>
+<th scope="col" class="number">Tokens a second<small>first byte</small></th>
+<th scope="col" class="number">Output<small>per million</small></th><th scope="col">Lease</th></tr></thead>
 <tbody>${runners.map((runner) => fleetRow(runner, ticker))}</tbody></table></div>
 <p class="note">All of it is what this gateway saw itself. Uptime is the share of the time in which it looked, every ten seconds, and the
 machine could have served; speeds are running averages.</p>`
@@ -49,11 +50,10 @@ function fleetRow(runner: RunnerView, ticker: string): Html {
 <td>${badge(runner.status)}<small>${technologyName(runner.technology)}</small></td><td><code>${runner.model}</code></td>
 <td class="number">${grouped(performance.inFlight)} of ${grouped(runner.capacity)}</td>
 <td class="number" title="7 days: ${percent(record.weekUp)}">${percent(record.dayUp)}</td>
-<td class="number">${measured(performance.firstByteMs, 'ms')}</td>
-<td class="number">${measured(performance.tokensPerSecond, '')}</td>
 <td class="number">${percent(successOf(record))}</td>
+<td class="number">${measured(performance.tokensPerSecond, '')}<small>${measured(performance.firstByteMs, 'ms')}</small></td>
 <td class="number">${amountOf(runner.output, ticker)}</td>
-<td>${performance.rests && runner.state === 'admitted' ? 'Rests after failures' : (STATES.get(runner.state) ?? runner.state)}<small>until ${utcTime(runner.expires)}</small></td></tr>`
+<td class="when">${performance.rests && runner.state === 'admitted' ? 'Rests after failures' : (STATES.get(runner.state) ?? runner.state)}<small>until ${utcTime(runner.expires)}</small></td></tr>`
 }
 
 const STATES: ReadonlyMap<string, string> = new Map([
@@ -160,11 +160,7 @@ function join({ origin }: View): Html {
 <li><strong>List</strong> Image and model stand in the Registry, or are proposed to its owner. Additions wait in public.</li>
 <li><strong>Serve</strong> Start the runner with a wallet address. It attests, leases, serves, and is paid by vouchers.</li>
 </ol>
-${codeBlock(
-  `npx -p cocoon-gateway cocoon doctor
-WALLET=0:… GATEWAYS=${origin} MODEL=… ENGINE_URL=http://127.0.0.1:8000/v1 \\
-  npx -p cocoon-gateway cocoon runner`,
-  'Commands of a host',
-)}
-<p class="note">Your engine speaks OpenAI’s API: vLLM, llama.cpp, Ollama. You see no prompt: nor does anybody else.</p></section>`
+${codeBlock(hostCommands(origin), 'Commands of a host')}
+<p class="note">The engine, vLLM or llama.cpp, stands in the image’s own file or behind <code>--engine-url</code>. You see no prompt: nor does
+anybody else.</p></section>`
 }

@@ -49,7 +49,9 @@ export function ChatApp({ models }: { readonly models: readonly string[] }) {
         </div>
       )}
       {key === undefined ? (
-        <KeyForm onSignedIn={setKey} />
+        <KeyForm onSignedIn={setKey}>
+          <a href="/dashboard#create">Create an account</a>
+        </KeyForm>
       ) : (
         <Composer ready={way.state === 'open'} busy={busy} onAsk={ask} onStop={stop} />
       )}

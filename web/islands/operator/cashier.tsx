@@ -73,7 +73,7 @@ function GasWallet({ wallet }: { readonly wallet: unknown }) {
 function Reconciliation({ seen }: { readonly seen: unknown }) {
   const at = numberMember(seen, 'at')
   if (at === undefined) {
-    return <p class="notice warn">The books were not compared with the chain yet.</p>
+    return <p class="note">The books were not compared with the chain yet: that is done daily.</p>
   }
   const missed = numberMember(seen, 'missed') ?? 0
   const invented = numberMember(seen, 'invented') ?? 0

@@ -148,7 +148,7 @@ function Rates({ told }: { readonly told: unknown }) {
   const sources = listMember(told, 'sources')
   return (
     <div id="rates">
-      <p>
+      <p class="note">
         {usd === undefined
           ? `No dollar rate: amounts are shown in ${ticker} alone.`
           : `One ${ticker} is ${usd} US dollars: ${textMember(rate, 'source')}, ${numberMember(rate, 'age_seconds') ?? 0} seconds old.`}

@@ -1,8 +1,15 @@
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { isKey, signIn } from '../lib/sign-in.ts'
 
-/** Signs in with an API key. */
-export function KeyForm({ onSignedIn }: { readonly onSignedIn: (key: string) => void }) {
+/** Signs in with an API key. @param children what else a visitor without one may do */
+export function KeyForm({
+  onSignedIn,
+  children,
+}: {
+  readonly onSignedIn: (key: string) => void
+  readonly children?: ComponentChildren
+}) {
   const [problem, setProblem] = useState('')
   return (
     <form
@@ -42,7 +49,7 @@ export function KeyForm({ onSignedIn }: { readonly onSignedIn: (key: string) => 
         <label class="tick">
           <input type="checkbox" name="remember" /> Stay signed in on this device
         </label>
-        <a href="/dashboard#create">Create an account</a>
+        {children}
       </div>
     </form>
   )
