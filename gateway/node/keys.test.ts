@@ -296,6 +296,7 @@ describe('usage', () => {
       '?group_by=hour',
       '?group_by=key,day,x',
       '?group_by=day&from=2026-02-30',
+      '?group_by=day&from=2026-02-02&to=2026-02-01',
     ]) {
       expect((await get(query)).status).toBe(400)
     }

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { type UnixMs, unixMs } from '#base/brand.ts'
 import { defined } from '#base/defined.ts'
-import { MAX_COLUMN_NANO, type Nano, nanoPerMillion, parseNano } from '#base/nano.ts'
+import { type Nano, nanoPerMillion } from '#base/nano.ts'
 import {
   changeKey,
   issueKey,
@@ -17,17 +17,13 @@ import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { callerOf, requireAccount, requireAdmin } from '../http/require-account.ts'
 import type { KeyBudgetPatch, KeyRulesPatch } from '../ledger/port.ts'
+import { nanoText } from './nano-text.ts'
 import { readBody } from './read-body.ts'
 
 const MAX_COUNT = 1_000_000_000
 const DAY_SECONDS = 86_400
 
-const amount = z
-  .string()
-  .regex(/^(?:0|[1-9][0-9]{0,15})$/, 'takes whole nanoTON in a text, like "1500000000"')
-  .transform(parseNano)
-  .refine((nano) => nano <= MAX_COLUMN_NANO, 'is more TON than there is')
-  .nullable()
+const amount = nanoText.nullable()
 const count = z.number().int().min(1).max(MAX_COUNT).nullable()
 const origin = z
   .string()

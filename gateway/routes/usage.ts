@@ -59,6 +59,7 @@ async function report(
   const today = Math.floor(toSeconds(deps.clock()) / DAY_SECONDS)
   const to = asked.to === undefined ? today : dayOf('to', asked.to)
   const from = asked.from === undefined ? to - USUAL_DAYS + 1 : dayOf('from', asked.from)
+  if (from > to) throw invalid('from', 'from must not be after to')
   if (to - from >= MAX_DAYS) throw invalid('from', `a report takes at most ${MAX_DAYS} days`)
   const [{ rows, cut }] = await deps.ledger.commit([
     { op: 'usage_report', account, from, to, by, key: null },

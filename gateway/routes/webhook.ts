@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { hex } from '#base/bytes.ts'
-import { MAX_COLUMN_NANO, parseNano } from '#base/nano.ts'
 import { webhookSecret } from '../accounts/webhook-secret.ts'
 import { webhookUrl } from '../accounts/webhook-url.ts'
 import type { FrontDeps } from '../deps.ts'
@@ -9,17 +8,14 @@ import { ApiError } from '../errors.ts'
 import type { AppEnv } from '../http/env.ts'
 import { callerOf, requireAccount, requireAdmin } from '../http/require-account.ts'
 import type { Webhook } from '../ledger/port.ts'
+import { nanoText } from './nano-text.ts'
 import { readBody } from './read-body.ts'
 
 const SECRET_ID_BYTES = 16
 const Wish = z.strictObject({
   url: z.string().max(500),
   /** nanoTON: told once what may be spent falls below. */
-  threshold: z
-    .string()
-    .regex(/^[1-9][0-9]{0,15}$/)
-    .transform(parseNano)
-    .refine((nano) => nano <= MAX_COLUMN_NANO),
+  threshold: nanoText.refine((nano) => nano > 0n, 'is never reached: no balance is below zero'),
 })
 
 /** Where an account wants to be told that its balance is low. */
