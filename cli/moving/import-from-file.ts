@@ -1,5 +1,4 @@
-import { createReadStream, existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { existsSync } from 'node:fs'
 import type { UnixSeconds } from '#base/brand.ts'
 import { createStreamReader, type StreamLine, type Totals } from '#gateway/moving/stream.ts'
 import type { Unit } from '#gateway/moving/unit.ts'
@@ -8,6 +7,8 @@ import { nodeProvider } from '#protocol/node'
 import { call, type GatewayAccess, MovingRefused } from './gateway-api.ts'
 import { gatewayTotals } from './gateway-totals.ts'
 import { type OwnStore, openForMoving, openPostgresForMoving, totalsOf } from './own-store.ts'
+import { readLines } from './read-lines.ts'
+import { differences } from './unit-totals.ts'
 
 export interface Imported {
   readonly written: number
@@ -92,16 +93,5 @@ async function checkFile(file: string, migrations: readonly string[]): Promise<T
 
 async function* linesOf(file: string): AsyncGenerator<StreamLine> {
   const read = createStreamReader((bytes) => nodeProvider.hashes.sha256(bytes))
-  const input = createReadStream(file)
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    yield read(line)
-  }
-}
-
-function differences(there: Totals, here: Totals): readonly string[] {
-  // Sound: both have the members of Totals.
-  const names = Object.keys(there) as (keyof Totals)[]
-  return names.flatMap((name) =>
-    there[name] === here[name] ? [] : [`${name}: ${there[name]} there, ${here[name]} here`],
-  )
+  for await (const line of readLines(file)) yield read(line)
 }

@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -10,6 +18,7 @@ import { ALICE, mirror } from '#gateway/ledger/testing/fixtures.ts'
 import { exportGateway, exportSqlite } from './export-to-file.ts'
 import { importGateway, importSqlite } from './import-from-file.ts'
 import { openForMoving } from './own-store.ts'
+import { type Alter, alteredGateway } from './testing/altered-gateway.ts'
 import { facts, fill, SETTLEMENTS, TODAY } from './testing/two-accounts.ts'
 
 const ADMIN_KEY = 'an-operator-key-of-this-test-alone'
@@ -74,6 +83,75 @@ test('everything moves from SQLite to Durable Objects and back, to the nanoTON a
   expect(before.settlements).toHaveLength(SETTLEMENTS + 1)
   expect(facts(file('back.db'))).toEqual(before)
 }, 60_000)
+
+/** Of what the test before brought. */
+async function exportAltered(name: string, alter: Alter): Promise<string> {
+  const way = await alteredGateway(access.gateway, alter)
+  try {
+    return await exportGateway({ ...access, gateway: way.url }, file(name)).then(
+      () => 'exported',
+      (error: Error) => error.message,
+    )
+  } finally {
+    way.close()
+  }
+}
+
+/** The n-th page of an audit with an amount that is one more. */
+function oneMore(member: 'clearing' | 'available', nth: number): Alter {
+  let seen = 0
+  return (path, answer) => {
+    if (!path.startsWith('/admin/audit') || ++seen !== nth) return answer
+    const told = JSON.parse(answer)
+    return JSON.stringify({ ...told, [member]: (BigInt(told[member]) + 1n).toString() })
+  }
+}
+
+test('a gateway whose hosts wait for shares, or whose books change meanwhile, is not exported', async () => {
+  expect(await exportAltered('early.stream', oneMore('clearing', 1))).toContain('on their way')
+  expect(await exportAltered('late.stream', oneMore('clearing', 2))).toContain('on their way')
+  expect(await exportAltered('altered.stream', oneMore('available', 2))).toContain(
+    'the books changed meanwhile (available: ',
+  )
+  for (const name of ['early', 'late', 'altered']) {
+    expect(existsSync(file(`${name}.stream`))).toBe(false)
+  }
+  expect(existsSync(file('altered.stream.part'))).toBe(false)
+}, 60_000)
+
+test('an export that broke off goes on after its last whole page', async () => {
+  const asked: string[] = []
+  const cut: Alter = (path, answer) => {
+    if (path.endsWith('/export')) asked.push(answer)
+    return asked.length === 3 ? undefined : answer
+  }
+  expect(await exportAltered('resumed.stream', cut)).not.toBe('exported')
+  appendFileSync(file('resumed.stream.part'), 'a page that was cut ')
+  const count = (path: string, answer: string) => {
+    if (path.endsWith('/export')) asked.push(answer)
+    return answer
+  }
+  expect(await exportAltered('resumed.stream', count)).toBe('exported')
+  // The page that was lost once more, and none of those before.
+  expect(asked[3]).toBe(asked[2])
+  expect(new Set(asked).size).toBe(asked.length - 1)
+  await importSqlite(file('resumed.stream'), file('resumed.db'), TODAY)
+  expect(facts(file('resumed.db'))).toEqual(facts(file('first.db')))
+}, 60_000)
+
+test('names move as they are, whatever they hold', async () => {
+  const { store, core, close } = openForMoving(file('names.db'), TODAY)
+  const name = 'a\u2028b\u2029c\u0085d\ne\rf'
+  store
+    .prepare(`INSERT INTO api_keys (id, account, hash, name, masked, sealed_only, created)
+      VALUES ('key_00000000000000000000', ?, ?, ?, 'sk-coc-…abcd', 0, 1)`)
+    .run(ALICE, 'cd'.repeat(32), name)
+  applyCall(core, [mirror(ALICE, 5n)])
+  await close()
+  await exportSqlite(file('names.db'), file('names.stream'), TODAY)
+  await importSqlite(file('names.stream'), file('named.db'), TODAY)
+  expect(facts(file('named.db')).keys).toMatchObject([{ name }])
+})
 
 test('an import never mixes two gateways', async () => {
   const { core, close } = openForMoving(file('busy.db'), TODAY)
