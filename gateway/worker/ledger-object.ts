@@ -61,6 +61,10 @@ export function ledgerObject(host: WorkerHost) {
     #opened: Opened | undefined
     /** Writes that the alarm must see to: one that runs learns of those that came too late for what it has read. */
     #wakings = 0
+    /** Writes that wait for something before they are made: meanwhile the account does not end. */
+    #underWay = 0
+    /** The account's end, which a write that comes meanwhile waits for. */
+    #ending: Promise<void> | undefined
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env)
@@ -68,7 +72,25 @@ export function ledgerObject(host: WorkerHost) {
       if (hasTables(state.storage)) this.#opened = this.#open()
     }
 
-    async commit(ops: readonly Op[]): Promise<readonly Result[]> {
+    commit(ops: readonly Op[]): Promise<readonly Result[]> {
+      return this.#writing(() => this.#commit(ops))
+    }
+
+    importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {
+      return this.#writing(() => this.#importUnit(unit, digest))
+    }
+
+    async #writing<T>(write: () => Promise<T>): Promise<T> {
+      if (this.#ending !== undefined) await this.#ending
+      this.#underWay++
+      try {
+        return await write()
+      } finally {
+        this.#underWay--
+      }
+    }
+
+    async #commit(ops: readonly Op[]): Promise<readonly Result[]> {
       const opened = this.#opened
       if (opened === undefined) {
         const answers = ops.map(emptyAnswer)
@@ -105,7 +127,7 @@ export function ledgerObject(host: WorkerHost) {
       return unitPage(readLedger(store), from, limit)
     }
 
-    async importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {
+    async #importUnit(unit: Unit, digest: string): Promise<UnitOutcome> {
       const name = `${unit.kind === 'host' ? 'host' : 'acct'}:${unit.id}`
       if (this.#opened === undefined) await this.#objects.index(indexOf(name)).add(name)
       await this.#wakeBy(DELIVERY_DELAY_MS)
@@ -167,10 +189,14 @@ export function ledgerObject(host: WorkerHost) {
       }
       await opened.due.report(this.#objects.cashier())
       const tells = await opened.webhooks.tell()
+      // Another run of this has ended the account meanwhile, or an import opened it anew: then the retry looks again.
+      if (this.#opened !== opened) return
       const unused = findUnused(opened.store)
       const ends = unused === undefined ? null : unused.created + UNFUNDED_MS
-      if (unused !== undefined && ends !== null && ends <= host.clock()) {
-        await this.#end(unused.id)
+      const isOver = ends !== null && ends <= host.clock() && this.#underWay === 0
+      if (unused !== undefined && isOver) {
+        this.#ending = this.#end(unused.id)
+        await this.#ending
         return
       }
       // What was committed meanwhile has set an earlier one, or counts on the retry when that came sooner.
@@ -190,6 +216,7 @@ export function ledgerObject(host: WorkerHost) {
         await this.ctx.storage.deleteAlarm()
         await this.ctx.storage.deleteAll()
         await this.#objects.index(indexOf(name)).remove(name)
+        this.#ending = undefined
       })
     }
   }

@@ -173,6 +173,33 @@ test('an account that never had money ends after a week, and its name with it', 
   expect(again).toMatchObject({ ok: true, account: { available: 5n } })
 })
 
+test('what comes to an account in the moment in which it ends is kept, under its name', async () => {
+  const opened = { op: 'open_account', mode: 'managed', keys: null, at: unixMs(1) } as const
+  const accounts = manyAccounts(6_000).slice(-24)
+  for (const [turns, account] of accounts.entries()) {
+    await ledger.commit([{ ...opened, account }])
+    await runInDurableObject(stubOf(account), async (object) => {
+      // Sound: the class of worker.ts has both.
+      const { alarm, commit } = object as unknown as { alarm(): Promise<void> } & LedgerRpc
+      const ending = alarm.call(object)
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await commit.call(object, [mirror(account, 5n)])
+      await ending
+    })
+    const [read] = await ledger.commit([{ op: 'read_account', account }])
+    expect(read).toMatchObject({ ok: true, account: { available: 5n } })
+  }
+  const { names } = await listLedgers(objects, '', 10_000)
+  expect(names).toEqual(expect.arrayContaining(accounts.map((account) => `acct:${account}`)))
+})
+
+test('an account that ends while it is exported is passed over', async () => {
+  const [account = ALICE] = manyAccounts(6_100).slice(-1)
+  const opened = { op: 'open_account', mode: 'managed', keys: null, at: unixMs(1) } as const
+  await ledger.commit([{ ...opened, account }])
+  expect(await objects.ledger(`acct:${account}`).exportUnits(0, 8)).toEqual([])
+})
+
 test('a webhook that nobody answers is tried again, and holds up nothing else', async () => {
   const [account = ALICE] = manyAccounts(4_000).slice(-1)
   await ledger.commit([mirror(account, 1_000n)])
