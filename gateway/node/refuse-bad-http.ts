@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ApiError, type ApiErrorCode, errorAnswer } from '../errors.ts'
+import { COMMON_HEADERS } from '../http/cors.ts'
 import { httpAnswerText } from './http-answer.ts'
 
 /** Node's parser codes that have a status of their own; all others are a malformed request. */
@@ -40,7 +41,8 @@ export function refuseBadHttp(server: Server): void {
 }
 
 function refusal([code, message]: readonly [code: ApiErrorCode, message: string]): string {
-  return httpAnswerText(errorAnswer(new ApiError(code, message)))
+  const answer = errorAnswer(new ApiError(code, message))
+  return httpAnswerText({ ...answer, headers: { ...COMMON_HEADERS, ...answer.headers } })
 }
 
 /** There was no room for the connection: it is refused in order, and ended. */
