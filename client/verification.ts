@@ -107,7 +107,7 @@ function warningsOf(state: {
   const warnings = {
     'The evidence is simulated: no hardware protects these prompts.': state.simulated,
     [`The allowlist is ${source}: nobody else confirmed it.`]: source !== 'registry',
-    [`Only ${state.hosts} independent host(s) verified, ${WANTED_HOSTS} are wanted: one broken machine would see more of the prompts.`]:
+    [`Only ${state.hosts} independent host${state.hosts === 1 ? '' : 's'} verified, ${WANTED_HOSTS} are wanted: one broken machine would see more of the prompts.`]:
       state.hosts < WANTED_HOSTS,
     [`Vendors' servers did not answer: their lists came from the gateway, the oldest signed on ${since}. A revocation since then is not seen.`]:
       handed.length > 0,

@@ -174,6 +174,18 @@ describe('a visitor without an account', () => {
     await page.getByText('Waiting for a transfer').waitFor()
   })
 
+  test('is told while the gateway does not answer, and goes on waiting', async () => {
+    const { page, context } = await arrive()
+    const { apiKey } = world.info
+    await context.addInitScript((key) => sessionStorage.setItem('cocoon.key', key), apiKey)
+    await page.route('**/v1/account', (route) => route.abort())
+    await open(page, '/top-up')
+    await page.getByText('The gateway does not answer').waitFor()
+    await page.unroute('**/v1/account')
+    await page.getByText('Waiting for a transfer').waitFor()
+    await context.close()
+  })
+
   test('the faucet of a local chain pays too', async () => {
     const { page } = visitor
     await open(page, '/top-up')

@@ -4,8 +4,10 @@ import { readBalance } from '#dev/world/fund-account.ts'
 import type { World } from '#dev/world/world.ts'
 import {
   BROWSER_START_MS,
+  DESKTOP,
   open,
   openBrowser,
+  PHONE,
   screenshot,
   type Visit,
   visit,
@@ -25,9 +27,10 @@ afterAll(async () => {
   await world?.stop()
 })
 
-async function arrive(lies: Lies = {}): Promise<Visit> {
+async function arrive(lies: Lies = {}, width = DESKTOP): Promise<Visit> {
   const { webUrl, chainUrl, apiKey } = world.info
-  const visitor = await visit(browser, { origin: webUrl, allowed: [new URL(chainUrl).origin] })
+  const allowed = [new URL(chainUrl).origin]
+  const visitor = await visit(browser, { origin: webUrl, allowed, width })
   await visitor.context.addInitScript((key) => sessionStorage.setItem('cocoon.key', key), apiKey)
   for (const [pattern, lie] of Object.entries(lies)) await visitor.page.route(pattern, lie)
   await open(visitor.page, '/chat')
@@ -130,6 +133,20 @@ describe('a gateway that lies to the page', () => {
     await alert.waitFor()
     expect(await alert.textContent()).toMatch(reason)
     expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
+    await context.close()
+  })
+
+  test('too little credit is told in words that fit on a phone', async () => {
+    const lie = (route: Route): Promise<void> => route.fulfill({ status: 402, json: {} })
+    const { page, context } = await arrive({ '**/runners/*/v1/chat/completions': lie }, PHONE)
+    await ask(page, 'Hello')
+    const alert = page.locator('.turn [role=alert]')
+    await alert.getByRole('link', { name: 'Top up' }).waitFor()
+    expect(await alert.textContent()).not.toMatch(/ton:|402/)
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    )
+    expect(overflow).toBeLessThanOrEqual(0)
     await context.close()
   })
 

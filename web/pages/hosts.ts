@@ -41,7 +41,8 @@ function fleet(runners: readonly RunnerView[], ticker: string): Html {
 <th scope="col" class="number">Output<small>per million</small></th><th scope="col">Lease</th></tr></thead>
 <tbody>${runners.map((runner) => fleetRow(runner, ticker))}</tbody></table></div>
 <p class="note">All of it is what this gateway saw itself. Uptime is the share of the time in which it looked, every ten seconds, and the
-machine could have served; speeds are running averages.</p>`
+machine could have served; speeds are running averages. A lease lasts a
+day at most.</p>`
 }
 
 function fleetRow(runner: RunnerView, ticker: string): Html {
@@ -53,7 +54,7 @@ function fleetRow(runner: RunnerView, ticker: string): Html {
 <td class="number">${percent(successOf(record))}</td>
 <td class="number">${measured(performance.tokensPerSecond, '')}<small>${measured(performance.firstByteMs, 'ms')}</small></td>
 <td class="number">${amountOf(runner.output, ticker)}</td>
-<td class="when">${performance.rests && runner.state === 'admitted' ? 'Rests after failures' : (STATES.get(runner.state) ?? runner.state)}<small>until ${utcTime(runner.expires)}</small></td></tr>`
+<td class="when">${performance.rests && runner.state === 'admitted' ? 'Rests after failures' : (STATES.get(runner.state) ?? runner.state)}<small title="${utcTime(runner.expires)}">until ${utcTime(runner.expires).slice(11)}</small></td></tr>`
 }
 
 const STATES: ReadonlyMap<string, string> = new Map([

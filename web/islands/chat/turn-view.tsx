@@ -20,7 +20,7 @@ export function TurnView({ turn }: { readonly turn: Turn }) {
       )}
       {state === 'failed' && (
         <div class="notice bad" role="alert">
-          <p>{problem}</p>
+          <p>{PROBLEMS.get(turn.code ?? '') ?? problem}</p>
           <Remedy code={turn.code ?? ''} />
         </div>
       )}
@@ -28,6 +28,12 @@ export function TurnView({ turn }: { readonly turn: Turn }) {
     </article>
   )
 }
+
+/** Where the page has better words than the client, which names statuses and links. */
+const PROBLEMS: ReadonlyMap<string, string> = new Map([
+  ['insufficient_credits', 'The account holds too little for this request.'],
+  ['invalid_api_key', 'The gateway does not know this API key.'],
+])
 
 function Remedy({ code }: { readonly code: string }) {
   if (code === 'insufficient_credits') {

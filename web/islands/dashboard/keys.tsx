@@ -68,7 +68,9 @@ function KeyRow({ apiKey, onRevoke }: { readonly apiKey: ApiKey; readonly onRevo
   const [isAsked, setAsked] = useState(false)
   return (
     <tr>
-      <th scope="row">{name === '' ? 'Unnamed' : name}</th>
+      <th scope="row" class="name">
+        {name === '' ? 'Unnamed' : name}
+      </th>
       <td>
         <code>{masked}</code>
       </td>

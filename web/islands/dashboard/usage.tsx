@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { formatTon } from '#base/nano.ts'
-import { grouped, shortId, utcTime } from '../../format.ts'
+import { counted, grouped, shortId, utcTime } from '../../format.ts'
 import {
   type ApiKey,
   readDailySums,
@@ -44,9 +44,8 @@ export function Usage({ apiKey }: { readonly apiKey: string }) {
         <>
           {sums.state === 'there' && <CostChart sums={sums.value} nameOfKey={nameOf} />}
           <p class="note">
-            {page.next === null
-              ? `All ${grouped(page.requests.length)} requests.`
-              : `The last ${grouped(page.requests.length)} requests.`}
+            {page.next === null ? 'In all ' : 'The last '}
+            {counted(page.requests.length, 'request')}.
           </p>
           <Requests requests={page.requests} nameOfKey={nameOf} />
           <p class="actions">

@@ -1,11 +1,13 @@
 import { useState } from 'preact/hooks'
-import { call, messageOf } from '../lib/gateway.ts'
+import { call, messageOf, Refused } from '../lib/gateway.ts'
 import { Books } from './books.tsx'
 import { Cashier } from './cashier.tsx'
 import { Health } from './health.tsx'
 import { Machines } from './machines.tsx'
 import { Models } from './models.tsx'
 import { TillEvents } from './till-events.tsx'
+
+const UNAUTHORIZED = 401
 
 /** The admin key lives in this page's memory alone: a reload forgets it. */
 export function OperatorApp() {
@@ -15,7 +17,12 @@ export function OperatorApp() {
   const enter = (asked: string): void => {
     call('/admin/cashier', { key: asked }).then(
       () => setKey(asked),
-      (error: unknown) => setProblem(messageOf(error)),
+      (error: unknown) =>
+        setProblem(
+          error instanceof Refused && error.status === UNAUTHORIZED
+            ? 'That is not the admin key of this gateway.'
+            : messageOf(error),
+        ),
     )
   }
   return (

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type Nano, nano } from '#base/nano.ts'
 import { type Account, type Deposits, readAccount, readDeposits } from '../lib/account.ts'
-import { Refused } from '../lib/gateway.ts'
+import { messageOf, Refused } from '../lib/gateway.ts'
 import { Amount } from '../parts/amount.tsx'
 import { Transaction } from '../parts/chain-events.tsx'
 
@@ -15,14 +15,27 @@ interface Look extends Deposits {
 export function LiveState({ apiKey }: { readonly apiKey: string }) {
   const [first, setFirst] = useState<Look>()
   const [now, setNow] = useState<Look>()
+  const [problem, setProblem] = useState('')
   useEffect(() => {
     const left = new AbortController()
-    watch(apiKey, left.signal, (look) => {
-      setFirst((before) => before ?? look)
-      setNow(look)
+    watch(apiKey, left.signal, {
+      look: (look) => {
+        setProblem('')
+        setFirst((before) => before ?? look)
+        setNow(look)
+      },
+      failed: (error) => setProblem(messageOf(error)),
     })
     return () => left.abort()
   }, [apiKey])
+  // What stands below it may be old.
+  if (problem !== '') {
+    return (
+      <p class="notice warn" role="status" id="live-state">
+        {problem} This page looks again by itself; a transfer under way is not lost.
+      </p>
+    )
+  }
   if (first === undefined || now === undefined) return <p class="note">Looking at the account…</p>
   const come: Nano = nano(now.account.credited - first.account.credited)
   return (
@@ -73,13 +86,20 @@ function Credited(props: { readonly come: Nano; readonly first: Look; readonly n
   )
 }
 
-async function watch(apiKey: string, gone: AbortSignal, tell: (look: Look) => void): Promise<void> {
+interface Watcher {
+  look(look: Look): void
+  failed(error: unknown): void
+}
+
+/** A failed look is told, and followed by the next one. */
+async function watch(apiKey: string, gone: AbortSignal, watcher: Watcher): Promise<void> {
   while (!gone.aborted) {
-    // A failed look is followed by the next one.
-    const look = await Promise.all([readAccount(apiKey), depositsShownTo(apiKey)]).catch(
-      () => undefined,
-    )
-    if (look !== undefined && !gone.aborted) tell({ account: look[0], ...look[1] })
+    try {
+      const [account, deposits] = await Promise.all([readAccount(apiKey), depositsShownTo(apiKey)])
+      if (!gone.aborted) watcher.look({ account, ...deposits })
+    } catch (error) {
+      if (!gone.aborted) watcher.failed(error)
+    }
     await new Promise((next) => setTimeout(next, POLL_MS))
   }
 }
