@@ -1,12 +1,15 @@
+import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeAll, expect, test } from 'vitest'
 import { anyErrorAnswer } from '../http/any-error.ts'
 import { BOB, HOST, mirror } from '../ledger/testing/fixtures.ts'
 import type { Unit } from '../moving/unit.ts'
+import { indexOf } from './index-object.ts'
 import { ledgerOf } from './ledger-of.ts'
 import { listLedgers } from './list-ledgers.ts'
+import { EXPORT_START, type ExportCursor, type ExportPage, exportPage } from './moving.ts'
 import { movingRoutes } from './moving-routes.ts'
-import { objectsOf } from './objects.ts'
+import { type Objects, objectsOf } from './objects.ts'
 
 /** What an operator's own `cocoon import` never sends, and a damaged copy of it might. */
 
@@ -92,6 +95,59 @@ test('what is refused makes no ledger', async () => {
 
 test('an account that is here already, from elsewhere, is a 409', async () => {
   expect(await importing({ unit: account, digest: 'e'.repeat(64) })).toEqual([409, 'conflict'])
+})
+
+/** What one object may answer another. */
+const MAX_ANSWER_CHARS = 32 * 1024 * 1024
+
+async function pagesOf(from: Objects, begin: ExportCursor): Promise<readonly ExportPage[]> {
+  const pages: ExportPage[] = []
+  for (let cursor: ExportCursor | null = begin; cursor?.part === begin.part; ) {
+    const page: ExportPage = await exportPage(from, cursor)
+    pages.push(page)
+    cursor = page.next
+  }
+  return pages
+}
+
+test('sessions as large as a row may be leave the market in answers that it may give', async () => {
+  const sessions = 18
+  await runInDurableObject(env.MARKET.getByName('market'), (_, { storage }) => {
+    for (let i = 0; i < sessions; i++) {
+      storage.sql.exec(
+        `INSERT INTO sessions VALUES (?, 'run_1', 'digest', printf('%.*c', 1900000, 'x'), '', '', 1, 1, NULL)`,
+        `large-${i}`,
+      )
+    }
+  })
+  const pages = await pagesOf(objects, EXPORT_START)
+  const found = pages.flatMap(({ units }) =>
+    units.flatMap(({ tables }) => tables['sessions']?.rows ?? []),
+  )
+  expect(found).toHaveLength(sessions)
+  for (const { units } of pages) {
+    expect(JSON.stringify(units).length).toBeLessThan(MAX_ANSWER_CHARS)
+  }
+}, 60_000)
+
+test('a page holds receipts of few thousand requests, however many an account made', async () => {
+  const units: readonly Unit[] = [
+    ...Array.from({ length: 7 }, (): Unit => ({ kind: 'rows', id: 'small', tables })),
+    ...Array.from({ length: 50 }, (): Unit => ({ kind: 'history', id: BOB, tables })),
+  ]
+  const name = `acct:${BOB}`
+  const large = {
+    index: (index: string) => ({
+      list: async (after: string) => (index === indexOf(name) && after === '' ? [name] : []),
+    }),
+    ledger: () => ({
+      exportUnits: async (at: number, limit: number) => units.slice(at, at + limit),
+    }),
+  }
+  // Sound: an export of ledgers asks for nothing else.
+  const pages = await pagesOf(large as unknown as Objects, { ...EXPORT_START, part: 99 })
+  expect(pages.flatMap((page) => page.units)).toEqual(units)
+  for (const page of pages) expect(page.units.length).toBeLessThanOrEqual(16)
 })
 
 test('a unit is written once', async () => {

@@ -18,9 +18,13 @@ export interface ExportPage {
 
 export const EXPORT_START: ExportCursor = { part: 0, after: '', unit: 0 }
 
-/** Units of one answer of an object, and of one page at least. */
+/** Units of one answer of a ledger, and of one page at least. */
 const UNITS = 8
 const PAGE_UNITS = 32
+/** Parts of histories, of a megabyte and more each, after which a page ends: a Worker has 128 MB. */
+const PAGE_HISTORIES = 8
+/** Units of one answer of another object: of sessions as large as they may be, 30 MB of the 32 MiB that it may give. */
+const PART_UNITS = 4
 
 // Sound: the table's own keys.
 const PARTS = Object.keys(GATEWAY_TABLES) as readonly GatewayPart[]
@@ -29,10 +33,10 @@ const PARTS = Object.keys(GATEWAY_TABLES) as readonly GatewayPart[]
 export async function exportPage(objects: Objects, cursor: ExportCursor): Promise<ExportPage> {
   const part = PARTS[cursor.part]
   if (part === undefined) return exportLedgers(objects, cursor)
-  const units = await objects[part]().exportUnits(cursor.unit, UNITS)
+  const units = await objects[part]().exportUnits(cursor.unit, PART_UNITS)
   const next =
-    units.length === UNITS
-      ? { ...cursor, unit: cursor.unit + UNITS }
+    units.length === PART_UNITS
+      ? { ...cursor, unit: cursor.unit + PART_UNITS }
       : { part: cursor.part + 1, after: '', unit: 0 }
   return { units, next }
 }
@@ -40,11 +44,13 @@ export async function exportPage(objects: Objects, cursor: ExportCursor): Promis
 async function exportLedgers(objects: Objects, cursor: ExportCursor): Promise<ExportPage> {
   const units: Unit[] = []
   let next = cursor
-  while (units.length < PAGE_UNITS) {
+  let histories = 0
+  while (units.length < PAGE_UNITS && histories < PAGE_HISTORIES) {
     const [name] = (await listLedgers(objects, next.after, 1)).names
     if (name === undefined) return { units, next: null }
     const found = await objects.ledger(name).exportUnits(next.unit, UNITS)
     units.push(...found)
+    histories += found.filter(({ kind }) => kind === 'history').length
     next =
       found.length === UNITS
         ? { ...next, unit: next.unit + UNITS }

@@ -10,6 +10,7 @@ import { expect, test, vi } from 'vitest'
 import { unixMs } from '#base/brand.ts'
 import { nano } from '#base/nano.ts'
 import { type AccountId, accountId, tonAddress } from '../db/ids.ts'
+import { LedgerError } from '../ledger/errors.ts'
 import { ALICE, BOB, HOST, mirror, reserve, settle } from '../ledger/testing/fixtures.ts'
 import { describeParallel, manyAccounts } from '../ledger/testing/parallel.ts'
 import { auditObjects } from './audit-objects.ts'
@@ -142,6 +143,14 @@ test('asking for ledgers that nobody wrote to leaves nothing behind (M17)', asyn
   const { names } = await listLedgers(objects, '', 10_000)
   expect(names).not.toContain(`acct:${account}`)
   expect(names).not.toContain(`host:${payee}`)
+})
+
+test('a ledger that fails in its object is one that is not available, as everywhere', async () => {
+  const [account = ALICE] = manyAccounts(7_000).slice(-1)
+  const failing = ledger.commit([mirror(account, 5n, { seqno: 0.5 })])
+  const error = await failing.catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(LedgerError)
+  expect(error).toMatchObject({ code: 'unavailable' })
 })
 
 test('an account that never had money ends after a week, and its name with it', async () => {

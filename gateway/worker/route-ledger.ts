@@ -21,8 +21,13 @@ export function routeLedger(stub: (name: string) => CommitRpc): Ledger {
       if (name === undefined || names.size > 1) {
         throw new LedgerError('misrouted', `one call is for one store, not ${names.size}`)
       }
-      // Sound: the object answers each operation with its own kind of result, in order.
-      return (await stub(name).commit(ops)) as ResultsOf<Ops>
+      try {
+        // Sound: the object answers each operation with its own kind of result, in order.
+        return (await stub(name).commit(ops)) as ResultsOf<Ops>
+      } catch (cause) {
+        // An error that crosses objects is no more than its message; one that broke off has Cloudflare's own.
+        throw new LedgerError('unavailable', 'a ledger object did not take a call', { cause })
+      }
     },
   }
 }
