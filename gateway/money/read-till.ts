@@ -9,6 +9,7 @@ import {
 } from '#contracts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
+import { MoneyError } from './errors.ts'
 import { getProvider } from './get-provider.ts'
 
 /** A get-method's answer and the block it was true at, when the provider says so. */
@@ -33,13 +34,19 @@ export function readTill(chain: Chain, address: TonAddress): TillReader {
   const till = Till.createFromAddress(Address.parseRaw(address))
 
   async function seen<T>(read: (provider: ContractProvider) => Promise<T>): Promise<Seen<T>> {
-    let seqno: number | null = null
-    const value = await read(
-      getProvider(chain, address, (at) => {
-        seqno = at
-      }),
-    )
-    return { value, seqno }
+    let answer: Awaited<ReturnType<Chain['runGet']>> | undefined
+    const runGet: Chain['runGet'] = async (...asked) => {
+      answer = await chain.runGet(...asked)
+      return answer
+    }
+    try {
+      const value = await read(getProvider({ runGet }, address))
+      return { value, seqno: answer?.seqno ?? null }
+    } catch (cause) {
+      // There was none: that is told as it is.
+      if (answer === undefined) throw cause
+      throw new MoneyError('bad_answer', 'not what a Till answers', { cause })
+    }
   }
 
   return {

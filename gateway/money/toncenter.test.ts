@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { tonAddress } from '../db/ids.ts'
 import type { Chain } from './chain.ts'
 import { openJsonRpc } from './json-rpc.ts'
+import { readTill } from './read-till.ts'
 import { toncenter } from './toncenter.ts'
 
 const ADDRESS = tonAddress(`0:${'ab'.repeat(32)}`)
@@ -53,6 +54,18 @@ test('what is not a transaction is refused, whatever the provider calls it', asy
 test('a get-method that fails is refused', async () => {
   const { chain } = answering(ok({ exit_code: 11, stack: [], gas_used: 1 }))
   await expect(chain.runGet(ADDRESS, 'account', [])).rejects.toMatchObject({ code: 'refused' })
+})
+
+test.each([
+  ['fewer members than the Till answers', [['num', '0x1']]],
+  ['other members than the Till answers', Array.from({ length: 8 }, () => ['null', null])],
+])('a get-method that answers with %s is refused as no answer of a Till', async (_, stack) => {
+  const { chain } = answering(ok({ exit_code: 0, stack, gas_used: 1 }))
+  const till = readTill(chain, ADDRESS)
+  const refused = { code: 'bad_answer' }
+  await expect(till.totals()).rejects.toMatchObject(refused)
+  await expect(till.status()).rejects.toMatchObject(refused)
+  await expect(till.dailyCap()).rejects.toMatchObject(refused)
 })
 
 test.each([

@@ -34,14 +34,17 @@ export function createAlarmJobs(
   const shortest = Math.min(...jobs.map(({ everyMs }) => everyMs))
 
   async function runOne(job: Job): Promise<void> {
+    let waitMs = job.everyMs
     try {
       await job.run()
       metrics.job(job.name, 'ok', clock() / 1000)
     } catch (error) {
+      // A failure waits no day.
+      waitMs = Math.min(waitMs, KEPT_FROM_MS)
       metrics.job(job.name, 'failed', clock() / 1000)
       log('warn', 'job failed', { job: job.name, code: codeOf(error) })
     }
-    putDue(job, clock() + job.everyMs)
+    putDue(job, clock() + waitMs)
   }
 
   return {
