@@ -49,6 +49,23 @@ test('it is asked once a minute, kept while tickers fail, and gone when it is ol
   expect(await source.read()).toBeNull()
 })
 
+test('nobody waits for a ticker that hangs while there is a rate to show, and its answer counts later', async () => {
+  let now = START
+  const asked: ((answer: Response) => void)[] = []
+  const fetch = () => new Promise<Response>((resolve) => asked.push(resolve))
+  const tickers = [{ name: 'a', url: 'a', path: ['data', '0', 'last'] }]
+  const source = tickerRate({ tickers, fetch, clock: () => unixMs(now) })
+  const first = source.read()
+  asked.at(-1)?.(Response.json(at(3)))
+  expect((await first)?.usd).toBe(3)
+  now += 60_000
+  expect((await source.read())?.usd).toBe(3)
+  expect(asked).toHaveLength(2)
+  asked.at(-1)?.(Response.json(at(4)))
+  await expect.poll(async () => (await source.read())?.usd, { timeout: 10_000 }).toBe(4)
+  expect(asked).toHaveLength(2)
+})
+
 test('without a source there is no rate', async () => {
   expect(await staticRate(null, () => unixMs(START)).read()).toBeNull()
 })

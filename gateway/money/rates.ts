@@ -37,7 +37,8 @@ export function staticRate(usd: number | null, clock: Clock): RateSource {
 const FRESH_MS = 60_000
 /** A rate older than that is worse than none. */
 const OLD_MS = 15 * 60_000
-const TIMEOUT_MS = 5_000
+/** Who lists models waits so long, once a minute, where no ticker answers. */
+const TIMEOUT_MS = 2_000
 const MAX_ANSWER_BYTES = 64 * 1024
 
 export interface Ticker {
@@ -58,26 +59,34 @@ export function tickerRate({ tickers, fetch, clock }: TickerOptions): RateSource
   let last: Rate | null = null
   let tried = 0
   let sources: readonly SourceState[] = []
+  async function ask(): Promise<void> {
+    const answers = await Promise.allSettled(tickers.map((ticker) => price(ticker, fetch)))
+    sources = tickers.map(({ name }, i) => {
+      const answer = answers[i]
+      return { name, usd: answer?.status === 'fulfilled' ? answer.value : null, at: clock() }
+    })
+    const prices = sources.flatMap(({ usd }) => (usd === null ? [] : [usd]))
+    const usd = median(prices)
+    if (usd !== undefined) last = { usd, at: clock(), source: `median of ${prices.length}` }
+  }
+
   return {
     sources: () => sources,
     async read() {
-      if (clock() - tried < FRESH_MS) return fresh(last, clock())
-      tried = clock()
-      const answers = await Promise.allSettled(tickers.map((ticker) => price(ticker, fetch)))
-      sources = tickers.map(({ name }, i) => {
-        const answer = answers[i]
-        return { name, usd: answer?.status === 'fulfilled' ? answer.value : null, at: clock() }
-      })
-      const prices = sources.flatMap(({ usd }) => (usd === null ? [] : [usd]))
-      const usd = median(prices)
-      if (usd !== undefined) last = { usd, at: clock(), source: `median of ${prices.length}` }
+      const now = clock()
+      if (Math.abs(now - tried) >= FRESH_MS) {
+        tried = now
+        const asked = ask()
+        // Only for the first one: beside amounts an older rate serves until the next reader comes.
+        if (fresh(last, now) === null) await asked
+      }
       return fresh(last, clock())
     },
   }
 }
 
 function fresh(rate: Rate | null, now: UnixMs): Rate | null {
-  return rate !== null && now - rate.at < OLD_MS ? rate : null
+  return rate !== null && Math.abs(now - rate.at) < OLD_MS ? rate : null
 }
 
 const record = z.record(z.string(), z.unknown())
