@@ -4,7 +4,7 @@ const NEWLINE = 0x0a
 
 /**
  * Lines of a file that end with a line feed, without it. Node's readline also breaks at U+2028 and U+2029, which stand in JSON as
- * they are: whoever named a key so would have made a file that nobody can read.
+ * they are: whoever let a key ask for a model of such a name would have made a file that nobody can read.
  */
 export async function* readLines(file: string): AsyncGenerator<string> {
   let begun: Buffer[] = []
