@@ -34,21 +34,14 @@ const WITH_RUNNER_SETTINGS = ['doctor', 'registry', 'runner']
 
 const usages = new Map<string, string>()
 
-beforeAll(async () => {
-  const folder = join(ROOT, 'cli/commands')
-  for (const [, name = '', file = ''] of read('cli/main.ts').matchAll(IMPORTED)) {
-    const module: Readonly<Record<string, unknown>> = await import(join(folder, file))
-    const command = Object.values(module).find(isCommand)
-    if (command !== undefined) usages.set(name, command.usage)
-  }
-})
-
-const IMPORTED =
-  /^ {2}'?([a-z-]+)'?: async \(\) => \(await import\('\.\/commands\/([a-z-]+\.ts)'\)\)/gm
-
-function isCommand(value: unknown): value is { readonly usage: string } {
-  return typeof value === 'object' && value !== null && 'usage' in value && 'run' in value
+interface Commands {
+  readonly COMMANDS: Readonly<Record<string, () => Promise<{ readonly usage: string }>>>
 }
+
+beforeAll(async () => {
+  const { COMMANDS }: Commands = await import(join(ROOT, 'cli/commands.ts'))
+  for (const [name, load] of Object.entries(COMMANDS)) usages.set(name, (await load()).usage)
+})
 
 /** What is wrong with a call, in words; nothing when `--help` knows all of it. */
 function faults({ command, words }: Typed): readonly string[] {
