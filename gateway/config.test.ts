@@ -70,6 +70,18 @@ describe('the gateway’s settings', () => {
       { MODELS: '[{"id":"m","input":"1","cached":"2","output":"1"}]' },
       'MODELS',
     ],
+    [
+      'a misspelt price, which would be another',
+      { MODELS: '[{"id":"m","input":"2","cache":"1","output":"2"}]' },
+      'MODELS',
+    ],
+    ['a price in a list', { MODELS: '[{"id":"m","input":["1"],"output":"1"}]' }, 'MODELS'],
+    [
+      'a demonstration in words',
+      { MODELS: '[{"id":"m","input":"1","output":"1","demonstration":"true"}]' },
+      'MODELS',
+    ],
+    ['a name that is none', { MODELS: '[{"id":"m","input":"1","output":"1","name":1}]' }, 'MODELS'],
   ])('%s is refused', (_, change, name) => {
     expect(problems({ ...GOOD, ...change })).toContain(name)
   })
