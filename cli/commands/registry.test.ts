@@ -52,6 +52,8 @@ describe('cocoon registry', () => {
     expect((await run(`add image ${HASH} --wallet stranger`)).err).toContain('NotOwner')
     expect((await run(`add image ${HASH} --wallet owner`)).out).toContain('waits until')
     expect((await run(`add image ${HASH} --wallet owner`)).out).toContain('nothing to do')
+    const other = await run(`add image ${HASH} --meta ${'11'.repeat(32)} --wallet owner`)
+    expect(other).toMatchObject({ code: 2, err: expect.stringContaining('revoke it first') })
     expect((await run('show')).out).toMatch(new RegExp(`image +${HASH} waits`))
     dev.chain.advance(2 * DAY + 1)
     expect((await run('show')).out).toMatch(new RegExp(`image +${HASH} active`))
@@ -69,10 +71,18 @@ describe('cocoon registry', () => {
     expect((await run(`propose-owner --to ${heir} --wallet owner`)).out).toContain('proposed')
     expect((await run('accept-owner --wallet heir')).err).toContain('may accept from')
     expect((await run('cancel-proposals --wallet owner')).out).toContain('nobody is proposed')
+    for (const line of ['accept-owner --wallet heir', 'accept-owner --dry-run']) {
+      expect(await run(line)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`nobody is proposed; the owner is ${wallets.get('owner')}`),
+      })
+    }
     await run(`propose-owner --to ${heir} --wallet owner`)
     dev.chain.advance(2 * DAY + 1)
     expect((await run('accept-owner --wallet stranger')).err).toContain('NotOwner')
     expect((await run('accept-owner --wallet heir')).out).toContain(`the owner is ${heir}`)
+    expect((await run('accept-owner --wallet heir')).out).toContain('nothing to do')
+    expect((await run('accept-owner --wallet stranger')).err).toContain('nobody is proposed')
     expect((await run(`add image ${HASH} --wallet owner`)).err).toContain('NotOwner')
     const stranger = wallets.get('stranger') ?? ''
     await run(`propose-guardian --to ${stranger} --wallet heir`)

@@ -239,6 +239,7 @@ describe('the gateway gone for ever', () => {
     const balance = await openDevWallet(dev.endpoint, 'home').balance()
     expect(balance).toBe(toNano('10') - toNano('0.07') - toNano('2'))
     expect((await run(`account ${account}`)).out).toMatch(/available +0 TON/)
+    expect((await run(`account ${formatMemo(account).toLowerCase()}`)).out).toContain(account)
     expect((await stranger(`finish-exit ${account}`)).out).toContain('no exit is armed')
   })
 

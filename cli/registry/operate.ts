@@ -1,3 +1,4 @@
+import { hex } from '#base/bytes.ts'
 import { nano, parseTon } from '#base/nano.ts'
 import {
   addBody,
@@ -9,7 +10,7 @@ import {
   roleBody,
   setUriBody,
 } from '#contracts'
-import type { Action } from '../chain/perform.ts'
+import { type Action, openWallet, type SendFlags } from '../chain/perform.ts'
 import { addressFlag } from '../chain/target.ts'
 import { topUpStorage } from '../chain/top-up.ts'
 import { UsageError } from '../command.ts'
@@ -37,6 +38,9 @@ export async function add(
     done: async () => {
       const entry = await registry.getEntry(provider, kind, hash)
       const isListed = entry.activeFrom !== 0 && entry.revokedAt === 0
+      if (isListed && flags.meta !== undefined && entry.meta !== hex(meta)) {
+        throw new UsageError(`it is listed with the meta ${entry.meta}: revoke it first`)
+      }
       return isListed ? `it is listed: ${stateOf(entry, await now(target, address))}` : undefined
     },
   }
@@ -85,23 +89,37 @@ export function propose(role: 'Owner' | 'Guardian') {
 
 /** Sent by the wallet of whoever was proposed. */
 export function accept(role: 'Owner' | 'Guardian') {
-  return async ({ registry, provider, address, target }: RegistryContext): Promise<Action> => {
-    const next = (await registry.getRoles(provider))[`next${role}`]
+  const name = role === 'Owner' ? 'owner' : 'guardian'
+  return async (context: RegistryContext, flags: SendFlags): Promise<Action> => {
+    const { registry, provider, address, target } = context
+    const before = await registry.getRoles(provider)
+    const next = before[`next${role}`]
     if (next !== null && next.at > (await now(target, address))) {
       throw new UsageError(`${next.to} may accept from ${time(next.at)} on`)
     }
+    const heir = next?.to ?? (await ownRole(context, flags, before[name]))
+    if (heir === undefined) {
+      throw new UsageError(`nobody is proposed; the ${name} is ${before[name] ?? 'nobody'}`)
+    }
     return {
-      title: `accept to be ${role.toLowerCase()}`,
+      title: `accept to be ${name}`,
       to: address,
       value: VALUE,
       body: roleBody(`accept${role}`),
-      done: async () => {
-        const roles = await registry.getRoles(provider)
-        if (roles[`next${role}`] !== null) return undefined
-        return `the ${role.toLowerCase()} is ${roles[role === 'Owner' ? 'owner' : 'guardian'] ?? 'nobody'}`
-      },
+      done: async () =>
+        (await registry.getRoles(provider))[name] === heir ? `the ${name} is ${heir}` : undefined,
     }
   }
+}
+
+/** Who has a role, when that is the wallet of this command: run again it has accepted already. */
+async function ownRole(
+  { io, target }: RegistryContext,
+  flags: SendFlags,
+  holder: string | null,
+): Promise<string | undefined> {
+  if (holder === null || flags['dry-run'] === true) return undefined
+  return (await openWallet(io, target, flags)).address === holder ? holder : undefined
 }
 
 export async function cancelProposals({

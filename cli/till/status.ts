@@ -1,6 +1,6 @@
 import { hex } from '#base/bytes.ts'
 import { formatTon, type Nano } from '#base/nano.ts'
-import { accountMode, friendlyAddress, parseAccountId } from '#contracts'
+import { accountMode, friendlyAddress, parseMemo } from '#contracts'
 import { EXIT, UsageError } from '../command.ts'
 import type { TillContext } from './context.ts'
 
@@ -74,11 +74,9 @@ export async function showAccount(context: TillContext, text: string | undefined
 /** @throws UsageError */
 export function accountArgument(text: string | undefined) {
   if (text === undefined) throw new UsageError('an account id (its 32 characters) is missing')
-  try {
-    return parseAccountId(text.replace(/[\s-]/g, ''))
-  } catch {
-    throw new UsageError('not an account id: its check does not match')
-  }
+  const account = parseMemo(text)
+  if (account === undefined) throw new UsageError('not an account id: its check does not match')
+  return account
 }
 
 export const tons = (amount: Nano): string => `${formatTon(amount)} TON`

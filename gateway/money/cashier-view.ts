@@ -13,7 +13,7 @@ import { type AccountDue, type ChequeDue, type HostDue, least } from './cashier.
 const HAS_MONEY = sql`credited - paid_out > collected`
 
 /** Rows of each kind that one round looks at, the most urgent first; the others' turn comes. */
-const MAX_ROWS = 1_000
+export const MAX_ROWS = 1_000
 
 export function readAccountsDue({ db }: Store, now: UnixSeconds): AccountDue[] {
   const rows = db
