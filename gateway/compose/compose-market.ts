@@ -46,6 +46,8 @@ export interface MarketParts {
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
   readonly collateral: CollateralSource
   readonly chain: Pick<Chain, 'runGet'>
+  /** Other providers, without which its word on the Registry counts for nothing. */
+  readonly witnesses: readonly Pick<Chain, 'runGet'>[]
   readonly origins: Origins
   readonly simulation: SimulationTrust | undefined
   /** Whether runners may dial out to this gateway. */
@@ -73,7 +75,7 @@ export function composeMarket(platform: Platform, parts: MarketParts): RunnersDe
     challenges: openChallenges(platform, parts.usedChallenges),
     hostWallets: provider.hashes.macKey(deriveSecret(platform, 'host wallets')),
     allowlist: createAllowlistSource({
-      readRegistry: createReadRegistry(parts.chain, registry),
+      readRegistry: createReadRegistry(parts.chain, registry, parts.witnesses),
       clock,
       log,
       denials: config.denials,

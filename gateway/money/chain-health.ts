@@ -10,6 +10,8 @@ export interface Provider {
   readonly chain: Chain
 }
 
+export const isWitness = ({ role }: Pick<Provider, 'role'>): boolean => role === 'witness'
+
 /** How a provider answers just now. */
 export interface ProviderHealth {
   readonly host: string

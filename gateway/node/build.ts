@@ -19,7 +19,7 @@ import { type ModelRow, type StoredCatalog, storedCatalog } from '../inference/s
 import { type BodyBudget, createBodyBudget } from '../limits/body-budget.ts'
 import type { Log } from '../log.ts'
 import type { Chain } from '../money/chain.ts'
-import { createChainHealth, type Provider } from '../money/chain-health.ts'
+import { createChainHealth, isWitness, type Provider } from '../money/chain-health.ts'
 import { hasCashier } from '../money/money-jobs.ts'
 import { createMoneyWatch, type MoneyWatch } from '../money/money-watch.ts'
 import { openRates } from '../money/open-rates.ts'
@@ -100,6 +100,7 @@ export function build(input: BuildInput): Built {
     latestVoucher: (payee) => backing.latestVoucher(payee),
     collateral,
     chain,
+    witnesses: input.providers.filter(isWitness).map((witness) => witness.chain),
     origins,
     simulation,
     takesTunnels: true,

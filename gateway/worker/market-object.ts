@@ -114,6 +114,7 @@ export function marketObject(host: WorkerHost) {
             : objects.ledger(`host:${payee}`).latestVoucher(till, payee),
         collateral,
         chain,
+        witnesses: witnesses.map((witness) => witness.chain),
         origins: this.#origins,
         simulation: settings.simulation,
         takesTunnels: false,

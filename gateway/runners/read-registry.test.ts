@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fromHex } from '#base/bytes.ts'
+import { parseTon } from '#base/nano.ts'
+import { addBody, Registry, registryTopUpBody } from '#contracts'
+import { type DevChain, startDevChain } from '#dev/chain/start-dev-chain.ts'
+import { type DevWallet, openDevWallet } from '#dev/chain/wallet.ts'
+import { type TonAddress, tonAddress } from '../db/ids.ts'
+import type { Chain } from '../money/chain.ts'
+import { MoneyError } from '../money/errors.ts'
+import { chainAt } from '../money/testing/money-world.ts'
+import { createReadRegistry } from './read-registry.ts'
+
+const IMAGE = 'ab'.repeat(32)
+
+let [dev, liar]: DevChain[] = []
+let address: TonAddress
+
+/** The owner's word, on one of the two chains. */
+async function list(owner: DevWallet, hash: string): Promise<void> {
+  const body = addBody('image', fromHex(hash), new Uint8Array(32))
+  await owner.transfer({ to: registryOf(owner).address, value: parseTon('0.05'), body })
+}
+
+const registryOf = (owner: DevWallet) =>
+  Registry.createFromConfig({ owner: owner.address.toRawString(), guardian: null, delay: 0 })
+
+beforeAll(async () => {
+  dev = await startDevChain()
+  const owner = openDevWallet(dev.endpoint, 'owner')
+  await owner.fund('10')
+  const { address: to, init } = registryOf(owner)
+  if (init === undefined) throw new Error('no StateInit')
+  await owner.transfer({ to, value: parseTon('1'), init, body: registryTopUpBody() })
+  address = tonAddress(to.toRawString())
+  await list(owner, IMAGE)
+  // Another chain with the same past: there an image is listed that nobody listed here.
+  liar = await dev.fork()
+  await list(openDevWallet(liar.endpoint, 'owner'), 'ee'.repeat(32))
+})
+afterAll(async () => {
+  await liar?.close()
+  await dev?.close()
+})
+
+const honest = (): Chain => chainAt(dev?.endpoint ?? '')
+const lying = (): Chain => chainAt(liar?.endpoint ?? '')
+const silent: Pick<Chain, 'runGet'> = {
+  runGet: async () => {
+    throw new MoneyError('unavailable', 'no answer')
+  },
+}
+
+test('beside a witness no provider alone lists an image, or a version that no true one reaches (M11)', async () => {
+  expect((await createReadRegistry(lying(), address, [])()).version).toBe(2)
+  for (const witnesses of [[honest()], [honest(), silent], [lying(), honest()]]) {
+    const read = createReadRegistry(lying(), address, witnesses)
+    await expect(read()).rejects.toMatchObject({ code: 'untrusted' })
+  }
+})
+
+test('a witness that is silent stops nothing while another one answers, and one that lies stops the reading', async () => {
+  const { version, entries } = await createReadRegistry(honest(), address, [silent, honest()])()
+  expect([version, [...entries.image.keys()]]).toEqual([1, [IMAGE]])
+  for (const witnesses of [[silent], [lying()]]) {
+    const read = createReadRegistry(honest(), address, witnesses)
+    await expect(read()).rejects.toMatchObject({ code: 'untrusted' })
+  }
+})
