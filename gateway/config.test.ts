@@ -75,6 +75,11 @@ describe('the gateway’s settings', () => {
       { MODELS: '[{"id":"m","input":"2","cache":"1","output":"2"}]' },
       'MODELS',
     ],
+    [
+      'a model twice, at two prices',
+      { MODELS: '[{"id":"m","input":"1","output":"1"},{"id":"m","input":"2","output":"2"}]' },
+      'MODELS',
+    ],
     ['a price in a list', { MODELS: '[{"id":"m","input":["1"],"output":"1"}]' }, 'MODELS'],
     [
       'a demonstration in words',

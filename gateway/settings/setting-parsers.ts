@@ -90,7 +90,10 @@ export function models(text: string | undefined): readonly ModelSeed[] {
     throw new RangeError('must be JSON')
   }
   if (!Array.isArray(list)) throw new RangeError('must be a JSON array')
-  return list.map((entry: unknown) => modelSeed(entry))
+  const seeds = list.map((entry: unknown) => modelSeed(entry))
+  const ids = new Set(seeds.map(({ id }) => id))
+  if (ids.size < seeds.length) throw new RangeError('has a model twice')
+  return seeds
 }
 
 /** `name=value,other=value`, values percent-encoded, as OpenTelemetry writes them. */
