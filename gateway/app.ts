@@ -28,8 +28,33 @@ import { walletRoutes } from './routes/wallets.ts'
 import { webhookRoutes } from './routes/webhook.ts'
 
 /** Parts of OpenAI's API that this gateway does not have: told apart from a misspelt URL. */
-const NOT_IMPLEMENTED =
-  /^\/v1\/(?:assistants|audio|batches|containers|conversations|evals|files|fine_tuning|images|messages\/batches|moderations|realtime|responses\/compact|responses\/input_tokens|threads|uploads|vector_stores|videos)(?:\/|$)/
+const NOT_IMPLEMENTED = new RegExp(
+  `^/v1/(?:${[
+    'agents',
+    'assistants',
+    'audio',
+    'batches',
+    'chatkit',
+    'containers',
+    'conversations',
+    'evals',
+    'files',
+    'fine_tuning',
+    'images',
+    'messages/batches',
+    'moderations',
+    'organization',
+    'projects',
+    'realtime',
+    'responses/compact',
+    'responses/input_tokens',
+    'skills',
+    'threads',
+    'uploads',
+    'vector_stores',
+    'videos',
+  ].join('|')})(?:/|$)`,
+)
 const MAX_SHOWN_PATH = 200
 
 /** Everything but inference, which each platform's listener takes before it reaches Hono. */

@@ -75,6 +75,10 @@ describe('what does not exist says so as OpenAI does', () => {
     ['GET', '/nothing.html', 404, null],
     ['POST', '/v1/files', 501, 'not_implemented'],
     ['GET', '/v1/audio/speech', 501, 'not_implemented'],
+    ['GET', '/v1/skills', 501, 'not_implemented'],
+    ['POST', '/v1/chatkit/sessions', 501, 'not_implemented'],
+    // Nothing is kept, so that there is no such answer.
+    ['POST', '/v1/responses/resp_1/cancel', 404, null],
     ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],
     ['DELETE', '/v1/models', 405, 'method_not_allowed'],
     ['PUT', '/v1/keys/x', 405, 'method_not_allowed'],
