@@ -52,20 +52,23 @@ function* readHistory(store: Store, id: string, account: number): Generator<Unit
     const last = find.all(account, ...after).at(-1)
     if (last === undefined) return
     const to = last.map(numberIn)
-    const page = `SELECT settlement FROM settlement_accounts WHERE account = ${account}
-      AND (cumulative, settlement) > (${after.join()}) AND (cumulative, settlement) <= (${to.join()})`
+    const page = [account, ...after, ...to]
     yield () => ({ kind: 'history', id, tables: historyTables(store, page) })
     after = to
   }
 }
 
-/** @param page SQL that gives the settlements' ids */
-function historyTables(store: Store, page: string): Readonly<Record<string, TableRows>> {
-  const terms = `WHERE id IN (SELECT terms FROM settlements WHERE id IN (${page}))`
+/** One text for all pages: a database keeps each that it was asked. */
+const OF_PAGE = `(SELECT settlement FROM settlement_accounts WHERE account = ?
+  AND (cumulative, settlement) > (?, ?) AND (cumulative, settlement) <= (?, ?))`
+const TERMS_OF_PAGE = `WHERE id IN (SELECT terms FROM settlements WHERE id IN ${OF_PAGE})`
+
+/** @param page account, where the page before ended, where this one ends */
+function historyTables(store: Store, page: readonly number[]): Readonly<Record<string, TableRows>> {
   return {
-    settlements: readRows(store, 'settlements', `WHERE id IN (${page}) ORDER BY id`),
-    terms: readRows(store, 'terms', terms),
-    receipts: readRows(store, 'receipts', `WHERE settlement IN (${page})`),
+    settlements: readRows(store, 'settlements', `WHERE id IN ${OF_PAGE} ORDER BY id`, ...page),
+    terms: readRows(store, 'terms', TERMS_OF_PAGE, ...page),
+    receipts: readRows(store, 'receipts', `WHERE settlement IN ${OF_PAGE}`, ...page),
   }
 }
 
@@ -110,11 +113,12 @@ function* readTable(store: Store, table: string): Generator<UnitRead> {
   const key = store.tables.columnsOf(table).slice(0, KEY_COLUMNS).join(', ')
   const count = numberIn(store.prepare(`SELECT COUNT(*) FROM ${table}`).get()?.[0])
   for (let offset = 0; offset < count; offset += limit) {
-    const page = `ORDER BY ${key} LIMIT ${limit} OFFSET ${offset}`
     yield () => ({
       kind: 'rows',
       id: `${table}:${offset}`,
-      tables: { [table]: readRows(store, table, page) },
+      tables: {
+        [table]: readRows(store, table, `ORDER BY ${key} LIMIT ? OFFSET ?`, limit, offset),
+      },
     })
   }
 }

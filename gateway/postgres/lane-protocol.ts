@@ -1,5 +1,4 @@
-import type { Op, Result } from '../ledger/port.ts'
-import type { ThreadAnswer } from './call-thread.ts'
+import type { Op } from '../ledger/port.ts'
 
 /** One call on its way to the thread that runs the ledger. */
 export interface LaneCall {
@@ -12,8 +11,6 @@ export interface LaneNote {
   readonly calls: number
   readonly seconds: number
 }
-
-export type LaneAnswer = ThreadAnswer<readonly Result[]> | LaneNote
 
 export interface LaneData {
   readonly url: string

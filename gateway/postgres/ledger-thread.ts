@@ -1,8 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { groupCommit } from '../ledger/group-commit.ts'
+import { answerCalls } from './answer-calls.ts'
 import { openBridge } from './bridge.ts'
 import { internTerms } from './intern-terms.ts'
-import type { LaneAnswer, LaneCall, LaneData } from './lane-protocol.ts'
+import type { LaneCall, LaneData, LaneNote } from './lane-protocol.ts'
 import { openPostgres } from './open-postgres.ts'
 import { sharedCore } from './shared-core.ts'
 
@@ -12,23 +13,15 @@ const { url, hosts } = workerData as LaneData
 const bridge = openBridge(url, 'ledger')
 const core = sharedCore(openPostgres(bridge), { hosts })
 const intern = internTerms()
-const tell = (answer: LaneAnswer) => parentPort?.postMessage(answer)
+const tell = (note: LaneNote) => parentPort?.postMessage(note)
 const observe = (calls: number) => {
   const began = performance.now()
   return () => tell({ calls, seconds: (performance.now() - began) / 1000 })
 }
 const ledger = groupCommit(core, setImmediate, { observe })
 
-parentPort?.on('message', (call: LaneCall | 'close') => {
-  if (call === 'close') {
-    void bridge.close().then(() => parentPort?.close())
-    return
-  }
-  const { id } = call
-  ledger.commit(call.ops.map(intern)).then(
-    (results) => tell({ id, ok: true, value: results }),
-    (error: unknown) => {
-      tell({ id, ok: false, message: error instanceof Error ? error.message : 'failed' })
-    },
-  )
-})
+answerCalls<LaneCall>(
+  parentPort,
+  ({ ops }) => ledger.commit(ops.map(intern)),
+  () => bridge.close(),
+)

@@ -10,11 +10,12 @@ import { createMoneyJobs } from '../../money/money-jobs.ts'
 import type { MoneyWatch } from '../../money/money-watch.ts'
 import { openChain } from '../../money/open-chain.ts'
 import { isCovered, readLiabilities } from '../../money/reserves.ts'
+import { answerCalls } from '../answer-calls.ts'
 import { openBridge } from '../bridge.ts'
 import { openPostgres } from '../open-postgres.ts'
 import { sharedCore } from '../shared-core.ts'
 import { officePorts } from './ports.ts'
-import type { OfficeAnswer, OfficeCall, OfficeData } from './protocol.ts'
+import type { OfficeCall, OfficeData, OfficeNews } from './protocol.ts'
 
 // The thread that keeps everything but requests' money: it may sleep while the database works.
 
@@ -28,7 +29,7 @@ const ledger: Ledger = {
     return applyCall(core, ops)
   },
 }
-const tell = (answer: OfficeAnswer): void => parentPort?.postMessage(answer)
+const tell = (news: OfficeNews): void => parentPort?.postMessage(news)
 const watch: MoneyWatch = {
   status: () => ({
     ...{ gas: null, cashier: null, rotationAt: null },
@@ -72,17 +73,4 @@ async function answer({ port, verb, args }: OfficeCall): Promise<unknown> {
   return member(...args)
 }
 
-parentPort?.on('message', (call: OfficeCall | 'close') => {
-  if (call === 'close') {
-    void bridge.close().then(() => parentPort?.close())
-    return
-  }
-  const { id } = call
-  answer(call).then(
-    (value) => tell({ id, ok: true, value }),
-    (error: unknown) => {
-      const message = error instanceof Error ? error.message : 'failed'
-      tell({ id, ok: false, message })
-    },
-  )
-})
+answerCalls(parentPort, answer, () => bridge.close())

@@ -1,7 +1,6 @@
 import type { GatewayConfig } from '../../config.ts'
 import type { Job } from '../../jobs.ts'
 import type { MoneyWatch } from '../../money/money-watch.ts'
-import type { ThreadAnswer } from '../call-thread.ts'
 
 /** What the office's thread is told at its start. */
 export interface OfficeData {
@@ -26,5 +25,3 @@ export interface OfficeNews {
   readonly saw: Sighting
   readonly what: unknown
 }
-
-export type OfficeAnswer = ThreadAnswer<unknown> | OfficeNews
