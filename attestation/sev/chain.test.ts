@@ -29,7 +29,7 @@ useForges()
 
 describe('signatures and keys of the chain', () => {
   test('a certificate signed by a stranger', async () => {
-    expect(await failuresOf({ vek: { signer: stranger } })).toEqual(['sev.vek-chain chain'])
+    expect(await failuresOf({ vek: { signer: stranger() } })).toEqual(['sev.vek-chain chain'])
   })
 
   test('a VCEK under the ASVK, and a VLEK under the ASK', async () => {
@@ -133,7 +133,7 @@ describe('signatures and keys of the chain', () => {
   })
 
   test('a revocation list signed by the ASK, or by a stranger with the root’s name', async () => {
-    for (const signer of [forgeOf('Genoa').signers.ask, stranger]) {
+    for (const signer of [forgeOf('Genoa').signers.ask, stranger()]) {
       expect(await failuresOf({ crl: { signer } })).toEqual(['sev.crl-signature crl-signature'])
     }
   })

@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RUNNER_ID } from '../verify/testing/forged-runner.ts'
-import { lineOf, snp, tdx, useRunners } from '../verify/testing/two-runners.ts'
+import { lineOf, useRunners } from '../verify/testing/two-runners.ts'
 import { offline, openPlace, type Place } from '../verify/testing/verify-in.ts'
 
 const NONCE = '2a'.repeat(32)
 
-useRunners()
+const here = useRunners()
 
 describe('services', () => {
   let server: Server
@@ -32,7 +32,7 @@ describe('services', () => {
     const address = server.address()
     origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
     web = await openPlace(fetch)
-    await web.write('snp-roots.json', snp.simulation)
+    await web.write('snp-roots.json', here.snp.simulation)
     answers = {}
   })
 
@@ -54,7 +54,7 @@ describe('services', () => {
       answers = {
         '/v1/aci/attestation': async (nonce) => {
           nonces.push(nonce)
-          return snp.report(nonce)
+          return here.snp.report(nonce)
         },
       }
       const outcome = await web.verify(`${origin}${path}`, ...flags)
@@ -66,7 +66,7 @@ describe('services', () => {
   )
 
   test('a replayed report over an earlier nonce is refused', async () => {
-    const replayed = await snp.report(NONCE)
+    const replayed = await here.snp.report(NONCE)
     answers = { '/v1/aci/attestation': async () => replayed }
     const outcome = await web.verify(origin, ...flags)
     expect(lineOf(outcome, 'evidence.report-data')).toMatch(/^FAIL/)
@@ -74,10 +74,10 @@ describe('services', () => {
   })
 
   test('a gateway’s session is compared with its runner, asked anew', async () => {
-    const session = await snp.session()
+    const session = await here.snp.session()
     const path = `/v1/aci/sessions/${session.session_id}`
     const runner = `/runners/${RUNNER_ID}/v1/aci/attestation`
-    answers = { [path]: async () => session.document, [runner]: snp.report }
+    answers = { [path]: async () => session.document, [runner]: here.snp.report }
     const live = await web.verify(`${origin}${path}`, ...flags)
     expect(lineOf(live, 'report.fresh')).toBe('pass  report.fresh')
     expect(live.code).toBe(3)
@@ -87,7 +87,7 @@ describe('services', () => {
     expect(lineOf(gone, 'report.fresh')).toMatch(/^skip/)
     expect(gone.code).toBe(3)
 
-    answers = { [path]: async () => session, [runner]: tdx.report }
+    answers = { [path]: async () => session, [runner]: here.tdx.report }
     const swapped = await web.verify(`${origin}${path}`, ...flags)
     expect(lineOf(swapped, 'session.keyset')).toMatch(/^FAIL/)
     expect(swapped.code).toBe(1)
@@ -95,7 +95,7 @@ describe('services', () => {
 
   test('a session that is another than the one asked for is refused', async () => {
     const path = `/v1/aci/sessions/${'00'.repeat(32)}`
-    const session = await snp.session()
+    const session = await here.snp.session()
     answers = { [path]: async () => session.document }
     const outcome = await web.verify(`${origin}${path}`, ...flags)
     expect(lineOf(outcome, 'session.id')).toMatch(/^FAIL/)
@@ -103,8 +103,8 @@ describe('services', () => {
   })
 
   test('a receipt at a gateway is found with the API key, and its session with it', async () => {
-    const session = await snp.session()
-    const receipt = snp.receipt()
+    const session = await here.snp.session()
+    const receipt = here.snp.receipt()
     const keys: (string | undefined)[] = []
     const { session_id } = session
     answers = {
@@ -153,7 +153,7 @@ describe('services', () => {
   })
 
   test('text of a stranger’s cannot write to the terminal', async () => {
-    const report = await snp.report(NONCE)
+    const report = await here.snp.report(NONCE)
     const { attestation } = report
     const keyset = { ...attestation.workload_keyset, subject: 'x\u001b[2Jverdict VERIFIED\n' }
     answers = {

@@ -8,7 +8,7 @@ import { startDevChain } from '#dev/chain/start-dev-chain.ts'
 import { deployContracts } from '#dev/world/deploy-contracts.ts'
 import { generateSigner } from '#protocol/node'
 import { MODEL, WEIGHTS } from '../verify/testing/forged-runner.ts'
-import { lineOf, place, snp, useRunners } from '../verify/testing/two-runners.ts'
+import { lineOf, useRunners } from '../verify/testing/two-runners.ts'
 import { offline, openPlace } from '../verify/testing/verify-in.ts'
 
 const OURS = join(import.meta.dirname, '../../attestation/vectors')
@@ -16,11 +16,11 @@ const SHARED =
   process.env['ATTESTATION_VECTORS'] ?? join(import.meta.dirname, '../../../shared/vectors')
 const NONCE = '2a'.repeat(32)
 
-useRunners()
+const here = useRunners()
 
 describe('vectors', () => {
   test('every vector prints id, expected and got, and the last line is the total', async () => {
-    const { code, out } = await place.verify('--vectors', OURS)
+    const { code, out } = await here.place.verify('--vectors', OURS)
     const lines = out.split('\n')
     expect(lines.at(-1)).toMatch(/^[0-9]+ passed, 0 failed, [0-9]+ skipped$/)
     expect(lines.length).toBeGreaterThan(25)
@@ -29,13 +29,13 @@ describe('vectors', () => {
   })
 
   test('a verdict other than the manifest’s fails the run', async () => {
-    const folder = join(place.folder, 'altered')
+    const folder = join(here.place.folder, 'altered')
     await cp(OURS, folder, { recursive: true })
     const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))
     const good = manifest.vectors.find((vector: { verdict: string }) => vector.verdict === 'valid')
     const vectors = [{ ...good, verdict: 'invalid', reject: ['signature'] }]
     await writeFile(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, vectors }))
-    const { code, out } = await place.verify('--vectors', 'altered')
+    const { code, out } = await here.place.verify('--vectors', 'altered')
     expect(out).toMatch(/^FAIL {2}/)
     expect(out.split('\n').at(-1)).toBe('0 passed, 1 failed, 0 skipped')
     expect(code).toBe(1)
@@ -46,18 +46,18 @@ describe('vectors', () => {
     ['no JSON', '{'],
     ['another schema', '{"schema":"attestation-vectors/1","vectors":[]}'],
   ])('an unreadable manifest is wrong usage: %s', async (name, manifest) => {
-    const folder = join(place.folder, name)
+    const folder = join(here.place.folder, name)
     if (manifest !== undefined) {
       await mkdir(folder)
       await writeFile(join(folder, 'manifest.json'), manifest)
     }
-    expect((await place.verify('--vectors', folder)).code).toBe(2)
+    expect((await here.place.verify('--vectors', folder)).code).toBe(2)
   })
 
   test.skipIf(!existsSync(join(SHARED, 'manifest.json')))(
     'the shared folder of real evidence gets its expected verdicts',
     async () => {
-      const { code, out } = await place.verify('--vectors', SHARED)
+      const { code, out } = await here.place.verify('--vectors', SHARED)
       expect(out.split('\n').filter((line) => line.startsWith('FAIL'))).toEqual([])
       expect(code).toBe(0)
     },
@@ -74,13 +74,13 @@ describe('the Registry', () => {
           meterKey: generateSigner('meter').publicKey,
           salt: crypto.getRandomValues(new Uint8Array(32)),
           listings: [
-            { kind: 'image', hash: fromHex(snp.image) },
+            { kind: 'image', hash: fromHex(here.snp.image) },
             { kind: 'model', hash: fromHex(await modelHash(MODEL, weights)) },
           ],
         })
       const online = await openPlace(fetch)
-      await online.write('roots.json', snp.simulation)
-      await online.write('report.json', await snp.report(NONCE))
+      await online.write('roots.json', here.snp.simulation)
+      await online.write('report.json', await here.snp.report(NONCE))
       const verify = (registry: string) =>
         online.verify(
           'report.json',
@@ -99,7 +99,7 @@ describe('the Registry', () => {
       expect(listed.out).toContain('(registry by one endpoint, version ')
       expect(listed.code).toBe(3)
       await mkdir(join(online.folder, '.cocoon'))
-      await online.write('.cocoon/simulation.json', snp.simulation)
+      await online.write('.cocoon/simulation.json', here.snp.simulation)
       await online.write('.cocoon/dev.json', {
         chainUrl: chain.endpoint,
         registryAddress: registry,
@@ -146,8 +146,8 @@ describe('usage', () => {
     ['null', 'null'],
     ['another document', '{"hello":1}'],
   ])('a file that holds %s is exit code 2', async (name, text) => {
-    const file = await place.write(`${name}.json`, text)
-    expect((await place.verify(file, '--any-image')).code).toBe(2)
+    const file = await here.place.write(`${name}.json`, text)
+    expect((await here.place.verify(file, '--any-image')).code).toBe(2)
   })
 
   test.each([
@@ -156,8 +156,8 @@ describe('usage', () => {
     ['a cut report', { tee: { type: 'sev-snp', report: 'AAAA' } }],
     ['a TEE that is text', { tee: 'sev-snp' }],
   ])('evidence with %s is refused', async (name, evidence) => {
-    const file = await place.write(`${name}.json`, evidence)
-    const outcome = await place.verify(file, '--any-image', '--any-nonce', '--no-gpu')
+    const file = await here.place.write(`${name}.json`, evidence)
+    const outcome = await here.place.verify(file, '--any-image', '--any-nonce', '--no-gpu')
     expect(lineOf(outcome, 'evidence.form')).toMatch(/^FAIL/)
     expect(outcome.code).toBe(1)
   })

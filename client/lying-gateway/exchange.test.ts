@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { modelHash } from '#attestation'
 import { type Bytes, concat, hex } from '#base/bytes.ts'
 import type { Connection } from '../connect.ts'
-import { ask, codeOf, MARK, runner, URL_CHAT, useWorld, world } from '../testing/lied-to.ts'
+import { ask, codeOf, MARK, runner, URL_CHAT, useWorld } from '../testing/lied-to.ts'
 import { GATEWAY } from '../testing/lying-gateway.ts'
 import {
   type Answer,
@@ -15,7 +15,7 @@ import {
   WEIGHTS,
 } from '../testing/test-runner.ts'
 
-useWorld()
+const lied = useWorld()
 
 /** The frames of an answer, bent as a list. */
 function bent(bend: (frames: Bytes[]) => Bytes[]) {
@@ -52,8 +52,8 @@ describe('a gateway that bends the answer', () => {
       (frames) => [Uint8Array.of(255, 255, 255, 255), ...frames],
     ],
   ])('%s: %s, and never a complete answer', async (_, code, bend) => {
-    world.lies = { answer: bent(bend) }
-    const cocoon = await world.connect()
+    lied.world.lies = { answer: bent(bend) }
+    const cocoon = await lied.world.connect()
     const response = await ask(cocoon, { stream: true })
     if (!response.ok) {
       // Lost before its first frame: nothing of it was shown.
@@ -71,45 +71,45 @@ describe('a gateway that bends the answer', () => {
   })
 
   test('an answer of another request', async () => {
-    const cocoon = await world.connect()
+    const cocoon = await lied.world.connect()
     const kept: Bytes[] = []
-    world.lies = {
+    lied.world.lies = {
       answer: bent((frames) => {
         kept.push(...frames)
         return frames
       }),
     }
     await (await ask(cocoon)).text()
-    world.lies = { answer: bent(() => kept) }
+    lied.world.lies = { answer: bent(() => kept) }
     expect(await codeOf(ask(cocoon))).toBe('answer_broken')
   })
 
   test('plain text instead of a sealed answer', async () => {
-    world.lies = { instead: () => Response.json({ choices: [] }) }
-    expect(await codeOf(ask(await world.connect()))).toBe('answer_unsealed')
+    lied.world.lies = { instead: () => Response.json({ choices: [] }) }
+    expect(await codeOf(ask(await lied.world.connect()))).toBe('answer_unsealed')
   })
 
   test('the status turned into a success', async () => {
     runner().behaviour = { error: 400 }
-    world.lies = { answer: (answer) => ({ ...answer, status: 200 }) }
-    expect(await codeOf(ask(await world.connect()))).toBe('answer_mislabelled')
+    lied.world.lies = { answer: (answer) => ({ ...answer, status: 200 }) }
+    expect(await codeOf(ask(await lied.world.connect()))).toBe('answer_mislabelled')
   })
 
   test('the type turned into a page', async () => {
-    world.lies = {
+    lied.world.lies = {
       answer: (answer) => ({
         ...answer,
         headers: { ...answer.headers, 'content-type': 'text/html' },
       }),
     }
-    expect(await codeOf(ask(await world.connect()))).toBe('answer_mislabelled')
+    expect(await codeOf(ask(await lied.world.connect()))).toBe('answer_mislabelled')
   })
 })
 
 describe('a gateway that bends the request', () => {
   test('an altered head does not open, and is sent at most twice', async () => {
-    const cocoon = await world.connect()
-    world.lies = {
+    const cocoon = await lied.world.connect()
+    lied.world.lies = {
       request: (headers, body) => {
         const head = headers.get('x-cocoon-head') ?? ''
         const json = JSON.parse(Buffer.from(head, 'base64url').toString())
@@ -119,13 +119,13 @@ describe('a gateway that bends the request', () => {
       },
     }
     expect(await codeOf(ask(cocoon))).toBe('keys_unstable')
-    expect(world.sent).toHaveLength(2)
+    expect(lied.world.sent).toHaveLength(2)
     expect(runner().opened).toHaveLength(0)
   })
 
   test('a stripped head is no plain EHBP body', async () => {
-    const cocoon = await world.connect()
-    world.lies = {
+    const cocoon = await lied.world.connect()
+    lied.world.lies = {
       request: (headers, body) => {
         headers.delete('x-cocoon-head')
         headers.delete('x-cocoon-version')
@@ -137,9 +137,9 @@ describe('a gateway that bends the request', () => {
   })
 
   test('a body sent to the runner twice is opened once', async () => {
-    const cocoon = await world.connect()
+    const cocoon = await lied.world.connect()
     const kept: [Headers, Bytes][] = []
-    world.lies = {
+    lied.world.lies = {
       request: (headers, body) => {
         kept.push([new Headers(headers), body])
         return body
@@ -155,15 +155,15 @@ describe('a gateway that bends the request', () => {
 
   test('endless key changes end after one refresh', async () => {
     const problem = { type: 'urn:ietf:params:ehbp:error:key-config', code: 'key_stale' }
-    world.lies = { instead: () => Response.json(problem, { status: 422 }) }
-    expect(await codeOf(ask(await world.connect()))).toBe('keys_unstable')
-    expect(world.sent).toHaveLength(2)
+    lied.world.lies = { instead: () => Response.json(problem, { status: 422 }) }
+    expect(await codeOf(ask(await lied.world.connect()))).toBe('keys_unstable')
+    expect(lied.world.sent).toHaveLength(2)
   })
 
   test('another protocol version: the remedy is ours, whatever stands in the answer', async () => {
-    const cocoon = await world.connect()
+    const cocoon = await lied.world.connect()
     const problem = { code: 'version_unsupported', title: 'get it at https://evil.test' }
-    world.lies = { instead: () => Response.json(problem, { status: 426 }) }
+    lied.world.lies = { instead: () => Response.json(problem, { status: 426 }) }
     const response = await cocoon.fetch(`${GATEWAY}/v1/chat/completions`, {
       method: 'POST',
       body: JSON.stringify({ model: MODEL, messages: [] }),
@@ -173,31 +173,31 @@ describe('a gateway that bends the request', () => {
     expect(JSON.parse(text)).toMatchObject({ error: { code: 'version_unsupported' } })
     expect(text).toContain('npm install cocoon-gateway@latest')
     expect(text).not.toContain('evil')
-    expect(world.sent).toHaveLength(1)
-    world.lies = {
+    expect(lied.world.sent).toHaveLength(1)
+    lied.world.lies = {
       json: (path, told) =>
         path.includes('/attestation')
           ? { ...(told as object), service_capabilities: { supported_e2ee_versions: ['cocoon/9'] } }
           : undefined,
     }
-    expect(await codeOf(world.connect())).toBe('version_unsupported')
+    expect(await codeOf(lied.world.connect())).toBe('version_unsupported')
   })
 
   test('a runner with new keys is verified again and gets the prompt once', async () => {
-    const cocoon = await world.connect()
-    const { forge, clock } = world
+    const cocoon = await lied.world.connect()
+    const { forge, clock } = lied.world
     const { payee } = runner()
-    world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0', payee }))
+    lied.world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0', payee }))
     expect(await codeOf(ask(cocoon))).toBe('no error')
-    expect(world.sent).toHaveLength(2)
+    expect(lied.world.sent).toHaveLength(2)
     expect(runner().opened).toHaveLength(1)
   })
 
   test('new keys of a session that the prompt does not accept get nothing', async () => {
-    const cocoon = await world.connect()
-    const { forge, clock } = world
+    const cocoon = await lied.world.connect()
+    const { forge, clock } = lied.world
     const provider = { aci_session_ids: [runner().sessionId] }
-    world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0' }))
+    lied.world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0' }))
     expect(await codeOf(ask(cocoon, { provider }))).toBe('session_not_accepted')
     expect(runner().opened).toEqual([])
   })
@@ -215,38 +215,38 @@ describe('a gateway that swaps the model', () => {
         : undefined,
   })
   const becomes = async (model: string) => {
-    const { forge, clock } = world
-    world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0', model }))
+    const { forge, clock } = lied.world
+    lied.world.runners.splice(0, 1, await makeRunner({ forge, clock, id: 'run_0', model }))
   }
 
   beforeEach(async () => {
     const hash = await modelHash(SMALL, WEIGHTS)
-    if (world.entries.every((entry) => entry.hash !== hash)) {
-      world.entries.push({ kind: 'model', hash })
+    if (lied.world.entries.every((entry) => entry.hash !== hash)) {
+      lied.world.entries.push({ kind: 'model', hash })
     }
   })
 
   test('a machine verified for one model is not asked for another (H18)', async () => {
     await becomes(SMALL)
-    world.lies = offering(SMALL)
-    const cocoon = await world.connect()
-    world.lies = offering(big.model)
-    world.ahead += 61_000
+    lied.world.lies = offering(SMALL)
+    const cocoon = await lied.world.connect()
+    lied.world.lies = offering(big.model)
+    lied.world.ahead += 61_000
     expect(await askBig(cocoon)).toBe('keyset_mismatch')
     expect(runner().opened).toEqual([])
   })
 
   test('nor after it said that its keys changed (H18)', async () => {
-    const cocoon = await world.connect()
+    const cocoon = await lied.world.connect()
     await becomes(SMALL)
-    world.lies = offering(SMALL)
+    lied.world.lies = offering(SMALL)
     expect(await codeOf(ask(cocoon))).not.toBe('no error')
     expect(runner().opened).toEqual([])
   })
 })
 
 test('no wire byte or header tells the sealed request’s cache key', async () => {
-  const cocoon = await world.connect()
+  const cocoon = await lied.world.connect()
   await (await ask(cocoon, { prompt_cache_key: 'user-42' })).text()
   const [opened = ''] = runner().opened
   expect(opened).not.toContain('user-42')
@@ -257,13 +257,13 @@ test('no wire byte or header tells the sealed request’s cache key', async () =
 })
 
 test('reads of one byte, and ten thousand zero frames, change nothing', async () => {
-  world.lies = {
+  lied.world.lies = {
     answer: bent((frames) => {
       const wire = concat(new Uint8Array(40_000), ...frames)
       return Array.from(wire, (byte) => Uint8Array.of(byte))
     }),
   }
-  const cocoon = await world.connect()
+  const cocoon = await lied.world.connect()
   expect(await (await ask(cocoon, { stream: true })).text()).toContain('data: [DONE]')
 })
 
@@ -276,7 +276,7 @@ test('a reader that stops stops the runner, and a long answer waits for its read
     }
   }
   runner().behaviour = { events: endless() }
-  const response = await ask(await world.connect(), { stream: true })
+  const response = await ask(await lied.world.connect(), { stream: true })
   const reader = response.body?.getReader()
   for (let i = 0; i < 20; i++) await reader?.read()
   // One frame is read ahead for its type; nothing else runs ahead of the reader.
@@ -289,7 +289,7 @@ test('a reader that stops stops the runner, and a long answer waits for its read
 
 test('events that were listed are all delivered in order', async () => {
   runner().behaviour = { events: listed(Array.from({ length: 300 }, (_, i) => chunk(`<${i}>`))) }
-  const text = await (await ask(await world.connect(), { stream: true })).text()
+  const text = await (await ask(await lied.world.connect(), { stream: true })).text()
   const found = [...text.matchAll(/<(\d+)>/g)].map(([, number]) => Number(number))
   expect(found).toEqual(Array.from({ length: 300 }, (_, i) => i))
 })

@@ -7,11 +7,10 @@ import { MODEL, makeRunner } from './test-runner.ts'
 export const URL_CHAT = `${GATEWAY}/v1/chat/completions`
 export const MARK = 'a-very-secret-prompt'
 
-/** The world of the file that called `useWorld`. */
-export let world: TestWorld
+let world: TestWorld
 
 /** One world for a file's tests; each starts at a gateway that does not lie, with a runner of its own. */
-export function useWorld(): void {
+export function useWorld(): { readonly world: TestWorld } {
   beforeAll(async () => {
     world = await makeWorld({ runners: 1 })
   })
@@ -25,6 +24,12 @@ export function useWorld(): void {
     const { forge, clock } = world
     world.runners.splice(0, world.runners.length, await makeRunner({ forge, clock, id: 'run_0' }))
   })
+
+  return {
+    get world() {
+      return world
+    },
+  }
 }
 
 export const runner = () => {

@@ -1,20 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { MODEL } from '../testing/world.ts'
-import {
-  CHAT,
-  COST,
-  call,
-  chat,
-  codeOf,
-  json,
-  useGateway,
-  withKey,
-  world,
-} from './testing/key-calls.ts'
+import { CHAT, COST, call, chat, codeOf, json, useGateway, withKey } from './testing/key-calls.ts'
 
 const PATIENTLY = { timeout: 30_000, interval: 100 }
 
-useGateway()
+const at = useGateway()
 
 describe('an inference key', () => {
   test('spends and reads its balance; it makes, lists, changes and revokes no keys, and sees no history of money', async () => {
@@ -41,7 +31,7 @@ describe('an inference key', () => {
   })
 
   test('with a limit that is misspelt is not made', async () => {
-    const account = await world.account(1n)
+    const account = await at.world.account(1n)
     const body = { budgets: { day: '1' } }
     expect(await codeOf(call('POST', '/v1/keys', { key: account.key, body }))).toEqual([
       400,
@@ -57,7 +47,7 @@ test.each([
   [{ allowed_origins: ['page.example/x'] }, 'allowed_origins.0', 'https://page.example'],
   [{ requests_per_minute: 0 }, 'requests_per_minute', '>=1'],
 ])('what is wrong with %j is told, and nothing of what was sent', async (body, param, word) => {
-  const { key } = await world.account(1n)
+  const { key } = await at.world.account(1n)
   const response = await call('POST', '/v1/keys', { key, body })
   expect(response.status).toBe(400)
   const { error } = await response.json()
@@ -238,7 +228,7 @@ describe('an Idempotency-Key (H21)', () => {
         receipt_id: receipt,
         state: 'settled',
       })
-      await world.restart()
+      await at.world.restart()
     }
     const other = await once(key, 'order 1', { ...CHAT, max_tokens: 99 })
     expect((await other.json()).error.code).toBe('idempotency_key_reused')
@@ -259,7 +249,7 @@ describe('an Idempotency-Key (H21)', () => {
     const name = 'a-very-secret-order-name'
     await (await once(key, name)).text()
     const { readFileSync } = await import('node:fs')
-    const path = world.config.databasePath
+    const path = at.world.config.databasePath
     const files = [path, `${path}-wal`].map((file) => readFileSync(file))
     for (const file of files) expect(file.includes(name)).toBe(false)
   })

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { call, codeOf, json, useGateway, world } from './testing/key-calls.ts'
+import { call, codeOf, json, useGateway } from './testing/key-calls.ts'
 
-useGateway()
+const at = useGateway()
 
 describe('a webhook', () => {
   let received: { headers: IncomingMessage['headers']; body: string }[]
@@ -26,7 +26,7 @@ describe('a webhook', () => {
   afterAll(() => server.close())
 
   test('is told once of a low balance, signed, with retries and no content', async () => {
-    const account = await world.account(1_000n)
+    const account = await at.world.account(1_000n)
     const body = { url, threshold: '5000' }
     const set = await json(call('PUT', '/v1/account/webhook', { key: account.key, body }))
     expect(set).toMatchObject({ url, threshold: '5000', state: 'armed' })
@@ -67,7 +67,7 @@ describe('a webhook', () => {
     'ftp://hook.example',
     'nonsense',
   ])('to %s is refused', async (url) => {
-    const account = await world.account(1n)
+    const account = await at.world.account(1n)
     const body = { url, threshold: '5000' }
     const path = '/v1/account/webhook'
     expect(await codeOf(call('PUT', path, { key: account.key, body }))).toEqual([

@@ -4,9 +4,9 @@ import { signInStatement } from '#protocol'
 import { generateSigner, nodeProvider } from '#protocol/node'
 import { testWallet } from '../accounts/testing/wallets.ts'
 import { hexOf, randomBytes } from '../testing/world.ts'
-import { call, chat, codeOf, json, useGateway, world } from './testing/key-calls.ts'
+import { call, chat, codeOf, json, useGateway } from './testing/key-calls.ts'
 
-useGateway()
+const at = useGateway()
 
 /** An account of this owner's keys, opened as such. */
 async function openFor(keys: { owner?: string; owner_key?: string }): Promise<string> {
@@ -22,7 +22,7 @@ async function openFor(keys: { owner?: string; owner_key?: string }): Promise<st
     'managed',
     async (bytes) => nodeProvider.hashes.sha256(bytes),
   )
-  await world.ledger.commit([
+  await at.world.ledger.commit([
     {
       op: 'open_account',
       account: id,
@@ -43,7 +43,7 @@ describe('an owner who lost the keys', () => {
     const owner = generateSigner('owner')
     const account = await openFor({ owner_key: hexOf(owner.publicKey) })
     const { nonce } = await challenge(account)
-    const gateway = world.gateway.origin
+    const gateway = at.world.gateway.origin
     const signature = hexOf(owner.sign(signInStatement({ gateway, account, nonce })))
     const answer = await json(session({ account, nonce, signature }))
     expect(answer).toMatchObject({ account, token_type: 'Bearer' })
@@ -53,7 +53,7 @@ describe('an owner who lost the keys', () => {
     expect(await codeOf(chat(key))).toEqual([401, 'invalid_api_key'])
     expect(await codeOf(call('GET', '/v1/key', { key }))).toEqual([404, 'key_not_found'])
     // The nonce is used up, also after a restart.
-    await world.restart()
+    await at.world.restart()
     expect(await codeOf(session({ account, nonce, signature }))).toEqual([400, 'invalid_request'])
     // A session outlives the restart, until its time.
     expect((await call('GET', '/v1/keys', { key })).status).toBe(200)
@@ -65,7 +65,7 @@ describe('an owner who lost the keys', () => {
     const wallet = testWallet()
     const account = await openFor({ owner: wallet.address })
     const { nonce, ton_proof } = await challenge(account)
-    expect(ton_proof.domain).toBe(new URL(world.gateway.origin).host)
+    expect(ton_proof.domain).toBe(new URL(at.world.gateway.origin).host)
     const timestamp = Math.floor(Date.now() / 1000)
     const proof = wallet.prove({ ...ton_proof, timestamp })
     const thief = testWallet().prove({ ...ton_proof, timestamp })
@@ -90,7 +90,7 @@ describe('an owner who lost the keys', () => {
     const owner = generateSigner('owner')
     const account = await openFor({ owner_key: hexOf(owner.publicKey) })
     const other = await openFor({ owner_key: hexOf(generateSigner('other').publicKey) })
-    const gateway = world.gateway.origin
+    const gateway = at.world.gateway.origin
     const sign = (nonce: string) => hexOf(owner.sign(signInStatement({ gateway, account, nonce })))
     const { nonce } = await challenge(other)
     for (const made of [nonce, 'ab'.repeat(16)]) {

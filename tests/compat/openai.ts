@@ -2,8 +2,10 @@ import type OpenAI from 'openai'
 import { describe } from 'vitest'
 import type { At } from './at.ts'
 import { chatTests } from './openai/chat.ts'
+import { completionTests } from './openai/completions.ts'
+import { embeddingTests } from './openai/embeddings.ts'
 import { failureTests } from './openai/failures.ts'
-import { otherTests } from './openai/others.ts'
+import { modelTests } from './openai/models.ts'
 import { responseTests } from './openai/responses.ts'
 import { soundTests } from './openai/transcriptions.ts'
 
@@ -16,7 +18,9 @@ export function openaiSuite(name: string, Client: typeof OpenAI, told: () => At)
     }
     chatTests(client, told)
     responseTests(client, told)
-    otherTests(client, told)
+    completionTests(client, told)
+    embeddingTests(client, told)
+    modelTests(client, told)
     soundTests(client, told)
     failureTests(client, told, Client)
   })

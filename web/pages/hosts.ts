@@ -37,7 +37,7 @@ function fleet(runners: readonly RunnerView[], ticker: string): Html {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Machines of the fleet"><table>
 <thead><tr><th scope="col">Machine</th><th scope="col">Evidence</th><th scope="col">Model</th><th scope="col" class="number">At once</th>
 <th scope="col" class="number">Uptime<small>24 hours</small></th><th scope="col" class="number">Success<small>7 days</small></th>
-<th scope="col" class="number">Tokens a second<small>first byte</small></th>
+<th scope="col" class="number">Tokens/s<small>first byte</small></th>
 <th scope="col" class="number">Output<small>per million</small></th><th scope="col">Lease</th></tr></thead>
 <tbody>${runners.map((runner) => fleetRow(runner, ticker))}</tbody></table></div>
 <p class="note">All of it is what this gateway saw itself. Uptime is the share of the time in which it looked, every ten seconds, and the

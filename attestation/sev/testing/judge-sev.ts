@@ -21,8 +21,7 @@ export const NOW = 1_764_000_000
 export const YEAR = 31_536_000
 export const random = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length))
 const forges = new Map<SevProduct, AmdForge>()
-/** A key that nobody vouches for; set by `useForges`. */
-export let stranger: Signer
+let strange: Signer | undefined
 
 /** Forges every product's roots once for the tests of a file. */
 export function useForges(): void {
@@ -30,8 +29,14 @@ export function useForges(): void {
     for (const product of ['Milan', 'Genoa', 'Turin'] as const) {
       forges.set(product, await forgeAmd({ random, now: NOW, product }))
     }
-    stranger = await makeSigner('rsa-pss-sha384')
+    strange = await makeSigner('rsa-pss-sha384')
   })
+}
+
+/** A key that nobody vouches for. */
+export function stranger(): Signer {
+  if (strange === undefined) throw new Error('useForges makes it before the first test')
+  return strange
 }
 
 export function forgeOf(product: SevProduct): AmdForge {

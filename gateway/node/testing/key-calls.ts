@@ -2,11 +2,11 @@ import { afterAll, beforeAll } from 'vitest'
 import { startTestRunner, type TestRunner } from '../../testing/test-runner.ts'
 import { MODEL, startTestWorld, type TestWorld } from '../../testing/world.ts'
 
-/** A gateway with one runner, for the tests of the file that called `useGateway`. */
-export let world: TestWorld
-export let runner: TestRunner
+let world: TestWorld
+let runner: TestRunner
 
-export function useGateway(): void {
+/** A gateway with one runner, for the tests of the file that calls this. */
+export function useGateway(): { readonly world: TestWorld; readonly runner: TestRunner } {
   beforeAll(async () => {
     world = await startTestWorld()
     runner = await startTestRunner(world)
@@ -15,6 +15,14 @@ export function useGateway(): void {
     await runner?.close()
     await world?.close()
   })
+  return {
+    get world() {
+      return world
+    },
+    get runner() {
+      return runner
+    },
+  }
 }
 
 interface Call {

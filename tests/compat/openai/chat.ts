@@ -150,4 +150,18 @@ export function chatTests(client: MakeClient, told: () => At): void {
       logprobs: { content: [{ token: 'Hello', logprob: -0.5 }] },
     })
   })
+
+  test('a prompt of more bytes than the context has tokens is for the engine to judge', async () => {
+    const { model } = told()
+    const body = { model, messages: user('word '.repeat(20_000)) }
+    const { choices } = await client().chat.completions.create(body)
+    expect(choices[0]?.message.content).toBe(SENTENCE)
+  })
+
+  test.each(['', '/', '/v1/', '/v1//'])('a base URL that ends in %j works', async (end) => {
+    const { model, baseURL } = told()
+    const other = client({ baseURL: baseURL.replace(/\/v1$/, end) })
+    const answer = await other.chat.completions.create({ model, messages: user('hi') })
+    expect(answer.choices[0]?.message.content).toBe(SENTENCE)
+  })
 }
