@@ -50,19 +50,34 @@ const silent: Pick<Chain, 'runGet'> = {
   },
 }
 
+const endless: Pick<Chain, 'runGet'> = { runGet: () => new Promise(() => undefined) }
+
 test('beside a witness no provider alone lists an image, or a version that no true one reaches (M11)', async () => {
   expect((await createReadRegistry(lying(), address, [])()).version).toBe(2)
-  for (const witnesses of [[honest()], [honest(), silent], [lying(), honest()]]) {
+  for (const witnesses of [[honest()], [honest(), silent], [silent]]) {
     const read = createReadRegistry(lying(), address, witnesses)
     await expect(read()).rejects.toMatchObject({ code: 'untrusted' })
   }
 })
 
-test('a witness that is silent stops nothing while another one answers, and one that lies stops the reading', async () => {
-  const { version, entries } = await createReadRegistry(honest(), address, [silent, honest()])()
-  expect([version, [...entries.image.keys()]]).toEqual([1, [IMAGE]])
-  for (const witnesses of [[silent], [lying()]]) {
+test('a witness that is silent or shows something else stops nothing while another one shows the same', async () => {
+  for (const witnesses of [
+    [silent, honest()],
+    [lying(), honest()],
+    [endless, honest()],
+  ]) {
+    const { version, entries } = await createReadRegistry(honest(), address, witnesses)()
+    expect([version, [...entries.image.keys()]]).toEqual([1, [IMAGE]])
+  }
+  for (const witnesses of [[silent], [lying()], [lying(), silent]]) {
     const read = createReadRegistry(honest(), address, witnesses)
     await expect(read()).rejects.toMatchObject({ code: 'untrusted' })
+  }
+})
+
+test('a provider that fails is told as it failed, whatever its witnesses say', async () => {
+  for (const witnesses of [[], [honest()], [silent]]) {
+    const read = createReadRegistry(silent, address, witnesses)
+    await expect(read()).rejects.toMatchObject({ code: 'unavailable' })
   }
 })

@@ -9,8 +9,8 @@ type Reads = Pick<Chain, 'runGet'>
 
 /**
  * Reads the whole allowlist. Beside witnesses no provider is believed alone (M11): one could list an image that betrays prompts,
- * hide a revocation, or show a version so high that no true one would ever be taken again. A witness that is silent stops nothing
- * while another one answers.
+ * hide a revocation, or show a version so high that no true one would ever be taken again. The first witness that shows the same
+ * is enough, so that one that is silent or lags stops nothing while another one answers.
  */
 export function createReadRegistry(
   chain: Reads,
@@ -20,15 +20,18 @@ export function createReadRegistry(
   const registry = Registry.createFromAddress(Address.parseRaw(address))
   const read = (provider: Reads) => registry.getSnapshot(getProvider(provider, address))
   return async () => {
-    const [said, heard] = await Promise.all([read(chain), Promise.allSettled(witnesses.map(read))])
-    const others = heard.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-    if (witnesses.length > 0 && others.length === 0) {
-      throw new MoneyError('untrusted', 'no witness shows the Registry')
-    }
-    if (others.some((other) => textOf(other) !== textOf(said))) {
-      throw new MoneyError('untrusted', 'providers show different Registries')
-    }
-    return said
+    const said = read(chain)
+    const agreeing = witnesses.map(async (witness) => {
+      if (textOf(await read(witness)) !== textOf(await said)) throw new Error('it shows another')
+    })
+    const agreed = witnesses.length === 0 ? undefined : Promise.any(agreeing)
+    // Its failure is told once the provider itself has answered.
+    agreed?.catch(() => undefined)
+    const snapshot = await said
+    await agreed?.catch((cause: unknown) => {
+      throw new MoneyError('untrusted', 'no witness shows the same Registry', { cause })
+    })
+    return snapshot
   }
 }
 

@@ -56,12 +56,16 @@ export interface TestAccount {
   balance(): Promise<{ available: Nano; held: Nano }>
 }
 
+type ChainChanges = Partial<GatewayConfig['chain']>
+
 /** @param machines those of another world, when two gateways are to know the same */
 export async function startTestWorld(
   {
     chain: chainChanges,
     ...changes
-  }: Partial<Omit<GatewayConfig, 'chain'>> & { chain?: Partial<GatewayConfig['chain']> } = {},
+  }: Partial<Omit<GatewayConfig, 'chain'>> & {
+    chain?: ChainChanges | ((endpoint: string) => ChainChanges)
+  } = {},
   machines?: SimulatedTee,
   /** The machine that the gateway itself runs in. */
   machineOf?: (tee: SimulatedTee) => Machine,
@@ -106,7 +110,7 @@ export async function startTestWorld(
       network: 'mainnet',
       minCharge: nano(1n),
       minRedeem: nano(1n),
-      ...chainChanges,
+      ...(typeof chainChanges === 'function' ? chainChanges(chain.endpoint) : chainChanges),
     },
     models: [{ id: MODEL, name: 'Test', ...PRICES, demonstration: true }],
     commissionBps: COMMISSION_BPS,
