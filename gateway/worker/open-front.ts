@@ -16,6 +16,7 @@ import { type Objects, objectsOf } from './objects.ts'
 import { createPlaceReporter } from './place-reporter.ts'
 import { createQueue, type Queue } from './queue.ts'
 import { createReplica, type Replica } from './replica.ts'
+import { doneLater, madeOnce } from './unshared.ts'
 import { openWorkerPlatform, type WorkerPlatform } from './worker-platform.ts'
 
 const PLACE_BYTES = 8
@@ -81,14 +82,7 @@ export function openFront(host: WorkerHost, env: Cloudflare.Env): Front {
     now: () => ({ ...replica.underWay(), queue: queue.size }),
     clock,
   })
-  let telling: Promise<void> | undefined
-  const tellLater = () => {
-    telling ??= host.wait(TELL_MS).then(() => {
-      telling = undefined
-      return reporter.tell()
-    })
-    return telling
-  }
+  const tellLater = doneLater(() => reporter.tell(), TELL_MS, { wait: host.wait, clock })
   return { platform, objects, deps, app, soon, queue, tellLater }
 }
 
@@ -113,17 +107,13 @@ function pagesOf(
 ): ServePages | undefined {
   if (openPages === undefined || ASSETS === undefined) return undefined
   const { registry, webEndpoints, network, endpoint } = config.chain
-  let opening: Promise<ServePages> | undefined
-  return async (request, context) => {
-    opening ??= openPages(ASSETS, {
+  const opened = madeOnce(() =>
+    openPages(ASSETS, {
       registry,
       endpoints: webEndpoints,
       network: isLocalUrl(endpoint) ? 'local' : network,
       simulation: settings.simulationJson,
-    }).catch((error: unknown) => {
-      opening = undefined
-      throw error
-    })
-    return (await opening)(request, context)
-  }
+    }),
+  )
+  return async (request, context) => (await opened())(request, context)
 }
