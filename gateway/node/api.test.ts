@@ -1,38 +1,9 @@
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
-import {
-  ADMIN_KEY,
-  COMMISSION_BPS,
-  MODEL,
-  startTestWorld,
-  type TestWorld,
-} from '../testing/world.ts'
+import { describe, expect, test } from 'vitest'
+import { ADMIN_KEY, COMMISSION_BPS, MODEL } from '../testing/world.ts'
+import { call, json, useGateway } from './testing/key-calls.ts'
 
-let world: TestWorld
-let runner: TestRunner
-
-beforeAll(async () => {
-  world = await startTestWorld()
-  runner = await startTestRunner(world)
-})
-afterAll(async () => {
-  await runner?.close()
-  await world?.close()
-})
-
-function call(method: string, path: string, options: { key?: string; body?: unknown } = {}) {
-  return fetch(world.gateway.origin + path, {
-    method,
-    ...(options.key === undefined ? {} : { headers: { authorization: `Bearer ${options.key}` } }),
-    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-  })
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary members of answers
-async function json(response: Promise<Response>): Promise<any> {
-  return (await response).json()
-}
+const at = useGateway()
 
 describe('models', () => {
   test('say price, commission included, and how confidential they are', async () => {
@@ -105,7 +76,7 @@ describe('browsers', () => {
   test.each(['/v1/models', '/v1/chat/completions', '/runners/x/v1/chat/completions'])(
     'may ask %s from any page, with the headers of the SDKs',
     async (path) => {
-      const response = await fetch(world.gateway.origin + path, {
+      const response = await fetch(at.world.gateway.origin + path, {
         method: 'OPTIONS',
         headers: {
           origin: 'https://page.example',
@@ -125,7 +96,7 @@ describe('browsers', () => {
 
 describe('accounts and keys', () => {
   test('a key is shown once, listed masked, renamed, and dead once revoked', async () => {
-    const account = await world.account(1_000n)
+    const account = await at.world.account(1_000n)
     const made = await json(call('POST', '/v1/keys', { key: account.key, body: { name: 'one' } }))
     expect(made.key).toMatch(/^sk-coc-/)
     const { data } = await json(call('GET', '/v1/keys', { key: account.key }))
@@ -144,14 +115,14 @@ describe('accounts and keys', () => {
   })
 
   test('of another account are out of reach', async () => {
-    const [one, two] = [await world.account(1n), await world.account(1n)]
+    const [one, two] = [await at.world.account(1n), await at.world.account(1n)]
     const made = await json(call('POST', '/v1/keys', { key: one.key, body: {} }))
     const response = await call('DELETE', `/v1/keys/${made.id}`, { key: two.key })
     expect(response.status).toBe(404)
   })
 
   test('usage, credits and a generation show what a request cost', async () => {
-    const account = await world.account(1_000_000_000n)
+    const account = await at.world.account(1_000_000_000n)
     const body = { model: MODEL, messages: [] }
     const answer = await call('POST', '/v1/chat/completions', { key: account.key, body })
     const id = answer.headers.get('x-receipt-id')
@@ -163,7 +134,7 @@ describe('accounts and keys', () => {
     const found = await json(call('GET', `/v1/generation?id=${id}`, { key: account.key }))
     expect(found.data.id).toBe(id)
     // The answer's own id will do, for its account alone.
-    const stranger = await world.account(1n)
+    const stranger = await at.world.account(1n)
     for (const path of ['/v1/generation?id=chatcmpl-1', '/v1/aci/receipts/chatcmpl-1']) {
       const mine = await json(call('GET', path, { key: account.key }))
       expect(mine.data?.id ?? mine.receipt_id).toBe(id)
@@ -174,9 +145,9 @@ describe('accounts and keys', () => {
   })
 
   test('the deposit’s comment is the account’s id', async () => {
-    const account = await world.account(1n)
+    const account = await at.world.account(1n)
     const shown = await json(call('GET', '/v1/account', { key: account.key }))
-    const till = world.config.chain.till
+    const till = at.world.config.chain.till
     expect(shown.deposit).toEqual({ till, comment: account.id })
   })
 })
@@ -187,13 +158,13 @@ describe('for auditors', () => {
     expect(listed.api_version).toBe('aci/1')
     const [{ evidence, ...entry }] = listed.sessions
     expect(entry).toMatchObject({
-      ...{ session_id: runner.sessionId, upstream_name: runner.id, cut: null },
+      ...{ session_id: at.runner.sessionId, upstream_name: at.runner.id, cut: null },
       channel_binding: [{ keyset_digest: entry.workload_keyset_digest }],
     })
     expect(Object.keys(evidence)).toEqual(['digest'])
-    const document = await json(call('GET', `/v1/aci/sessions/${runner.sessionId}`))
+    const document = await json(call('GET', `/v1/aci/sessions/${at.runner.sessionId}`))
     const { contentAddress } = await import('#protocol')
-    expect(contentAddress(document)).toBe(runner.sessionId)
+    expect(contentAddress(document)).toBe(at.runner.sessionId)
     expect(document.evidence.digest).toBe(evidence.digest)
     expect(document.verdict.status).toBe('simulated')
     const report = JSON.parse(atob(document.evidence.data.split(',')[1]))
@@ -205,7 +176,7 @@ describe('for auditors', () => {
       (await json(call('GET', `/v1/aci/sessions?${query}`))).sessions
     expect(await sessions('model=another')).toEqual([])
     expect(await sessions('upstream_name=run_another')).toEqual([])
-    expect(await sessions(`upstream_name=${runner.id}`)).toHaveLength(1)
+    expect(await sessions(`upstream_name=${at.runner.id}`)).toHaveLength(1)
     expect(await sessions(`keyset_digest=sha256:${'00'.repeat(32)}`)).toEqual([])
     const [{ workload_keyset_digest: digest }] = await sessions('')
     expect(await sessions(`keyset_digest=${digest}`)).toHaveLength(1)
@@ -214,35 +185,35 @@ describe('for auditors', () => {
   test('runners, Registry, Till and hosts are public', async () => {
     const runners = await json(call('GET', '/v1/runners'))
     expect(runners.data[0]).toMatchObject({
-      id: runner.id,
+      id: at.runner.id,
       model: MODEL,
-      session_id: runner.sessionId,
+      session_id: at.runner.sessionId,
       available: true,
       attestation: { status: 'simulated', technology: 'sev-snp' },
     })
     const registry = await json(call('GET', '/v1/registry'))
     expect(registry.entries.image).toHaveLength(2)
     expect(registry.source).toBe('as told by gateway')
-    expect((await json(call('GET', '/v1/till'))).address).toBe(world.config.chain.till)
+    expect((await json(call('GET', '/v1/till'))).address).toBe(at.world.config.chain.till)
     const host = await json(call('GET', `/v1/hosts/${runners.data[0].payee}`))
     expect(BigInt(host.earned)).toBeGreaterThan(0n)
-    expect(host.runners).toMatchObject([{ id: runner.id, model: MODEL }])
+    expect(host.runners).toMatchObject([{ id: at.runner.id, model: MODEL }])
     expect((await call('GET', '/v1/hosts/nobody')).status).toBe(400)
   })
 })
 
 describe('the operator', () => {
   test('drains and admits a runner, with the admin key only', async () => {
-    const path = `/admin/runners/${runner.id}/drain`
+    const path = `/admin/runners/${at.runner.id}/drain`
     expect((await call('POST', path)).status).toBe(401)
     expect((await call('POST', path, { key: 'wrong' })).status).toBe(401)
     expect((await call('POST', path, { key: ADMIN_KEY })).status).toBe(200)
-    const account = await world.account(1_000_000n)
+    const account = await at.world.account(1_000_000n)
     const body = { model: MODEL, messages: [] }
     const drained = await call('POST', '/v1/chat/completions', { key: account.key, body })
     expect(drained.status).toBe(503)
     expect(drained.headers.get('retry-after')).toBe('1')
-    await call('POST', `/admin/runners/${runner.id}/admit`, { key: ADMIN_KEY })
+    await call('POST', `/admin/runners/${at.runner.id}/admit`, { key: ADMIN_KEY })
     const admitted = await call('POST', '/v1/chat/completions', { key: account.key, body })
     expect(admitted.status).toBe(200)
   })
@@ -266,7 +237,7 @@ describe('the operator', () => {
 
 describe('the connection', () => {
   test('takes headers up to 64 KiB', async () => {
-    const response = await fetch(`${world.gateway.origin}/health`, {
+    const response = await fetch(`${at.world.gateway.origin}/health`, {
       headers: { 'x-long': 'x'.repeat(60_000) },
     })
     expect(response.status).toBe(200)
@@ -304,7 +275,7 @@ describe('the connection', () => {
 
 /** Writes `text`, and reads until the gateway closes. */
 function talk(text: string): Promise<string> {
-  const url = new URL(world.gateway.origin)
+  const url = new URL(at.world.gateway.origin)
   return new Promise((resolve, reject) => {
     const socket = connect(Number(url.port), url.hostname)
     socket.setEncoding('utf8')
@@ -320,14 +291,14 @@ function talk(text: string): Promise<string> {
 
 describe('a restart', () => {
   test('keeps leases, allowance keys and the runner’s address: nobody registers anew', async () => {
-    const account = await world.account(1_000_000n)
-    const before = world.gateway.runnerOrigins()
-    await world.restart()
-    expect(world.gateway.runnerOrigins()).toEqual(before)
+    const account = await at.world.account(1_000_000n)
+    const before = at.world.gateway.runnerOrigins()
+    await at.world.restart()
+    expect(at.world.gateway.runnerOrigins()).toEqual(before)
     const body = { model: MODEL, messages: [] }
     const response = await call('POST', '/v1/chat/completions', { key: account.key, body })
     expect(response.status).toBe(200)
-    expect((await runner.heartbeat()).status).toBe(200)
+    expect((await at.runner.heartbeat()).status).toBe(200)
   })
 
   test('keeps what the operator sells and at which price', async () => {
@@ -336,7 +307,7 @@ describe('a restart', () => {
     expect((await call('PUT', path, { body: offer })).status).toBe(401)
     expect((await call('PUT', path, { key: ADMIN_KEY, body: { input: 'x' } })).status).toBe(400)
     expect((await call('PUT', path, { key: ADMIN_KEY, body: offer })).status).toBe(200)
-    await world.restart()
+    await at.world.restart()
     const shown = await json(call('GET', `/v1/models/${MODEL}`))
     expect(shown.pricing.input_nano_per_million).toBe('10000000')
     expect((await call('DELETE', path, { key: ADMIN_KEY })).status).toBe(200)

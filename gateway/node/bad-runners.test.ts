@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { utf8 } from '#base/bytes.ts'
 import { jsonFrameBeforeReceipt, jsonReceiptFrame } from '#protocol'
 import {
@@ -9,12 +9,11 @@ import {
   startStream,
   type TestExchange,
 } from '../testing/runner-answers.ts'
-import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
-import { MODEL, PAYEE, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
+import { MODEL, PAYEE, type TestAccount } from '../testing/world.ts'
+import { useGateway } from './testing/key-calls.ts'
 
 /** A runner that stalls, lies, sends garbage or never ends: cut, told, not paid for it, and trusted less. */
-let world: TestWorld
-let runner: TestRunner
+const at = useGateway()
 let account: TestAccount
 let before: number
 
@@ -26,25 +25,17 @@ const STREAM = {
   stream: true,
 }
 
-beforeAll(async () => {
-  world = await startTestWorld()
-  runner = await startTestRunner(world)
-})
-afterAll(async () => {
-  await runner?.close()
-  await world?.close()
-})
 beforeEach(async () => {
-  account = await world.account(FUNDS)
+  account = await at.world.account(FUNDS)
   before = await success()
 })
 afterEach(async () => {
-  runner.behave(answerInOrder)
+  at.runner.behave(answerInOrder)
   await (await ask()).text()
 })
 
 function ask(changes: object = {}): Promise<Response> {
-  return fetch(`${world.gateway.origin}/v1/chat/completions`, {
+  return fetch(`${at.world.gateway.origin}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${account.key}` },
     body: JSON.stringify({ ...STREAM, ...changes }),
@@ -53,7 +44,7 @@ function ask(changes: object = {}): Promise<Response> {
 
 /** The same as bytes on a socket: no client makes sense of half an event. */
 async function askRaw(): Promise<string> {
-  const { hostname, port } = new URL(world.gateway.origin)
+  const { hostname, port } = new URL(at.world.gateway.origin)
   const body = JSON.stringify(STREAM)
   const socket = connect(Number(port), hostname)
   socket.write(
@@ -68,7 +59,7 @@ async function askRaw(): Promise<string> {
 /** A stream that has begun and stands still, from both sides. */
 async function beginStream(): Promise<{ response: Response; exchange: TestExchange }> {
   const begun = Promise.withResolvers<TestExchange>()
-  runner.behave((exchange) => {
+  at.runner.behave((exchange) => {
     startStream(exchange)
     begun.resolve(exchange)
   })
@@ -77,7 +68,7 @@ async function beginStream(): Promise<{ response: Response; exchange: TestExchan
 }
 
 async function success(): Promise<number> {
-  const response = await fetch(`${world.gateway.origin}/v1/runners/${runner.id}`)
+  const response = await fetch(`${at.world.gateway.origin}/v1/runners/${at.runner.id}`)
   // Sound: a 200 of this route has this shape.
   return ((await response.json()) as { performance: { success: number } }).performance.success
 }
@@ -87,16 +78,16 @@ const UNCHARGED = { available: FUNDS, held: 0n }
 
 /** Delivers what the runner signed last, after its connection was cut. */
 async function deliverLast(): Promise<string | undefined> {
-  return (await runner.deliver()).results.at(-1)?.status
+  return (await at.runner.deliver()).results.at(-1)?.status
 }
 
 describe('a runner that stalls', () => {
   test('before its first byte: a time-out, and nothing is charged', async () => {
     const asked = Promise.withResolvers<void>()
-    runner.behave(() => asked.resolve())
+    at.runner.behave(() => asked.resolve())
     const response = ask()
     await asked.promise
-    world.elapse(601)
+    at.world.elapse(601)
     expect((await response).status).toBe(504)
     expect(await account.balance()).toEqual(UNCHARGED)
     expect(await success()).toBeLessThan(before)
@@ -104,7 +95,7 @@ describe('a runner that stalls', () => {
 
   test('in the middle: an error event, and what came until then is charged by its receipt', async () => {
     const { response, exchange } = await beginStream()
-    world.elapse(61)
+    at.world.elapse(61)
     const text = await response.text()
     expect(text.startsWith(CHUNKS.join(''))).toBe(true)
     expect(errorIn(text)).toBe('runner_timeout')
@@ -116,7 +107,7 @@ describe('a runner that stalls', () => {
 
   test('and then claims more tokens than the client got bytes: nothing is charged', async () => {
     const { response, exchange } = await beginStream()
-    world.elapse(61)
+    at.world.elapse(61)
     await response.text()
     const cut = await success()
     exchange.receipt({ completion: 999, stop: 'aborted' })
@@ -141,7 +132,7 @@ describe('a runner that sends garbage in the middle', () => {
       },
     ],
   ])('%s: an error event, and no receipt of it is taken', async (_, spoil) => {
-    runner.behave((exchange) => {
+    at.runner.behave((exchange) => {
       startStream(exchange)
       exchange.receipt({ completion: 2 })
       exchange.response.write(Buffer.alloc(0), () => setImmediate(() => spoil(exchange)))
@@ -155,7 +146,7 @@ describe('a runner that sends garbage in the middle', () => {
   })
 
   test('in the middle of an event: the error is an event of its own', async () => {
-    runner.behave(({ response, headers, sealer }) => {
+    at.runner.behave(({ response, headers, sealer }) => {
       response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
       response.write(sealer.seal(utf8('data: {"half')), () =>
         setImmediate(() => response.destroy()),
@@ -169,7 +160,7 @@ describe('a runner that never ends', () => {
   test('by bytes: cut at what no answer within the allowance can have', async () => {
     const cut = Promise.withResolvers<void>()
     const event = utf8(`${CHUNKS[0]}: ${'x'.repeat(60_000)}\n\n`)
-    runner.behave(({ response, headers, sealer, receipt }) => {
+    at.runner.behave(({ response, headers, sealer, receipt }) => {
       response.on('close', () => {
         receipt({ completion: 1 })
         cut.resolve()
@@ -202,7 +193,7 @@ describe('a runner that never ends', () => {
     for (let i = 0; i < 15; i++) {
       runnerSide.write(sealer.seal(utf8(`: still here ${i};\n\n`)))
       await readUntil(`${i};`)
-      world.elapse(41)
+      at.world.elapse(41)
     }
     await readUntil('"error"')
     expect(errorIn(text)).toBe('runner_misbehaved')
@@ -216,7 +207,7 @@ describe('a runner that lies about usage', () => {
     ['more prompt tokens than the body can have', { prompt: 900, completion: 1 }],
     ['more completion tokens than were allowed', { prompt: 1, completion: 1_001 }],
   ])('%s: not charged, and trusted less', async (_, usage) => {
-    runner.behave(({ response, headers, sealer, receipt }) => {
+    at.runner.behave(({ response, headers, sealer, receipt }) => {
       response.writeHead(200, { ...headers, 'content-type': 'application/json' })
       response.write(sealer.seal(jsonFrameBeforeReceipt(utf8(JSON.stringify(COMPLETION)))))
       response.write(sealer.seal(jsonReceiptFrame(receipt(usage))))
@@ -231,9 +222,9 @@ describe('a runner that lies about usage', () => {
 
   test('nobody else can lower its name with receipts that it did not sign', async () => {
     const receipt = { receipt_id: 'req_1', key_id: 'receipt-1', signature: '00'.repeat(64) }
-    await fetch(`${world.gateway.origin}/v1/receipts`, {
+    await fetch(`${at.world.gateway.origin}/v1/receipts`, {
       method: 'POST',
-      body: JSON.stringify({ runner: runner.id, receipts: [{ receipt, ref: 'AAAA' }] }),
+      body: JSON.stringify({ runner: at.runner.id, receipts: [{ receipt, ref: 'AAAA' }] }),
     })
     expect(await success()).toBeGreaterThanOrEqual(before)
   })
@@ -241,7 +232,7 @@ describe('a runner that lies about usage', () => {
 
 test('what came to nothing is counted by its reason, for its host to see', async () => {
   const rejected = async (): Promise<readonly string[]> => {
-    const response = await fetch(`${world.gateway.origin}/v1/hosts/${PAYEE}`)
+    const response = await fetch(`${at.world.gateway.origin}/v1/hosts/${PAYEE}`)
     // Sound: a 200 of this route has this shape.
     const host = (await response.json()) as {
       runners: { track_record: { day: { requests: { rejected: object } } } }[]

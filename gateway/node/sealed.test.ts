@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { concat, utf8 } from '#base/bytes.ts'
 import { nano } from '#base/nano.ts'
 import {
@@ -15,11 +15,10 @@ import {
 } from '#protocol'
 import { nodeProvider } from '#protocol/node'
 import { answerInOrder, COMPLETION, startStream } from '../testing/runner-answers.ts'
-import { startTestRunner, type TestRunner } from '../testing/test-runner.ts'
-import { MODEL, startTestWorld, type TestAccount, type TestWorld } from '../testing/world.ts'
+import { MODEL, type TestAccount } from '../testing/world.ts'
+import { useGateway } from './testing/key-calls.ts'
 
-let world: TestWorld
-let runner: TestRunner
+const at = useGateway()
 let account: TestAccount
 
 const FUNDS = 100_000_000n
@@ -29,23 +28,15 @@ const BODY = utf8(
   JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'a secret' }] }),
 )
 
-beforeAll(async () => {
-  world = await startTestWorld()
-  runner = await startTestRunner(world)
-})
-afterAll(async () => {
-  await runner?.close()
-  await world?.close()
-})
 afterEach(() => {
-  runner.behave(answerInOrder)
-  runner.refuse(undefined)
+  at.runner.behave(answerInOrder)
+  at.runner.refuse(undefined)
 })
 
 type Sealed = SealedRequest<'sync'>
 
 function seal(suite: SuiteName, head?: HeadInput, body = BODY): Promise<Sealed> {
-  const publicKey = sealingKeyOf(runner.keyset, suite)
+  const publicKey = sealingKeyOf(at.runner.keyset, suite)
   if (publicKey === undefined) throw new TypeError('the test runner has both suites')
   return sealRequest(nodeProvider, {
     suite,
@@ -60,7 +51,7 @@ const headOf = (changes: Partial<HeadInput> = {}): HeadInput => {
   return {
     path: PATH,
     model: MODEL,
-    session: runner.sessionId,
+    session: at.runner.sessionId,
     maxCost: nano(FUNDS),
     notAfter,
     ...changes,
@@ -71,7 +62,7 @@ function post(
   sealed: Pick<Sealed, 'headers' | 'body'>,
   options: { origin?: string; headers?: Record<string, string>; key?: string } = {},
 ): Promise<Response> {
-  return fetch((options.origin ?? `${world.gateway.origin}/runners/${runner.id}`) + PATH, {
+  return fetch((options.origin ?? `${at.world.gateway.origin}/runners/${at.runner.id}`) + PATH, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${options.key ?? account.key}`,
@@ -97,7 +88,7 @@ describe('a body sealed by the client', () => {
     ['cocoon/1', 'ehbp-x25519', true, 'end-to-end'],
     ['cocoon/1 by the hybrid suite', 'ehbp-mlkem768-x25519', true, 'end-to-end'],
   ])('%s is relayed untouched and paid by the runner’s receipt', async (_, suite, ours, label) => {
-    account = await world.account(FUNDS)
+    account = await at.world.account(FUNDS)
     const sealed = await seal(suite, ours ? headOf() : undefined)
     const response = await post(sealed)
     expect(response.status).toBe(200)
@@ -114,13 +105,13 @@ describe('a body sealed by the client', () => {
       response: transcript.digests(),
     })
     expect((await account.balance()).held).toBeGreaterThan(0n)
-    await runner.deliver()
+    await at.runner.deliver()
     expect(await account.balance()).toEqual({ available: FUNDS - COST, held: 0n })
   })
 
   test('also goes to the runner’s own origin, which serves nothing else of the gateway', async () => {
-    account = await world.account(FUNDS)
-    const origin = world.gateway.runnerOrigins().get(runner.id as never) ?? ''
+    account = await at.world.account(FUNDS)
+    const origin = at.world.gateway.runnerOrigins().get(at.runner.id as never) ?? ''
     const sealed = await seal('ehbp-x25519')
     expect((await post(sealed, { origin })).status).toBe(200)
     for (const path of ['/', '/v1/models', '/health', '/v1/runners']) {
@@ -130,8 +121,8 @@ describe('a body sealed by the client', () => {
   })
 
   test('may be as long as a plain one: padding and frames are not counted', async () => {
-    account = await world.account(FUNDS)
-    const { maxBodyBytes } = world.config
+    account = await at.world.account(FUNDS)
+    const { maxBodyBytes } = at.world.config
     const text = JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: '' }] })
     const filled = text.replace('""', JSON.stringify('x'.repeat(maxBodyBytes - text.length)))
     const longest = await seal('ehbp-mlkem768-x25519', headOf(), utf8(filled))
@@ -147,7 +138,7 @@ describe('a body sealed by the client', () => {
   test('needs a key, and a runner that is known', async () => {
     const sealed = await seal('ehbp-x25519')
     expect((await post(sealed, { key: 'sk-coc-nobody' })).status).toBe(401)
-    const origin = `${world.gateway.origin}/runners/run_nobody`
+    const origin = `${at.world.gateway.origin}/runners/run_nobody`
     expect((await post(sealed, { origin })).status).toBe(404)
   })
 })
@@ -200,14 +191,14 @@ describe('the gateway refuses before it charges', () => {
     ],
     [
       'a sealed body at the gateway’s own address, whose sender must not be served in the clear',
-      async () => post(await seal('ehbp-x25519'), { origin: world.gateway.origin }),
+      async () => post(await seal('ehbp-x25519'), { origin: at.world.gateway.origin }),
       400,
       'seal_invalid',
     ],
     [
       'an open body with the headers of a sealed one',
       async () =>
-        post({ ...(await seal('ehbp-x25519')), body: BODY }, { origin: world.gateway.origin }),
+        post({ ...(await seal('ehbp-x25519')), body: BODY }, { origin: at.world.gateway.origin }),
       400,
       'seal_invalid',
     ],
@@ -218,17 +209,17 @@ describe('the gateway refuses before it charges', () => {
       'seal_invalid',
     ],
   ])('%s', async (_, send, status, code) => {
-    account = await world.account(FUNDS)
-    const before = runner.seen.length
+    account = await at.world.account(FUNDS)
+    const before = at.runner.seen.length
     const response = await send()
     const { error } = await response.json()
     expect({ status: response.status, code: error.code }).toEqual({ status, code })
-    expect(runner.seen.length).toBe(before)
+    expect(at.runner.seen.length).toBe(before)
     expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
   })
 
   test('another protocol version, with what to upgrade', async () => {
-    account = await world.account(FUNDS)
+    account = await at.world.account(FUNDS)
     const headers = { 'x-cocoon-version': '2' }
     const response = await post(await seal('ehbp-x25519', headOf()), { headers })
     expect(response.status).toBe(426)
@@ -240,7 +231,7 @@ describe('the gateway refuses before it charges', () => {
   })
 
   test('a session of before with the problem that makes clients attest again', async () => {
-    account = await world.account(FUNDS)
+    account = await at.world.account(FUNDS)
     const response = await post(await seal('ehbp-x25519', headOf({ session: '00'.repeat(32) })))
     expect(response.status).toBe(422)
     expect(response.headers.get('content-type')).toBe('application/problem+json')
@@ -248,7 +239,7 @@ describe('the gateway refuses before it charges', () => {
   })
 
   test('an account that cannot pay the most that it may cost', async () => {
-    account = await world.account(1_000n)
+    account = await at.world.account(1_000n)
     const sealed = await seal('ehbp-x25519')
     expect((await post(sealed)).status).toBe(402)
     // 64 tokens of answer are worth less than a thousand.
@@ -257,10 +248,10 @@ describe('the gateway refuses before it charges', () => {
   })
 
   test('more than the sealed maxCost: the answer is shortened instead', async () => {
-    account = await world.account(FUNDS)
+    account = await at.world.account(FUNDS)
     const maxCost = nano(1_500n)
     expect((await post(await seal('ehbp-x25519', headOf({ maxCost })))).status).toBe(200)
-    const allowance = runner.seen.at(-1)
+    const allowance = at.runner.seen.at(-1)
     expect(allowance?.max_cost).toBeLessThanOrEqual(maxCost)
     expect(allowance?.max_completion_tokens).toBeLessThan(1_024)
   })
@@ -268,8 +259,8 @@ describe('the gateway refuses before it charges', () => {
 
 describe('a runner that fails a sealed request', () => {
   test('outside the seal: its refusal passes and the hold is given back', async () => {
-    account = await world.account(FUNDS)
-    runner.refuse((response) => {
+    account = await at.world.account(FUNDS)
+    at.runner.refuse((response) => {
       response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '7' })
       response.end('{"error":{"code":"busy"}}')
     })
@@ -278,10 +269,10 @@ describe('a runner that fails a sealed request', () => {
     expect(response.headers.get('retry-after')).toBe('7')
     expect(await account.balance()).toEqual({ available: FUNDS, held: 0n })
     // It is believed: whoever comes next waits until it has rested.
-    runner.refuse(undefined)
+    at.runner.refuse(undefined)
     const next = post(await seal('ehbp-x25519'))
     await new Promise((rested) => setTimeout(rested, 1_100))
-    world.elapse(1)
+    at.world.elapse(1)
     expect((await next).status).toBe(200)
   })
 
@@ -290,8 +281,8 @@ describe('a runner that fails a sealed request', () => {
     ['a redirect', 302, { 'content-type': 'application/json', location: 'https://evil.example' }],
     ['a bill of its own', 402, { 'content-type': 'application/json' }],
   ])('%s does not pass', async (_, status, headers) => {
-    account = await world.account(FUNDS)
-    runner.refuse((response) => void response.writeHead(status, headers).end('<script>'))
+    account = await at.world.account(FUNDS)
+    at.runner.refuse((response) => void response.writeHead(status, headers).end('<script>'))
     const response = await post(await seal('ehbp-x25519'))
     expect(response.status).toBe(502)
     expect(await response.text()).not.toContain('script')
@@ -299,10 +290,10 @@ describe('a runner that fails a sealed request', () => {
   })
 
   test('before the first byte: nothing is charged, though its receipt came first', async () => {
-    account = await world.account(FUNDS)
-    runner.behave(async ({ response, receipt }) => {
+    account = await at.world.account(FUNDS)
+    at.runner.behave(async ({ response, receipt }) => {
       receipt()
-      await runner.deliver()
+      await at.runner.deliver()
       response.destroy()
     })
     const response = await post(await seal('ehbp-x25519'))
@@ -311,8 +302,8 @@ describe('a runner that fails a sealed request', () => {
   })
 
   test('in the middle: the connection breaks, and the hold waits for the receipt', async () => {
-    account = await world.account(FUNDS)
-    runner.behave((exchange) => {
+    account = await at.world.account(FUNDS)
+    at.runner.behave((exchange) => {
       startStream(exchange)
       exchange.receipt({ completion: 2, stop: 'error' })
       exchange.response.write(Buffer.alloc(0), () =>
@@ -322,7 +313,7 @@ describe('a runner that fails a sealed request', () => {
     const response = await post(await seal('ehbp-x25519'))
     await expect(response.arrayBuffer()).rejects.toThrow()
     expect((await account.balance()).held).toBeGreaterThan(0n)
-    await runner.deliver()
+    await at.runner.deliver()
     expect(await account.balance()).toEqual({ available: FUNDS - 16n, held: 0n })
   })
 })
@@ -331,8 +322,8 @@ describe('what a runner says in the open', () => {
   test('its quote over the caller’s nonce is relayed without cookies, as data only', async () => {
     const nonce = 'ab'.repeat(32)
     for (const base of [
-      `${world.gateway.origin}/runners/${runner.id}`,
-      world.gateway.runnerOrigins().get(runner.id as never),
+      `${at.world.gateway.origin}/runners/${at.runner.id}`,
+      at.world.gateway.runnerOrigins().get(at.runner.id as never),
     ]) {
       const response = await fetch(`${base}/v1/aci/attestation?nonce=${nonce}`)
       expect(response.status).toBe(200)
@@ -340,35 +331,35 @@ describe('what a runner says in the open', () => {
       expect(response.headers.get('x-content-type-options')).toBe('nosniff')
       expect(response.headers.get('content-security-policy')).toBe('sandbox')
       expect((await response.json()).workload_keyset_digest).toBe(
-        runner.keyset && (await keysetOf()),
+        at.runner.keyset && (await keysetOf()),
       )
     }
   })
 
   test('a nonce in another form never reaches it', async () => {
-    const url = `${world.gateway.origin}/runners/${runner.id}/v1/aci/attestation?nonce=1`
+    const url = `${at.world.gateway.origin}/runners/${at.runner.id}/v1/aci/attestation?nonce=1`
     expect((await fetch(url)).status).toBe(400)
   })
 
   test('the gateway’s own root offers no sealing keys', async () => {
-    expect((await fetch(`${world.gateway.origin}/.well-known/hpke-keys`)).status).toBe(404)
+    expect((await fetch(`${at.world.gateway.origin}/.well-known/hpke-keys`)).status).toBe(404)
   })
 
   async function keysetOf(): Promise<string> {
-    const response = await fetch(`${world.gateway.origin}/v1/runners/${runner.id}`)
+    const response = await fetch(`${at.world.gateway.origin}/v1/runners/${at.runner.id}`)
     return (await response.json()).keyset_digest
   }
 })
 
 test('a key that takes sealed requests only refuses plain ones', async () => {
-  account = await world.account(FUNDS)
-  const made = await fetch(`${world.gateway.origin}/v1/keys`, {
+  account = await at.world.account(FUNDS)
+  const made = await fetch(`${at.world.gateway.origin}/v1/keys`, {
     method: 'POST',
     headers: { authorization: `Bearer ${account.key}` },
     body: JSON.stringify({ name: 'sealed', sealed_only: true }),
   })
   const { key } = await made.json()
-  const plain = await fetch(world.gateway.origin + PATH, {
+  const plain = await fetch(at.world.gateway.origin + PATH, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}` },
     body: BODY,

@@ -128,27 +128,9 @@ async function makeRunner(tee: SimulatedTee, payee: string, changes: Registratio
       refusal(response)
       return
     }
-    const envelope = readEnvelope((name) => request.headers[name], nodeProvider)
     if (lease === undefined) throw new TypeError('not registered')
-    const header = request.headers['x-cocoon-allowance']
     const now = Math.floor(Date.now() / 1000)
-    const allowance = openAllowance(nodeProvider, String(header), lease.key, {
-      binding: envelope.binding,
-      now,
-    })
-    const opened = await openRequest(nodeProvider, {
-      envelope,
-      body,
-      keys,
-      facts: {
-        path: request.url ?? '',
-        model: MODEL,
-        session: allowance.session,
-        attempt: allowance.attempt,
-        maxCost: allowance.max_cost,
-        now,
-      },
-    })
+    const { allowance, opened } = await openAllowed(request, { body, keys, key: lease.key, now })
     seen.push(allowance)
     const { commitmentKey, plaintext } = opened
     const digests = requestDigests(nodeProvider.hashes, { wire: body, plaintext, commitmentKey })
@@ -200,6 +182,26 @@ async function makeRunner(tee: SimulatedTee, payee: string, changes: Registratio
       }
     },
   }
+}
+
+/** What is allowed to be served, and what was sealed. @throws ProtocolError */
+async function openAllowed(
+  request: IncomingMessage,
+  given: {
+    readonly body: Uint8Array
+    readonly keys: Awaited<ReturnType<typeof makeIdentity>>['keys']
+    readonly key: MacKey
+    readonly now: number
+  },
+) {
+  const { body, keys, key, now } = given
+  const envelope = readEnvelope((name) => request.headers[name], nodeProvider)
+  const { binding } = envelope
+  const header = String(request.headers['x-cocoon-allowance'])
+  const allowance = openAllowance(nodeProvider, header, key, { binding, now })
+  const { session, attempt, max_cost: maxCost } = allowance
+  const facts = { path: request.url ?? '', model: MODEL, session, attempt, maxCost, now }
+  return { allowance, opened: await openRequest(nodeProvider, { envelope, body, keys, facts }) }
 }
 
 function nonceOf(url = ''): string {
