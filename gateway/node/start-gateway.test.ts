@@ -6,7 +6,13 @@ import { NO_COLLATERAL, PINNED_ANCHORS } from '#attestation'
 import { nano } from '#base/nano.ts'
 import type { GatewayConfig } from '../config.ts'
 import { tonAddress } from '../db/ids.ts'
-import { type GatewayDeps, processDeps, readMigrations, startGateway } from '../node.ts'
+import {
+  type GatewayDeps,
+  processDeps,
+  type RunningGateway,
+  readMigrations,
+  startGateway,
+} from '../node.ts'
 import { freePort } from '../postgres/testing/server.ts'
 
 const LOCAL = { endpoint: 'http://127.0.0.1:8791' }
@@ -61,7 +67,7 @@ const config: GatewayConfig = {
 const start = (
   changes: Partial<GatewayConfig>,
   deps: Partial<GatewayDeps> = {},
-): Promise<unknown> =>
+): Promise<RunningGateway> =>
   startGateway({
     config: { ...config, ...changes },
     deps: {
@@ -91,15 +97,24 @@ test('a database that cannot be written is named, with what to do', async () => 
   )
 })
 
+const migrations = readMigrations(join(import.meta.dirname, '..', '..', 'migrations'))
+const newPath = (): string => join(mkdtempSync(join(tmpdir(), 'cocoon-start-')), 'gateway.db')
+
 test('a start that fails once it listens leaves no listener, which would keep the process', async () => {
-  const databasePath = join(mkdtempSync(join(tmpdir(), 'cocoon-start-')), 'gateway.db')
   const listen = { host: '127.0.0.1', port: await freePort() }
-  const migrations = readMigrations(join(import.meta.dirname, '..', '..', 'migrations'))
   const random = () => {
     throw new Error('no randomness')
   }
   for (let i = 0; i < 2; i++) {
-    const started = start({ databasePath, listen }, { migrations, random })
+    const started = start({ databasePath: newPath(), listen }, { migrations, random })
     await expect(started).rejects.toThrow('no randomness')
   }
+})
+
+test('a chain that takes each question and answers none keeps no gateway from starting, nor from ending', async () => {
+  const fetch = () => new Promise<Response>(() => {})
+  const gateway = await start({ databasePath: newPath() }, { migrations, fetch })
+  const health = await globalThis.fetch(`${gateway.origin}/health`)
+  expect(health.status).toBe(200)
+  await gateway.close(0)
 })

@@ -99,6 +99,9 @@ export async function startGateway({
   }
 }
 
+/** A chain that hangs holds up no jobs, time-outs or tunnels for longer: leases then come back once it answers. */
+const RESTORE_MS = 10_000
+
 async function startOn(
   backing: Backing,
   {
@@ -164,7 +167,10 @@ async function startOn(
     const { bodies } = built
     listener = openListener(config, built, { closing: closing.signal, trace: spans?.trace, bodies })
     handle = mainHandler(config, built, { listener, bodies })
-    await restoreLeases(built.app.runners)
+    await Promise.race([
+      restoreLeases(built.app.runners),
+      wait(RESTORE_MS, undefined, { ref: false }),
+    ])
     await built.app.self?.appraise()
     takeTunnel = createTunnelDoor({ runners: built.app.runners, tunnels, closing: closing.signal })
     const others = [
