@@ -1,4 +1,5 @@
-import { eq, gte, lt, sql } from 'drizzle-orm'
+import { eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { UnixMs } from '#base/brand.ts'
 import type { Answer, Store } from '../db/db.ts'
 import type { RunnerId, TonAddress } from '../db/ids.ts'
@@ -86,6 +87,14 @@ export function createRunnerHours(store: Store): RunnerHours {
   }
 }
 
+/** An hour has no more seconds than that, though a clock that is set back, or another gateway, counts some of them again. */
+const HOUR_SECONDS = 3_600
+
+function grown(column: SQLiteColumn, seconds: number): SQL {
+  const sum = sql`${column} + ${seconds}`
+  return sql`CASE WHEN ${sum} > ${HOUR_SECONDS} THEN ${HOUR_SECONDS} ELSE ${sum} END`
+}
+
 function addEntry({ db }: Store, { faults, ...counted }: HourEntry): void {
   const { runner, hour, watched, up, answered } = counted
   db.insert(runnerHours)
@@ -93,8 +102,8 @@ function addEntry({ db }: Store, { faults, ...counted }: HourEntry): void {
     .onConflictDoUpdate({
       target: [runnerHours.runner, runnerHours.hour],
       set: {
-        watched: sql`${runnerHours.watched} + ${watched}`,
-        up: sql`${runnerHours.up} + ${up}`,
+        watched: grown(runnerHours.watched, watched),
+        up: grown(runnerHours.up, up),
         answered: sql`${runnerHours.answered} + ${answered}`,
       },
     })

@@ -76,6 +76,15 @@ test('a runner that is heard of is up, one that is not is down after three misse
   expect((await watch.records.of(ID)).week).toEqual(day)
 })
 
+test('an hour that a clock which was set back brings twice is one hour, and counts requests on', async () => {
+  const watch = openWatch()
+  await watch.pass(3_540)
+  watch.sleep(-1_800)
+  watch.runner.load.tally.answered = 3
+  await watch.pass(1_200)
+  expect((await watch.records.of(ID)).day).toMatchObject({ watched: 3_600, up: 3_600, answered: 3 })
+})
+
 test('an hour of the gateway’s own absence counts for nobody', async () => {
   const watch = openWatch()
   await watch.pass(600)

@@ -80,7 +80,8 @@ export function createTrackRecords(deps: {
     of,
     async watch() {
       const now = toSeconds(clock())
-      const since = now - looked > MAX_GAP_SECONDS ? now : looked
+      // A clock that was set back has counted that time already.
+      const since = now < looked || now - looked > MAX_GAP_SECONDS ? now : looked
       looked = now
       // Right after its own start the gateway has not heard of everybody: nobody is down yet.
       const judges = clock() - started > MISSED_MS
