@@ -106,6 +106,16 @@ describe('cocoon keys at a gateway', () => {
   })
 
   // A request costs 23 nanoTON: 10 tokens of prompt, 5 of completion, and the commission.
+  test('answers a script in JSON: what is made, listed and left', async () => {
+    const made = JSON.parse((await run('create --name script --rpm 5 --json')).out)
+    expect(made).toMatchObject({ name: 'script', key: expect.stringMatching(/^sk-coc-/) })
+    const listed = JSON.parse((await run('list --json')).out).data
+    expect(listed).toContainEqual(expect.objectContaining({ id: made.id, requests_per_minute: 5 }))
+    expect(JSON.stringify(listed)).not.toContain(made.key)
+    const left = JSON.parse((await run('balance --json')).out)
+    expect(left.balance.available).toMatch(/^\d+$/)
+  })
+
   test('usage and balance show to the nanoTON what was spent, as a table and as CSV', async () => {
     const spender = await world.account(FUNDS)
     expect(await chat(spender.key)).toMatchObject({ status: 200 })

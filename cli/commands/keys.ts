@@ -18,17 +18,18 @@ The file holds the recovery key: whoever has it can withdraw the money. Modes:
   managed     plain API keys; the gateway's meter key may charge, at most the Till's daily cap
 
 API keys (with an admin key of the account: the first one, or one made by --role admin)
-  cocoon keys list                                         ids, state and limits; never the keys
-  cocoon keys create [LIMITS]                              make one (shown once)
+  cocoon keys list [--json]                                ids, state and limits; never the keys
+  cocoon keys create [LIMITS] [--json]                     make one (shown once)
   cocoon keys rotate ID [--grace-seconds N]                give it a new text; the old one works for a day, or N seconds
   cocoon keys revoke ID                                    end it for good
   cocoon keys usage [--by day,model,key] [--from DATE] [--to DATE] [--csv]
                                                            what was spent on what; default: 30 days by day and model
-  cocoon keys balance                                      what the account has (any of its keys)
+  cocoon keys balance [--json]                             what the account has (any of its keys)
 
   --gateway URL    default: COCOON_BASE_URL
   --key-file FILE  holds the API key; default: COCOON_API_KEY. It is no argument: other users see arguments
-Without any of these four: the world of npm start, and the key that it printed.
+  --json           the gateway's answer, as openapi.yaml describes it
+Without gateway and key: the world of npm start, and the key that it printed.
 
 Limits
 ${LIMIT_HELP}

@@ -21,6 +21,13 @@ export const ACCOUNT_OPTIONS = {
   'key-file': { type: 'string' },
 } as const
 
+/** For scripts: the gateway's answer as it came, once it was found to be one. */
+export const JSON_OPTION = { json: { type: 'boolean' } } as const
+
+export interface JsonFlag {
+  readonly json?: boolean | undefined
+}
+
 export interface AccountFlags {
   readonly gateway?: string | undefined
   readonly 'key-file'?: string | undefined

@@ -5,7 +5,14 @@ import { type CommandIo, EXIT, UsageError } from '../command.ts'
 import { readJson } from '../read-json.ts'
 import { verb } from '../verbs.ts'
 import { printable } from '../verify/printable.ts'
-import { ACCOUNT_OPTIONS, type AccountFlags, ask, openAccountAt } from './gateway-account.ts'
+import {
+  ACCOUNT_OPTIONS,
+  type AccountFlags,
+  ask,
+  JSON_OPTION,
+  type JsonFlag,
+  openAccountAt,
+} from './gateway-account.ts'
 import { keyWish, LIMIT_OPTIONS, type LimitFlags } from './limits.ts'
 import { nanoText } from './nano-text.ts'
 
@@ -36,15 +43,20 @@ const Issued = Key.extend({ key: z.string() })
 
 /** What an admin key does with the account's API keys. */
 export const KEY_VERBS = {
-  list: verb(ACCOUNT_OPTIONS, list),
-  create: verb({ ...ACCOUNT_OPTIONS, ...LIMIT_OPTIONS }, create),
+  list: verb({ ...ACCOUNT_OPTIONS, ...JSON_OPTION }, list),
+  create: verb({ ...ACCOUNT_OPTIONS, ...LIMIT_OPTIONS, ...JSON_OPTION }, create),
   rotate: verb({ ...ACCOUNT_OPTIONS, 'grace-seconds': { type: 'string' } }, rotate, 1),
   revoke: verb(ACCOUNT_OPTIONS, revoke, 1),
 }
 
-async function list(io: CommandIo, flags: AccountFlags): Promise<number> {
+async function list(io: CommandIo, flags: AccountFlags & JsonFlag): Promise<number> {
   const account = await openAccountAt(io, flags)
-  const { data } = Keys.parse(await readJson(await ask(account, '/v1/keys')))
+  const answer = await readJson(await ask(account, '/v1/keys'))
+  const { data } = Keys.parse(answer)
+  if (flags.json === true) {
+    io.out(JSON.stringify(answer))
+    return EXIT.ok
+  }
   const now = io.clock() / 1000
   const rows = data.map((key) => [
     key.id,
@@ -63,10 +75,15 @@ async function list(io: CommandIo, flags: AccountFlags): Promise<number> {
   return EXIT.ok
 }
 
-async function create(io: CommandIo, flags: AccountFlags & LimitFlags): Promise<number> {
+async function create(io: CommandIo, flags: AccountFlags & LimitFlags & JsonFlag): Promise<number> {
   const body = keyWish(flags)
   const account = await openAccountAt(io, flags)
-  const key = Issued.parse(await readJson(await ask(account, '/v1/keys', { body })))
+  const answer = await readJson(await ask(account, '/v1/keys', { body }))
+  const key = Issued.parse(answer)
+  if (flags.json === true) {
+    io.out(JSON.stringify(answer))
+    return EXIT.ok
+  }
   io.out(`id      ${printable(key.id)}`)
   io.out(`limits  ${printable(limitsOf(key).join(', ') || 'none')}`)
   io.out(`API key (shown once): ${printable(key.key)}`)

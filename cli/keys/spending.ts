@@ -5,7 +5,14 @@ import { type CommandIo, EXIT } from '../command.ts'
 import { readJson, readText } from '../read-json.ts'
 import { verb } from '../verbs.ts'
 import { printable } from '../verify/printable.ts'
-import { ACCOUNT_OPTIONS, type AccountFlags, ask, openAccountAt } from './gateway-account.ts'
+import {
+  ACCOUNT_OPTIONS,
+  type AccountFlags,
+  ask,
+  JSON_OPTION,
+  type JsonFlag,
+  openAccountAt,
+} from './gateway-account.ts'
 import { nanoText } from './nano-text.ts'
 
 const Report = z.object({
@@ -53,7 +60,7 @@ interface ReportFlags extends AccountFlags {
 /** What an account has, and what it was spent on. */
 export const SPENDING_VERBS = {
   usage: verb({ ...ACCOUNT_OPTIONS, ...REPORT_OPTIONS }, usage),
-  balance: verb(ACCOUNT_OPTIONS, balance),
+  balance: verb({ ...ACCOUNT_OPTIONS, ...JSON_OPTION }, balance),
 }
 
 async function usage(io: CommandIo, flags: ReportFlags): Promise<number> {
@@ -92,9 +99,14 @@ function reportLines({ from, to, data }: z.infer<typeof Report>): readonly strin
   ]
 }
 
-async function balance(io: CommandIo, flags: AccountFlags): Promise<number> {
+async function balance(io: CommandIo, flags: AccountFlags & JsonFlag): Promise<number> {
   const opened = await openAccountAt(io, flags)
-  const account = Account.parse(await readJson(await ask(opened, '/v1/account')))
+  const answer = await readJson(await ask(opened, '/v1/account'))
+  const account = Account.parse(answer)
+  if (flags.json === true) {
+    io.out(JSON.stringify(answer))
+    return EXIT.ok
+  }
   const line = (name: string, text: string): void => io.out(`${name.padEnd(10)} ${printable(text)}`)
   const ton = (sum: Nano): string => `${formatTon(sum)} TON`
   line('account', `${account.id} (${account.mode})`)

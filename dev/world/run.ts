@@ -35,6 +35,9 @@ export async function runWorld(options: RunOptions): Promise<number> {
   } catch (error) {
     if (!(error instanceof PartError)) throw error
     err(`cocoon: ${error.message}`)
+    if (env['ENGINE_URL'] && error.message.startsWith('runner')) {
+      err('ENGINE_URL is set: is that server up, and does its /models list ENGINE_MODEL?')
+    }
     return 1
   }
   const file = join(folder, 'dev.json')

@@ -64,11 +64,17 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     settings: Settings,
     {
       file = name,
+      label = name,
       inside,
       output,
-    }: { file?: string; inside?: readonly string[] | undefined; output?: string | undefined } = {},
+    }: {
+      file?: string
+      label?: string
+      inside?: readonly string[] | undefined
+      output?: string | undefined
+    } = {},
   ): Promise<Part<Ready>> => {
-    progress(`starting the ${name}`)
+    progress(`starting the ${label}`)
     const module = join(import.meta.dirname, `${file}-process.ts`)
     const part = await startPart<Settings, Ready>({
       name,
@@ -105,7 +111,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const [first, second] = plan.runners
     let runner = await begin<RunnerSettings | undefined, RunnerReady>('runner', first)
     const beginSecond = (settings: RunnerSettings): Promise<Part<RunnerReady>> =>
-      begin('runner', settings, { inside: options.elsewhere?.inside })
+      begin('runner', settings, { label: 'second runner', inside: options.elsewhere?.inside })
     let secondRunner = second === undefined ? undefined : await beginSecond(second)
     const { origin } = gateway.ready
     const registered = await awaitRunners(origin, plan.runners.length)
