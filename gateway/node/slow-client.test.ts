@@ -13,6 +13,8 @@ const STALLED = 12
 const OTHERS = 24
 /** What the kernel's buffers on both legs and the streams' own may hold for one stalled client. */
 const MOST_BUFFERED = 24 * 1024 * 1024
+const QUIET_LOOKS = 10
+const LOOK_MS = 100
 const BODY = {
   model: MODEL,
   messages: [{ role: 'user', content: 'hi' }],
@@ -52,12 +54,17 @@ function pour({ response, sealer, headers }: TestExchange): {
   const event = utf8(`${CHUNKS[0]}: ${'x'.repeat(60_000)}\n\n`)
   const stopped = Promise.withResolvers<void>()
   let sent = 0
-  let quiet: NodeJS.Timeout | undefined
+  let quiet = 0
   const more = (): void => {
-    clearTimeout(quiet)
+    quiet = 0
     while (response.write(sealer.seal(event))) sent += event.length
-    quiet = setTimeout(() => stopped.resolve(), 1_000)
   }
+  // Looks in a row, not one timer: a process that got no time for a second has heard nothing, and is not quiet.
+  const looks = setInterval(() => {
+    if (++quiet < QUIET_LOOKS) return
+    clearInterval(looks)
+    stopped.resolve()
+  }, LOOK_MS)
   response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
   response.on('drain', more)
   more()
