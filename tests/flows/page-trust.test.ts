@@ -350,7 +350,7 @@ describe('the operator', () => {
     await open(page, '/operator')
     await page.getByLabel('Admin key').fill('not the admin key of this world')
     await page.getByRole('button', { name: 'Enter' }).click()
-    await page.getByRole('alert').filter({ hasText: 'operator’s key is required' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'not the admin key of this gateway' }).waitFor()
     await context.close()
   })
 })
