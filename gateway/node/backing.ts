@@ -35,5 +35,7 @@ export interface Backing {
   leads(): boolean
   /** What others wrote; undefined: nobody else writes here. */
   readonly others: { look(): Promise<readonly LeaseGlance[]> } | undefined
+  /** Ends calls to providers that threads of its own have under way; absent: it has none. */
+  leave?(): void
   close(): Promise<void>
 }

@@ -112,9 +112,21 @@ test('a start that fails once it listens leaves no listener, which would keep th
 })
 
 test('a chain that takes each question and answers none keeps no gateway from starting, nor from ending', async () => {
-  const fetch = () => new Promise<Response>(() => {})
-  const gateway = await start({ databasePath: newPath() }, { migrations, fetch })
+  let asked = 0
+  /** Until its caller has enough. */
+  const fetch = (_url: unknown, { signal }: RequestInit = {}) => {
+    asked++
+    return new Promise<Response>((_, reject) => {
+      const end = () => reject(new Error('aborted'))
+      if (signal?.aborted) end()
+      signal?.addEventListener('abort', end)
+    })
+  }
+  const chain = { ...config.chain, till: tonAddress(`0:${'22'.repeat(32)}`) }
+  const gateway = await start({ databasePath: newPath(), chain }, { migrations, fetch })
   const health = await globalThis.fetch(`${gateway.origin}/health`)
   expect(health.status).toBe(200)
+  const before = asked
+  await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(before)
   await gateway.close(0)
 })

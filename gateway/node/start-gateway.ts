@@ -41,6 +41,7 @@ import { openSqliteBacking } from './sqlite-backing.ts'
 import { startJobs } from './start-jobs.ts'
 import { asksForTunnel, createTunnelDoor } from './tunnel/accept-tunnel.ts'
 import { createTunnels, type Tunnels } from './tunnel/tunnels.ts'
+import { untilLeaving } from './until-leaving.ts'
 import { createUpstream, type NodeUpstream } from './upstream.ts'
 
 export interface GatewayDeps {
@@ -88,10 +89,12 @@ export async function startGateway({
   readonly deps: GatewayDeps
 }): Promise<RunningGateway> {
   refuseStraySimulation(config, deps.simulation)
-  const providers = openProviders({ ...deps, wait }, config.chain)
+  const leaving = new AbortController()
+  const calls = untilLeaving(deps.fetch, leaving.signal)
+  const providers = openProviders({ ...deps, ...calls }, config.chain)
   const backing = await openBacking(config, providers, deps)
   try {
-    return await startOn(backing, { config, deps, providers })
+    return await startOn(backing, { config, deps, providers, leaving })
   } catch (error) {
     // A shared one has threads and connections, which would keep the process.
     await backing.close()
@@ -108,10 +111,12 @@ async function startOn(
     config,
     deps,
     providers,
+    leaving,
   }: {
     readonly config: GatewayConfig
     readonly deps: GatewayDeps
     readonly providers: readonly [Provider, ...Provider[]]
+    readonly leaving: AbortController
   },
 ): Promise<RunningGateway> {
   const [{ chain }] = providers
@@ -180,14 +185,14 @@ async function startOn(
         : [renewalJob(files, server, certificate)]),
     ]
     const jobs = startJobs(built, { backing, others, spans }, deps)
-    const gateway = { built, server, origins, jobs, upstream, tunnels, backing, closing }
+    const parts = { built, server, origins, jobs, upstream, tunnels, backing, closing, leaving }
     let stopped: Promise<void> | undefined
     return {
       origin: config.publicUrl ?? server.origin,
       runnerOrigins: () => origins.list(),
       // Whoever asks again waits for the same end.
       close: (drainMs = config.drainSeconds * 1_000) => {
-        stopped ??= stop(gateway, drainMs)
+        stopped ??= stop(parts, drainMs)
         return stopped
       },
     }
@@ -296,7 +301,12 @@ interface Parts {
   readonly tunnels: Tunnels
   readonly backing: Backing
   readonly closing: AbortController
+  /** Ends calls to providers. */
+  readonly leaving: AbortController
 }
+
+/** A provider that hangs would keep a job, with all that it tries again, for more than a minute. */
+const JOBS_MS = 2_000
 
 /** The books first: nothing that a next start can do without keeps it from being written, or the rest from being closed. */
 async function stop(parts: Parts, drainMs: number): Promise<void> {
@@ -304,7 +314,7 @@ async function stop(parts: Parts, drainMs: number): Promise<void> {
   parts.closing.abort()
   inference.waiting.close()
   await Promise.all([parts.server, parts.origins, parts.tunnels].map((part) => part.close(drainMs)))
-  await parts.jobs.close()
+  await closeJobs(parts)
   await inference.pending.drained()
   await inference.unwritten.writeAll()
   await saveScores(runners).catch((error: unknown) => {
@@ -312,4 +322,13 @@ async function stop(parts: Parts, drainMs: number): Promise<void> {
   })
   await parts.upstream.close()
   await parts.backing.close()
+}
+
+async function closeJobs({ jobs, backing, leaving }: Parts): Promise<void> {
+  const leave = setTimeout(() => {
+    leaving.abort()
+    backing.leave?.()
+  }, JOBS_MS)
+  await jobs.close()
+  clearTimeout(leave)
 }

@@ -46,6 +46,7 @@ export async function openCluster(
     storeState: () => leader.state(),
     leads: () => leader.leads(),
     others: { look: () => office.market.look() },
+    leave: () => void office.money.leave().catch(() => {}),
     async close() {
       for (const close of closing) await close()
     },

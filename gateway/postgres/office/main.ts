@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { unixMs } from '#base/brand.ts'
 import { signerFromSeed } from '#protocol/node'
@@ -10,6 +9,7 @@ import { createMoneyJobs } from '../../money/money-jobs.ts'
 import type { MoneyWatch } from '../../money/money-watch.ts'
 import { openChain } from '../../money/open-chain.ts'
 import { isCovered, readLiabilities } from '../../money/reserves.ts'
+import { untilLeaving } from '../../node/until-leaving.ts'
 import { answerCalls } from '../answer-calls.ts'
 import { openBridge } from '../bridge.ts'
 import { openPostgres } from '../open-postgres.ts'
@@ -43,12 +43,13 @@ const watch: MoneyWatch = {
   watchFailed: (what) => tell({ saw: 'watchFailed', what }),
   agreed: (what) => tell({ saw: 'agreed', what }),
 }
-const provider = { fetch: globalThis.fetch, wait, chance: Math.random }
+const leaving = new AbortController()
+const calls = { ...untilLeaving(globalThis.fetch, leaving.signal), chance: Math.random }
 const { endpoint, apiKey, witnesses } = config.chain
 const jobs: readonly Job[] = createMoneyJobs({
   config,
-  chain: openChain(provider, endpoint, apiKey),
-  witnesses: witnesses.map((witness) => openChain(provider, witness)),
+  chain: openChain(calls, endpoint, apiKey),
+  witnesses: witnesses.map((witness) => openChain(calls, witness)),
   ledger,
   store,
   covers: async (totals) => store.snapshot(() => isCovered(readLiabilities(store), totals)),
@@ -63,6 +64,7 @@ const ports: Readonly<Record<string, object>> = {
   money: {
     jobs: () => jobs.map(({ run: _, isDue: __, ...listing }) => listing),
     run: (name: string) => jobs.find((job) => job.name === name)?.run(),
+    leave: () => leaving.abort(),
   },
 }
 

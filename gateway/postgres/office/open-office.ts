@@ -12,7 +12,12 @@ export type Remote<Port> = {
 }
 
 type Ports = OfficePorts & {
-  readonly money: { jobs(): readonly JobListing[]; run(name: string): Promise<void> }
+  readonly money: {
+    jobs(): readonly JobListing[]
+    run(name: string): Promise<void>
+    /** Ends calls to providers. */
+    leave(): void
+  }
 }
 
 export type Office = { readonly [Name in keyof Ports]: Remote<Ports[Name]> } & {
@@ -47,7 +52,7 @@ const VERBS: { readonly [Name in keyof Ports]: Record<keyof Ports[Name], true> }
   books: { read: true },
   vouchers: { latest: true },
   market: { look: true },
-  money: { jobs: true, run: true },
+  money: { jobs: true, run: true, leave: true },
 }
 
 /** Starts the thread that keeps everything but requests' money. Its errors are those of a store: try again. */

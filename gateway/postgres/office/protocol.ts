@@ -8,7 +8,7 @@ export interface OfficeData {
   readonly config: GatewayConfig
 }
 
-/** `jobs`: lists the money side's; `run`: does one. Else a member of `OfficePorts`. */
+/** `jobs`: lists the money side's; `run`: does one; `leave`: ends their calls to providers. Else a member of `OfficePorts`. */
 export interface OfficeCall {
   readonly id: number
   readonly port: string
