@@ -7,7 +7,6 @@ import {
 } from '#attestation'
 import { hex } from '#base/bytes.ts'
 import type { TonAddress } from '../db/ids.ts'
-import type { Chain } from '../money/chain.ts'
 import { createAllowlistSource } from '../runners/allowlist-source.ts'
 import {
   type Challenges,
@@ -19,7 +18,7 @@ import type { Origins, RunnersDeps, Voucher } from '../runners/deps.ts'
 import type { Directory } from '../runners/directory.ts'
 import { bytesOfKey } from '../runners/host-proof.ts'
 import type { Payees } from '../runners/payees.ts'
-import { createReadRegistry } from '../runners/read-registry.ts'
+import { createReadRegistry, type RegistryReads } from '../runners/read-registry.ts'
 import type { RunnerHours } from '../runners/runner-hours.ts'
 import type { RunnerStore } from '../runners/runner-store.ts'
 import { createTrackRecords } from '../runners/track-records.ts'
@@ -45,9 +44,9 @@ export interface MarketParts {
   readonly usedChallenges: UsedChallenges | undefined
   readonly latestVoucher: (payee: TonAddress) => Promise<Voucher | undefined>
   readonly collateral: CollateralSource
-  readonly chain: Pick<Chain, 'runGet'>
+  readonly chain: RegistryReads
   /** Other providers, without which its word on the Registry counts for nothing. */
-  readonly witnesses: readonly Pick<Chain, 'runGet'>[]
+  readonly witnesses: readonly RegistryReads[]
   readonly origins: Origins
   readonly simulation: SimulationTrust | undefined
   /** Whether runners may dial out to this gateway. */
@@ -75,7 +74,10 @@ export function composeMarket(platform: Platform, parts: MarketParts): RunnersDe
     challenges: openChallenges(platform, parts.usedChallenges),
     hostWallets: provider.hashes.macKey(deriveSecret(platform, 'host wallets')),
     allowlist: createAllowlistSource({
-      readRegistry: createReadRegistry(parts.chain, registry, parts.witnesses),
+      readRegistry: createReadRegistry(parts.chain, registry, {
+        witnesses: parts.witnesses,
+        clock,
+      }),
       clock,
       log,
       denials: config.denials,

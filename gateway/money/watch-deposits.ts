@@ -13,12 +13,11 @@ import { MoneyError } from './errors.ts'
 import type { ReconcileReport } from './money-watch.ts'
 import { createWaitingNotes } from './note-waiting.ts'
 import { readTill } from './read-till.ts'
+import { requirePresent } from './require-present.ts'
 import { createRequireSameTill } from './require-same-till.ts'
 import { rescan } from './rescan.ts'
 import { readCursor, readStaged, walkToCursor } from './walk.ts'
 
-/** A provider whose newest block is older than that shows the past. */
-const STALE_SECONDS = 60
 /** Transactions applied in one step. */
 const STEP = 50
 
@@ -168,9 +167,7 @@ function createPresence({ chain, till, clock, store }: WatcherDeps): () => Promi
     requireSameTill()
     const head = await chain.head(till)
     if (head.seqno < newest) throw new MoneyError('regressed', `block ${head.seqno} is over`)
-    if (head.syncedAt < toSeconds(clock()) - STALE_SECONDS) {
-      throw new MoneyError('stale', `block ${head.seqno} is old`)
-    }
+    requirePresent(head, toSeconds(clock()))
     const cursor = readCursor(store, till)
     if (cursor !== null && (head.last === null || head.last.lt < cursor.lt)) {
       throw new MoneyError('regressed', `the provider lacks transaction ${cursor.lt}`)

@@ -182,7 +182,7 @@ async function judging(directory: RunnersDeps['directory']): Promise<RunnersDeps
     provider: nodeProvider,
     directory,
     allowlist: createAllowlistSource({
-      readRegistry: createReadRegistry(provider, chain.registry, []),
+      readRegistry: createReadRegistry(provider, chain.registry, { witnesses: [], clock }),
       floor: { get: () => 0, put: () => {} },
       denials: [],
       clock,

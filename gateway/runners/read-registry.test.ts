@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { unixMs } from '#base/brand.ts'
 import { fromHex } from '#base/bytes.ts'
 import { parseTon } from '#base/nano.ts'
 import { addBody, Registry, registryTopUpBody } from '#contracts'
@@ -8,7 +9,7 @@ import { type TonAddress, tonAddress } from '../db/ids.ts'
 import type { Chain } from '../money/chain.ts'
 import { MoneyError } from '../money/errors.ts'
 import { chainAt } from '../money/testing/money-world.ts'
-import { createReadRegistry } from './read-registry.ts'
+import { createReadRegistry, type RegistryReads } from './read-registry.ts'
 
 const IMAGE = 'ab'.repeat(32)
 
@@ -44,18 +45,24 @@ afterAll(async () => {
 
 const honest = (): Chain => chainAt(dev?.endpoint ?? '')
 const lying = (): Chain => chainAt(liar?.endpoint ?? '')
-const silent: Pick<Chain, 'runGet'> = {
-  runGet: async () => {
-    throw new MoneyError('unavailable', 'no answer')
-  },
-}
 
-const endless: Pick<Chain, 'runGet'> = { runGet: () => new Promise(() => undefined) }
+const noAnswer = async (): Promise<never> => {
+  throw new MoneyError('unavailable', 'no answer')
+}
+const silent: RegistryReads = { head: noAnswer, runGet: noAnswer }
+const noEnd = (): Promise<never> => new Promise(() => undefined)
+const endless: RegistryReads = { head: noEnd, runGet: noEnd }
+
+const reading = (provider: RegistryReads, witnesses: readonly RegistryReads[]) =>
+  createReadRegistry(provider, address, {
+    witnesses,
+    clock: () => unixMs((dev?.chain.now() ?? 0) * 1_000),
+  })
 
 test('beside a witness no provider alone lists an image, or a version that no true one reaches (M11)', async () => {
-  expect((await createReadRegistry(lying(), address, [])()).version).toBe(2)
+  expect((await reading(lying(), [])()).version).toBe(2)
   for (const witnesses of [[honest()], [honest(), silent], [silent]]) {
-    const read = createReadRegistry(lying(), address, witnesses)
+    const read = reading(lying(), witnesses)
     await expect(read()).rejects.toMatchObject({ code: 'untrusted' })
   }
 })
@@ -66,18 +73,26 @@ test('a witness that is silent or shows something else stops nothing while anoth
     [lying(), honest()],
     [endless, honest()],
   ]) {
-    const { version, entries } = await createReadRegistry(honest(), address, witnesses)()
+    const { version, entries } = await reading(honest(), witnesses)()
     expect([version, [...entries.image.keys()]]).toEqual([1, [IMAGE]])
   }
   for (const witnesses of [[silent], [lying()], [lying(), silent]]) {
-    const read = createReadRegistry(honest(), address, witnesses)
+    const read = reading(honest(), witnesses)
     await expect(read()).rejects.toMatchObject({ code: 'untrusted' })
   }
 })
 
 test('a provider that fails is told as it failed, whatever its witnesses say', async () => {
   for (const witnesses of [[], [honest()], [silent]]) {
-    const read = createReadRegistry(silent, address, witnesses)
+    const read = reading(silent, witnesses)
     await expect(read()).rejects.toMatchObject({ code: 'unavailable' })
   }
+})
+
+test('a provider that stands still hides what was revoked since, and is not believed after a minute', async () => {
+  if (dev === undefined) throw new Error('no chain')
+  dev.faults.stale = { seqno: dev.chain.history.seqno, time: dev.chain.now() }
+  expect((await reading(honest(), [])()).version).toBe(1)
+  dev.chain.advance(61)
+  await expect(reading(honest(), [])()).rejects.toMatchObject({ code: 'stale' })
 })

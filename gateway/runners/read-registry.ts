@@ -1,24 +1,29 @@
 import { Address } from '@ton/core'
+import { type Clock, toSeconds } from '#base/brand.ts'
 import { Registry, type RegistrySnapshot } from '#contracts'
 import type { TonAddress } from '../db/ids.ts'
 import type { Chain } from '../money/chain.ts'
 import { MoneyError } from '../money/errors.ts'
 import { getProvider } from '../money/get-provider.ts'
+import { requirePresent } from '../money/require-present.ts'
 
-type Reads = Pick<Chain, 'runGet'>
+export type RegistryReads = Pick<Chain, 'head' | 'runGet'>
 
 /**
  * Reads the whole allowlist. Beside witnesses no provider is believed alone (M11): one could list an image that betrays prompts,
  * hide a revocation, or show a version so high that no true one would ever be taken again. The first witness that shows the same
- * is enough, so that one that is silent or lags stops nothing while another one answers.
+ * is enough, so that one that is silent or lags stops nothing while another one answers. One that stands still hides a revocation too.
  */
 export function createReadRegistry(
-  chain: Reads,
+  chain: RegistryReads,
   address: TonAddress,
-  witnesses: readonly Reads[],
+  { witnesses, clock }: { readonly witnesses: readonly RegistryReads[]; readonly clock: Clock },
 ): () => Promise<RegistrySnapshot> {
   const registry = Registry.createFromAddress(Address.parseRaw(address))
-  const read = (provider: Reads) => registry.getSnapshot(getProvider(provider, address))
+  const read = async (provider: RegistryReads): Promise<RegistrySnapshot> => {
+    requirePresent(await provider.head(address), toSeconds(clock()))
+    return registry.getSnapshot(getProvider(provider, address))
+  }
   return async () => {
     const said = read(chain)
     const agreeing = witnesses.map(async (witness) => {
