@@ -157,6 +157,15 @@ export class Shadow {
     this.dirty.add(id)
   }
 
+  /** With all that it owned: what comes again under its id begins anew. */
+  forget(id: AccountId): void {
+    this.accounts.delete(id)
+    this.dirty.delete(id)
+    for (const name of this.#claims.keys()) {
+      if (name.startsWith(`${id} `)) this.#claims.delete(name)
+    }
+  }
+
   repay(account: ShadowAccount): void {
     const available = this.available(account)
     const repaid = [available, account.debt].toSorted((a, b) => (a < b ? -1 : 1))[0]
@@ -404,8 +413,7 @@ const JUDGES: Judges = {
       const account = shadow.account(id)
       const sums = account.credited + account.settled + account.held + account.paidOut
       need(sums === 0n, `${id} is forgotten with money`)
-      shadow.accounts.delete(id)
-      shadow.dirty.delete(id)
+      shadow.forget(id)
     }
   },
   add_key: (shadow, { account, key }, { ok }) => {
