@@ -1,9 +1,9 @@
-import type { ParseArgsOptionsConfig } from 'node:util'
-import { type Action, perform, SEND_HELP, SEND_OPTIONS, type SendFlags } from '../chain/perform.ts'
+import { SEND_HELP, SEND_OPTIONS } from '../chain/perform.ts'
+import { sendingTo } from '../chain/sending.ts'
 import { TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
 import type { Command } from '../command.ts'
 import { thisMachine } from '../doctor/this-machine.ts'
-import { openRegistry, type RegistryContext, type RegistryFlags } from '../registry/context.ts'
+import { openRegistry } from '../registry/context.ts'
 import { deployRegistry, REGISTRY_DEPLOY_OPTIONS } from '../registry/deploy.ts'
 import {
   accept,
@@ -58,26 +58,7 @@ const SEND = { ...READ, ...SEND_OPTIONS } as const
 const TEXT = { type: 'string' } as const
 
 /** A verb that sends one message to the Registry. */
-function sending<const Options extends ParseArgsOptionsConfig>(
-  own: Options,
-  make: (
-    context: RegistryContext,
-    flags: { readonly [Name in keyof Options]?: never },
-    args: readonly string[],
-  ) => Promise<Action>,
-  most = 0,
-) {
-  return verb(
-    { ...SEND, ...own },
-    async (io, flags, args) => {
-      // Sound: the union of both option tables was parsed.
-      const given = flags as RegistryFlags & SendFlags
-      const context = await openRegistry(io, given)
-      return perform(io, context.target, given, await make(context, flags as never, args))
-    },
-    most,
-  )
-}
+const sending = sendingTo(SEND, openRegistry)
 
 const VERBS = {
   show: verb(READ, async (io, flags) => showRegistry(await openRegistry(io, flags))),

@@ -1,8 +1,8 @@
-import type { ParseArgsOptionsConfig } from 'node:util'
-import { type Action, perform, SEND_HELP, SEND_OPTIONS, type SendFlags } from '../chain/perform.ts'
+import { SEND_HELP, SEND_OPTIONS } from '../chain/perform.ts'
+import { sendingTo } from '../chain/sending.ts'
 import { TARGET_HELP, TARGET_OPTIONS } from '../chain/target.ts'
 import type { Command } from '../command.ts'
-import { openTill, type TillContext, type TillFlags } from '../till/context.ts'
+import { openTill } from '../till/context.ts'
 import { DEPLOY_HELP, DEPLOY_OPTIONS, deployTill } from '../till/deploy.ts'
 import { cancelExit, finishExit, requestExit } from '../till/exit.ts'
 import {
@@ -66,26 +66,7 @@ const READ = { ...TARGET_OPTIONS, till: { type: 'string' } } as const
 const SEND = { ...READ, ...SEND_OPTIONS } as const
 
 /** A verb that sends one message to the Till. */
-function sending<const Options extends ParseArgsOptionsConfig>(
-  own: Options,
-  make: (
-    context: TillContext,
-    flags: { readonly [Name in keyof Options]?: never },
-    args: readonly string[],
-  ) => Promise<Action>,
-  most = 0,
-) {
-  return verb(
-    { ...SEND, ...own },
-    async (io, flags, args) => {
-      // Sound: the union of both option tables was parsed.
-      const given = flags as TillFlags & SendFlags
-      const context = await openTill(io, given)
-      return perform(io, context.target, given, await make(context, flags as never, args))
-    },
-    most,
-  )
-}
+const sending = sendingTo(SEND, openTill)
 
 const TEXT = { type: 'string' } as const
 

@@ -1,6 +1,6 @@
 import { Address, type Cell } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Nano, nano } from '#base/nano.ts'
+import type { Nano } from '#base/nano.ts'
 import {
   accountKeysFromJson,
   exitFinishBody,
@@ -13,13 +13,11 @@ import {
 } from '#contracts'
 import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { TonAddress } from '../db/ids.ts'
-import { openGasWallet } from './gas-wallet.ts'
 import { readTill } from './read-till.ts'
-import { type Cashier, type CashierDeps, createCashier } from './run-cashier.ts'
+import type { Cashier } from './run-cashier.ts'
 import {
   type Books,
   chainAt,
-  METER,
   openBooks,
   openWatcher,
   openWorld,
@@ -30,15 +28,14 @@ import {
   testKey,
   tillAccount,
   ton,
+  USE_FEE_BPS,
   useOnce,
   type World,
 } from './testing/money-world.ts'
+import { gasWallet, openCashier } from './testing/open-cashier.ts'
 import type { Watcher } from './watch-deposits.ts'
 
 /** What the cashier's gas is spent on, and what it is not spent on: a wallet that is empty when it counts pays nobody. */
-
-const FEE_BPS = 1_000
-const URGENT = ton('1')
 
 let world: World
 let books: Books
@@ -53,40 +50,15 @@ beforeEach(async () => {
   host = rawAddress(openDevWallet(world.dev.endpoint, 'host').address)
   alice = await testAccount('alice')
   watcher = openWatcher(world, books)
-  cashier = openCashier()
+  cashier = openCashier(world, books)
   await world.deposit(alice.id, '10')
   await watcher.tick()
-  await world.fund(wallet().address, '5')
+  await world.fund(gasWallet(world).address, '5')
 })
 afterEach(async () => {
   books.close()
   await world.close()
 })
-
-function wallet(name = 'gas') {
-  return openGasWallet({
-    chain: chainAt(world.dev.endpoint),
-    secretKey: new Uint8Array(testKey(name).secretKey),
-    networkId: -239,
-  })
-}
-
-function openCashier(over: Partial<CashierDeps> = {}): Cashier {
-  return createCashier({
-    till: world.till,
-    chain: chainAt(world.dev.endpoint),
-    wallet: wallet(),
-    ledger: books.ledger,
-    store: books.store,
-    sign: METER.sign,
-    meterKey: METER.publicKey,
-    sha256,
-    feeBps: FEE_BPS,
-    policy: { minCharge: nano(1n), urgent: URGENT, minRedeem: nano(1n) },
-    clock: world.clock,
-    ...over,
-  })
-}
 
 const use = (cost: Nano, to = host) => useOnce(world, books, { account: alice.id, host: to, cost })
 const operate = (body: Cell) =>
@@ -143,7 +115,7 @@ describe('gas', () => {
     await useOnce(world, books, { account: bob.id, host, cost: ton('2') })
     await leave(bob, 'bob')
     await watcher.tick()
-    const said = { feeBps: FEE_BPS, cumulative: ton('2') }
+    const said = { feeBps: USE_FEE_BPS, cumulative: ton('2') }
     const signature = await bob.signCheque({ till: world.till, ...said })
     // The ledger takes no cheque above what an account has: this one came before its exit was seen.
     books.store
@@ -170,7 +142,7 @@ describe('gas', () => {
   test('is not spent on what a key signs that the Till does not honour', async () => {
     const next = testKey('next')
     await use(ton('2'))
-    cashier = openCashier({ sign: next.sign, meterKey: next.publicKey })
+    cashier = openCashier(world, books, { sign: next.sign, meterKey: next.publicKey })
     expect(await rounds(3)).toEqual(['not_honoured', 'not_honoured', 'not_honoured'])
   })
 
@@ -181,9 +153,9 @@ describe('gas', () => {
     for (const other of others) await use(ton('0.5'), other)
     await cashier.tick()
     await watcher.tick()
-    const poor = wallet('poor')
+    const poor = gasWallet(world, 'poor')
     await world.fund(poor.address, '0.2')
-    cashier = openCashier({ wallet: poor })
+    cashier = openCashier(world, books, { wallet: poor })
     expect(await cashier.tick()).toMatchObject({ sent: 'unfunded' })
     const paid = await Promise.all(others.map(paidTo))
     expect(paid.filter((amount) => amount > 0n)).toHaveLength(2)

@@ -17,14 +17,12 @@ import { openDevWallet } from '#dev/chain/wallet.ts'
 import type { AccountId, TonAddress } from '../db/ids.ts'
 import { readVoucher } from './cashier-view.ts'
 import type { Chain } from './chain.ts'
-import { openGasWallet } from './gas-wallet.ts'
 import { readTill } from './read-till.ts'
-import { type Cashier, type CashierDeps, createCashier } from './run-cashier.ts'
+import type { Cashier } from './run-cashier.ts'
 import { settlementPack } from './settlement-pack.ts'
 import {
   type Books,
   chainAt,
-  METER,
   openBooks,
   openWatcher,
   openWorld,
@@ -36,12 +34,12 @@ import {
   testKey,
   tillAccount,
   ton,
+  USE_FEE_BPS,
   useOnce,
   type World,
 } from './testing/money-world.ts'
+import { gasWallet, openCashier } from './testing/open-cashier.ts'
 import type { Watcher } from './watch-deposits.ts'
-
-const FEE_BPS = 1_000
 
 let world: World
 let books: Books
@@ -58,41 +56,16 @@ beforeEach(async () => {
   start()
   await world.deposit(alice, '10')
   await watcher.tick()
-  await world.fund(wallet().address, '5')
+  await world.fund(gasWallet(world).address, '5')
 })
 afterEach(async () => {
   books.close()
   await world.close()
 })
 
-function wallet(chain = chainAt(world.dev.endpoint)) {
-  return openGasWallet({
-    chain,
-    secretKey: new Uint8Array(testKey('gas').secretKey),
-    networkId: -239,
-  })
-}
-
 function start(): void {
   watcher = openWatcher(world, books)
-  cashier = openCashier()
-}
-
-function openCashier(over: Partial<CashierDeps> = {}): Cashier {
-  return createCashier({
-    till: world.till,
-    chain: chainAt(world.dev.endpoint),
-    wallet: wallet(),
-    ledger: books.ledger,
-    store: books.store,
-    sign: METER.sign,
-    meterKey: METER.publicKey,
-    sha256,
-    feeBps: FEE_BPS,
-    policy: { minCharge: nano(1n), urgent: ton('1'), minRedeem: nano(1n) },
-    clock: world.clock,
-    ...over,
-  })
+  cashier = openCashier(world, books)
 }
 
 const use = (cost: bigint, account = alice) =>
@@ -192,20 +165,15 @@ describe('the cashier', () => {
     await world.user.transfer({ to, value: ton('2'), init, body: plainBody('topUp') })
     await world.user.transfer({ to, value: ton('5'), comment: alice })
     const till = rawAddress(to)
-    await expect(openCashier({ till }).tick()).rejects.toMatchObject({ code: 'fork' })
+    await expect(openCashier(world, books, { till }).tick()).rejects.toMatchObject({ code: 'fork' })
     await expect(openWatcher({ ...world, till }, books).tick()).rejects.toMatchObject({
       code: 'fork',
     })
   })
 
   test('an empty gas wallet is said, and nothing is signed for it', async () => {
-    const poor = openGasWallet({
-      chain: chainAt(world.dev.endpoint),
-      secretKey: new Uint8Array(testKey('poor').secretKey),
-      networkId: -239,
-    })
-    cashier = openCashier({
-      wallet: poor,
+    cashier = openCashier(world, books, {
+      wallet: gasWallet(world, 'poor'),
       sign: () => {
         throw new Error('signed')
       },
@@ -232,7 +200,7 @@ describe('the cashier', () => {
 
   test('a pending rotation pays hosts at once, so that no voucher dies with its key (H5)', async () => {
     const policy = { minCharge: nano(1n), urgent: ton('1'), minRedeem: ton('50') }
-    const patient = () => openCashier({ policy })
+    const patient = () => openCashier(world, books, { policy })
     await useOnce(world, books, { account: alice, host, cost: ton('1') })
     await patient().tick()
     await watcher.tick()
@@ -256,7 +224,7 @@ describe('the cashier', () => {
     await cashier.tick()
     await watcher.tick()
     const policy = { minCharge: nano(1n), urgent: ton('1'), minRedeem: ton('50') }
-    await openCashier({ policy }).tick()
+    await openCashier(world, books, { policy }).tick()
     const voucher = () => readVoucher(books.store, world.till, host)
     const before = voucher()
     const to = Address.parseRaw(world.till)
@@ -264,7 +232,7 @@ describe('the cashier', () => {
     await order(rotateKeyBody(next.publicKey, { dropPrevious: true }))
     world.dev.chain.advance(5 * 86_400)
     await order(plainBody('activateKey'))
-    const later = openCashier({ sign: next.sign, meterKey: next.publicKey })
+    const later = openCashier(world, books, { sign: next.sign, meterKey: next.publicKey })
     await later.tick()
     expect(voucher()?.cumulative).toBe(before?.cumulative)
     expect(voucher()?.signature).not.toBe(before?.signature)
@@ -274,7 +242,7 @@ describe('the cashier', () => {
   })
 
   test('what is only worth its gas leaves at a random moment, what is urgent at once (M15)', async () => {
-    const slow = openCashier({ delayMs: 3_600_000, chance: () => 0.5 })
+    const slow = openCashier(world, books, { delayMs: 3_600_000, chance: () => 0.5 })
     await use(ton('0.5'))
     expect((await slow.tick()).commands).toEqual([])
     // The chain's clock runs on meanwhile: half an hour less or more two minutes.
@@ -304,7 +272,10 @@ describe('the cashier', () => {
         return real.runGet(...of)
       },
     }
-    const idle = openCashier({ chain: counting, wallet: wallet(counting) })
+    const idle = openCashier(world, books, {
+      chain: counting,
+      wallet: gasWallet(world, 'gas', counting),
+    })
     const { balance } = await idle.tick()
     expect(balance).toBe(ton('5'))
     expect(asked).toBe(2)
@@ -317,8 +288,8 @@ describe('the cashier', () => {
 
   test('nothing is paid on an old reading of the gas wallet', async () => {
     const readings = [ton('5'), ton('0')]
-    const spent = openCashier({
-      wallet: { ...wallet(), balance: async () => readings.shift() ?? nano(0n) },
+    const spent = openCashier(world, books, {
+      wallet: { ...gasWallet(world), balance: async () => readings.shift() ?? nano(0n) },
     })
     expect(await spent.tick()).toMatchObject({ balance: ton('5'), sent: 'nothing' })
     await use(ton('1'))
@@ -339,7 +310,7 @@ describe('the cashier', () => {
           ? { stack: new TupleReader([{ type: 'int', value: ton('0.9') }]), seqno: null }
           : real.runGet(address, method, args),
     }
-    await openCashier({ chain: liar, witnesses: [real] }).tick()
+    await openCashier(world, books, { chain: liar, witnesses: [real] }).tick()
     expect((await hostState()).redeemed).toBe(0n)
   })
 
@@ -356,7 +327,7 @@ describe('the cashier', () => {
     const policy = { minCharge: ton('2'), urgent: ton('5'), minRedeem: nano(1n) }
     const debit = async () => (await tillAccount(world, bob.id)).debit
 
-    async function giveCheque(cumulative: Nano, feeBps = FEE_BPS) {
+    async function giveCheque(cumulative: Nano, feeBps = USE_FEE_BPS) {
       const signature = await bob.signCheque({ till: world.till, feeBps, cumulative })
       const given = { account: bob.id, feeBps, cumulative, signature }
       const [taken] = await books.ledger.commit([
@@ -389,7 +360,7 @@ describe('the cashier', () => {
     })
 
     test('that leaves pays what it signed, however little that is worth', async () => {
-      const patient = openCashier({ policy, delayMs: 3_600_000, chance: () => 0.5 })
+      const patient = openCashier(world, books, { policy, delayMs: 3_600_000, chance: () => 0.5 })
       await use(ton('1'), bob.id)
       await giveCheque(ton('1'))
       expect((await patient.tick()).commands).toEqual([])
@@ -399,7 +370,7 @@ describe('the cashier', () => {
     })
 
     test('that always signs ahead of its use does not use everything and leave with everything', async () => {
-      const patient = openCashier({ policy })
+      const patient = openCashier(world, books, { policy })
       expect(await giveCheque(ton('9'))).toBe(false)
       for (let used = 0; used < 4; used++) {
         const open = await useOnce(world, books, {
@@ -416,7 +387,7 @@ describe('the cashier', () => {
     })
 
     test('that owes much is charged at once, also when receipts of its cheque never came', async () => {
-      const patient = openCashier({ policy, delayMs: 3_600_000, chance: () => 0.5 })
+      const patient = openCashier(world, books, { policy, delayMs: 3_600_000, chance: () => 0.5 })
       await use(ton('5'), bob.id)
       await giveCheque(ton('5.5'))
       expect((await patient.tick()).commands).toEqual([{ do: 'cheque', account: bob.id }])
@@ -437,7 +408,7 @@ describe('the cashier', () => {
     })
 
     test.each([
-      FEE_BPS,
+      USE_FEE_BPS,
       // Its owner gains nothing by that; the operator's part stays in the pool.
       0,
     ])(
@@ -463,5 +434,5 @@ describe('the cashier', () => {
 })
 
 function createCashierThatOnlySigns(): Cashier {
-  return openCashier({ wallet: { ...wallet(), isBusy: async () => true } })
+  return openCashier(world, books, { wallet: { ...gasWallet(world), isBusy: async () => true } })
 }
