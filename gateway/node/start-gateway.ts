@@ -15,14 +15,13 @@ import { addressByHost } from '../http/runner-address.ts'
 import type { Timer } from '../inference/journey.ts'
 import type { ExchangeDeps } from '../inference/serve-exchange.ts'
 import type { BodyBudget } from '../limits/body-budget.ts'
-import { codeOf, type Log } from '../log.ts'
+import type { Log } from '../log.ts'
 import type { Provider } from '../money/chain-health.ts'
 import { openProviders } from '../money/open-chain.ts'
 import type { ServePages } from '../pages.ts'
 import { openCluster } from '../postgres/open-cluster.ts'
 import { createDirectory } from '../runners/directory.ts'
 import { restoreLeases } from '../runners/restore-leases.ts'
-import { saveScores } from '../runners/save-scores.ts'
 import { createSpanExporter } from '../telemetry/export-spans.ts'
 import type { Backing } from './backing.ts'
 import { type Built, build } from './build.ts'
@@ -35,14 +34,14 @@ import {
 } from './http-server.ts'
 import { createInferenceListener, type Listener } from './inference-listener.ts'
 import { refuseBadUrl } from './refuse-bad-url.ts'
-import type { RunningJobs } from './run-jobs.ts'
 import { domainOrigins, type NodeOrigins, portOrigins } from './runner-origins.ts'
 import { openSqliteBacking } from './sqlite-backing.ts'
 import { startJobs } from './start-jobs.ts'
+import { stopGateway } from './stop-gateway.ts'
 import { asksForTunnel, createTunnelDoor } from './tunnel/accept-tunnel.ts'
-import { createTunnels, type Tunnels } from './tunnel/tunnels.ts'
+import { createTunnels } from './tunnel/tunnels.ts'
 import { untilLeaving } from './until-leaving.ts'
-import { createUpstream, type NodeUpstream } from './upstream.ts'
+import { createUpstream } from './upstream.ts'
 
 export interface GatewayDeps {
   readonly clock: Clock
@@ -192,7 +191,7 @@ async function startOn(
       runnerOrigins: () => origins.list(),
       // Whoever asks again waits for the same end.
       close: (drainMs = config.drainSeconds * 1_000) => {
-        stopped ??= stop(parts, drainMs)
+        stopped ??= stopGateway(parts, drainMs)
         return stopped
       },
     }
@@ -290,45 +289,4 @@ async function openBacking(
   const witnesses = others.map((other) => other.chain)
   const money = { config, chain, witnesses, signerFromSeed, chance, clock }
   return openSqliteBacking(migrations, money, { timer, log })
-}
-
-interface Parts {
-  readonly built: Built
-  readonly server: HttpServer
-  readonly origins: NodeOrigins
-  readonly jobs: RunningJobs
-  readonly upstream: NodeUpstream
-  readonly tunnels: Tunnels
-  readonly backing: Backing
-  readonly closing: AbortController
-  /** Ends calls to providers. */
-  readonly leaving: AbortController
-}
-
-/** A provider that hangs would keep a job, with all that it tries again, for more than a minute. */
-const JOBS_MS = 2_000
-
-/** The books first: nothing that a next start can do without keeps it from being written, or the rest from being closed. */
-async function stop(parts: Parts, drainMs: number): Promise<void> {
-  const { inference, runners } = parts.built.app
-  parts.closing.abort()
-  inference.waiting.close()
-  await Promise.all([parts.server, parts.origins, parts.tunnels].map((part) => part.close(drainMs)))
-  await closeJobs(parts)
-  await inference.pending.drained()
-  await inference.unwritten.writeAll()
-  await saveScores(runners).catch((error: unknown) => {
-    runners.log('warn', 'scores not saved', { code: codeOf(error) })
-  })
-  await parts.upstream.close()
-  await parts.backing.close()
-}
-
-async function closeJobs({ jobs, backing, leaving }: Parts): Promise<void> {
-  const leave = setTimeout(() => {
-    leaving.abort()
-    backing.leave?.()
-  }, JOBS_MS)
-  await jobs.close()
-  clearTimeout(leave)
 }
