@@ -50,6 +50,7 @@ export function refuseBeyondLimit(response: ServerResponse): void {
   response.socket?.end(refusal(NO_ROOM))
 }
 
+const HOST_NAME = 'host'
 /** What a host and its port are made of (RFC 3986 section 3.2); empty where a URL has none. */
 const HOST = /^[\w.~%!$&'()*+,;=:[\]-]*$/
 
@@ -68,9 +69,12 @@ export function refuseBadHost(request: IncomingMessage, response: ServerResponse
   return true
 }
 
-/** Node keeps the first and says nothing. */
+/** Node keeps the first and says nothing. Names and values take turns, and each request comes by here. */
 function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
-  const isHost = (text: string, at: number): boolean =>
-    at % 2 === 0 && text.toLowerCase() === 'host'
-  return rawHeaders.findIndex(isHost) !== rawHeaders.findLastIndex(isHost)
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length === HOST_NAME.length && name.toLowerCase() === HOST_NAME) hosts++
+  }
+  return hosts > 1
 }
